@@ -1,0 +1,37 @@
+# `make help` lists the targets. VENV=/path uses another environment, PYTHON=python3.12 another interpreter for it.
+VENV ?= .venv
+PYTHON ?= python3
+RECIPE ?= quick
+ARGS ?=
+
+PY := $(VENV)/bin/python
+INSTALLED := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help setup pretrain test lint bench clean
+
+help: ## List the targets
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+setup: $(INSTALLED) ## Make the environment in .venv (once; other targets do it when needed)
+
+$(INSTALLED): pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14) and "unblind needs Python 3.11 to 3.13, this is " + sys.version.split()[0])'
+	test -x $(PY) || $(PYTHON) -m venv $(VENV)
+	$(PY) -m pip install --quiet --disable-pip-version-check -e ".[dev]"
+	@touch $@
+
+pretrain: $(INSTALLED) ## Train a degradation encoder: RECIPE=quick ARGS="seed=1 name=mine data=folder data.root=PATH"
+	@$(PY) -m pretrain.train --config-name=$(RECIPE) $(ARGS)
+
+test: $(INSTALLED) ## Run the tests on all cores
+	@$(PY) -m pytest -n auto --dist loadfile $(ARGS)
+
+lint: $(INSTALLED) ## Check style and types (ruff, mypy)
+	@$(PY) -m ruff check . && $(PY) -m ruff format --check . && $(PY) -m mypy
+
+bench: $(INSTALLED) ## Measure speed and memory as ratios: ARGS="degradations" for one part
+	@$(PY) -m tests.bench $(ARGS)
+
+clean: ## Remove the environment and caches; runs are kept
+	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

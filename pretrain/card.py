@@ -1,0 +1,35 @@
+"""The model card of an encoder."""
+
+from pretrain.config import PretrainConfig
+from shared.probe_scores import ProbeScores, score_table
+
+
+def model_card(config: PretrainConfig, recipe: str, scores: dict[str, ProbeScores], *, training_images: int) -> str:
+    """Markdown: what it is, how it was trained, what it scores, how to load it."""
+    data = "built-in photographs and dead leaves" if config.data.kind == "builtin" else "a folder of images"
+    return f"""---
+library_name: unblind
+tags: [degradation-representation, blind-super-resolution]
+license: mit
+---
+
+# {config.name}: degradation encoder ({config.encoder.name}, input {config.encoder.input})
+
+Maps an image to a vector that describes its degradation. Trained without labels by `{config.method_name}` (recipe
+`{recipe}`) on {training_images} images ({data}), degradation space `{config.degradation}`, views `{config.views.crops}`,
+{config.batch_size} degradations a step, {config.steps} steps, {config.precision}, seed {config.seed}.
+
+```python
+from shared.checkpoints import load_encoder
+encoder = load_encoder("PATH OF THIS FOLDER")
+vector = encoder(images).vector  # images (B, 3, H, W) RGB in [0, 1]
+```
+
+## Scores on held-out images
+
+```
+{score_table(scores)}
+```
+
+The scores hold for degradations like those of its space; others it has not seen.
+"""

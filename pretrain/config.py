@@ -1,0 +1,79 @@
+"""What `python -m pretrain.train` is told."""
+
+import re
+from dataclasses import dataclass, field, make_dataclass
+from typing import Any
+
+from omegaconf import MISSING
+
+from pretrain.methods import METHODS
+from pretrain.positives import AGGREGATES, Positives, PositivesConfig
+from pretrain.views import ViewsConfig
+from shared.config import ConfigError
+from shared.encoders import EncoderConfig
+from shared.training.run_config import RunConfig
+
+
+@dataclass
+class PretrainConfig(RunConfig):
+    """A pretraining run; see `RunConfig` for the rest.
+
+    Attributes:
+        encoder: the network.
+        method: options of the chosen method (`method=NAME` chooses, `method.OPTION=...` sets).
+        views: crops per degradation and where they come from.
+        positives: how many positives a row has and what is made of them.
+        key_momentum: of the target network, at the first step.
+        key_momentum_end: at the last step, by a cosine; below 0 keeps it constant.
+    """
+
+    encoder: EncoderConfig = field(default_factory=EncoderConfig)
+    method: Any = MISSING
+    views: ViewsConfig = field(default_factory=ViewsConfig)
+    positives: PositivesConfig = field(default_factory=PositivesConfig)
+    key_momentum: float = 0.999
+    key_momentum_end: float = -1.0
+
+    def check(self) -> None:
+        """Refuse values that no run can have, and combinations that do not fit.
+
+        Raises:
+            ValueError: names the option or the combination.
+        """
+        super().check()
+        if not 0 <= self.key_momentum <= 1:
+            raise ValueError(f"key_momentum={self.key_momentum} must be within 0..1")
+        if self.key_momentum_end > 1:
+            raise ValueError(f"key_momentum_end={self.key_momentum_end} must be within 0..1, or below 0 for a constant")
+        self.views.sources()
+        Positives(self.positives).check(self.views.sizes()[0].count)
+
+    @property
+    def method_name(self) -> str:
+        """The chosen method's name in `METHODS`."""
+        return str(self.method.name)
+
+
+def _named(name: str, config: type) -> type:
+    """The method's options with its name in front, so that a stored configuration says which method it was."""
+    return make_dataclass(config.__name__, [("name", str, field(default=name))], bases=(config,))
+
+
+GROUPS = {"method": {name: _named(name, entry.config) for name, entry in METHODS.items()}}
+
+
+def _positives(value: str) -> list[str]:
+    """`5` or `center5`: the aggregate and the count."""
+    match = re.fullmatch(rf"({'|'.join(AGGREGATES)})?(\d+)", value)
+    if not match:
+        raise ConfigError(f"positives={value!r} is not a count such as 5, or an aggregate and a count such as center5")
+    aggregate = [f"positives.aggregate={match[1]}"] if match[1] else []
+    return [f"positives.count={match[2]}", *aggregate]
+
+
+SHORTHANDS = {
+    "encoder": lambda value: [f"encoder.name={value}"],
+    "data": lambda value: [f"data.kind={value}"],
+    "views": lambda value: [f"views.crops={value}"],
+    "positives": _positives,
+}

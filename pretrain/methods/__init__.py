@@ -1,0 +1,62 @@
+"""The self-supervised methods, each in its own file; this table is the only list of them."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import Any, NamedTuple
+
+from pretrain.methods.base import Method
+from pretrain.methods.byol import BYOL, BYOLConfig
+from pretrain.methods.fastmoco import FastMoCo, FastMoCoConfig
+from pretrain.methods.fastsiam import FastSiam
+from pretrain.methods.moco import MoCo, MoCoConfig
+from pretrain.methods.simclr import SimCLR, SimCLRConfig
+from pretrain.methods.simsiam import SimSiam, SimSiamConfig
+from pretrain.methods.supcon import SupCon, SupConConfig
+from pretrain.methods.supervised import Supervised, SupervisedConfig
+from pretrain.methods.vicreg import VICReg, VICRegConfig
+from pretrain.positives import Positives
+from shared.encoders import Encoder
+
+
+class MethodEntry(NamedTuple):
+    """A method and the dataclass of its options."""
+
+    method: type[Any]  # a Method, constructed from (encoder, positives, config)
+    config: type[Any]
+
+
+METHODS: dict[str, MethodEntry] = {
+    "moco": MethodEntry(MoCo, MoCoConfig),
+    "simclr": MethodEntry(SimCLR, SimCLRConfig),
+    "byol": MethodEntry(BYOL, BYOLConfig),
+    "fastmoco": MethodEntry(FastMoCo, FastMoCoConfig),
+    "simsiam": MethodEntry(SimSiam, SimSiamConfig),
+    "fastsiam": MethodEntry(FastSiam, SimSiamConfig),
+    "vicreg": MethodEntry(VICReg, VICRegConfig),
+    "supcon": MethodEntry(SupCon, SupConConfig),
+    "supervised": MethodEntry(Supervised, SupervisedConfig),
+}
+
+
+def build_method(name: str, encoder: Encoder, positives: Positives, config: object) -> Method:
+    """Builds a method by its name.
+
+    Args:
+        name: A key of `METHODS`.
+        encoder: The online encoder.
+        positives: Which views are positives and how they are aggregated.
+        config: The method's own options, an instance of `METHODS[name].config`.
+
+    Raises:
+        ValueError: If the name is unknown, the options are those of another method, or the method refuses
+            them.
+    """
+    if name not in METHODS:
+        near = get_close_matches(name, METHODS, n=1)
+        hint = f", did you mean {near[0]}?" if near else ""
+        raise ValueError(f"method {name!r} is unknown{hint} Choose one of {', '.join(METHODS)}")
+    entry = METHODS[name]
+    if not isinstance(config, entry.config):
+        raise ValueError(f"method {name} takes a {entry.config.__name__}, got {type(config).__name__}")
+    return entry.method(encoder, positives, config)

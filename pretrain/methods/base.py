@@ -1,0 +1,112 @@
+"""What every self-supervised method shares: the forward passes over views, and the momentum target."""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import normalize
+
+from pretrain.positives import Positives
+from pretrain.views import ViewBatch
+from shared.encoders import Encoder
+
+
+class Method(nn.Module):
+    """A method: views in, loss out. `encoder` is the online encoder, which becomes the artefact.
+
+    Args:
+        encoder: The online encoder.
+        positives: Which views are positives and how they are aggregated.
+
+    Attributes:
+        key_momentum: Share of the target network kept by each `after_step`, in [0, 1]; set from outside
+            before a step.
+        last_projection: Online projections of the last forward, (N, D), detached, not normalised: for
+            collapse monitors.
+    """
+
+    key_momentum: float
+    last_projection: Tensor
+
+    def __init__(self, encoder: Encoder, positives: Positives) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.positives = positives
+        self.key_momentum = 0.999  # MoCo, arXiv:1911.05722, table 3
+        self.last_projection = torch.empty(0, 0)
+
+    def forward(self, views: ViewBatch) -> tuple[Tensor, dict[str, Tensor]]:
+        """Computes the loss of a batch.
+
+        Returns:
+            The loss, a scalar, and detached scalars to log.
+        """
+        raise NotImplementedError
+
+    def after_step(self) -> None:
+        """Called after each optimiser step."""
+
+    def remember(self, projections: Tensor) -> None:
+        """Keeps online projections (..., D) as `last_projection`."""
+        self.last_projection = projections.detach().flatten(0, -2)
+
+
+class MomentumMethod(Method):
+    """A method whose targets come from an exponential moving average of the encoder and the projector.
+
+    The average covers parameters. The target's batch norms stay in train mode, as in MoCo and BYOL: they
+    normalise by the statistics of the keys' own batch and keep running statistics of their own.
+
+    Args:
+        encoder: The online encoder.
+        positives: Which views are positives and how they are aggregated.
+        projector: The online projection head, (N, encoder.dim) -> (N, D).
+    """
+
+    def __init__(self, encoder: Encoder, positives: Positives, projector: nn.Module) -> None:
+        from lightly.models.utils import deactivate_requires_grad
+
+        super().__init__(encoder, positives)
+        self.projector = projector
+        self.target_encoder = copy.deepcopy(encoder)
+        self.target_projector = copy.deepcopy(projector)
+        deactivate_requires_grad(self.target_encoder)
+        deactivate_requires_grad(self.target_projector)
+
+    @torch.no_grad()
+    def target_keys(self, key_crops: Tensor) -> Tensor:
+        """Unit projections of the target network, (B, K, 3, p, p) -> (B, K, D), without gradients."""
+        return unit(per_view(self.target_projector, embed(self.target_encoder, (key_crops,))))
+
+    def after_step(self) -> None:
+        """Moves the target network towards the online network."""
+        from lightly.models.utils import update_momentum
+
+        update_momentum(self.encoder, self.target_encoder, self.key_momentum)
+        update_momentum(self.projector, self.target_projector, self.key_momentum)
+
+
+def embed(encoder: Encoder, crops: tuple[Tensor, ...]) -> Tensor:
+    """Pooled vectors of all views, one forward per crop size, batched row-major (row 0's views first).
+
+    Args:
+        encoder: Any encoder.
+        crops: Per crop size (B, V_s, 3, p_s, p_s) in [0, 1].
+
+    Returns:
+        (B, V, encoder.dim), V the sum of the V_s.
+    """
+    vectors = [encoder(crop.flatten(0, 1)).vector.unflatten(0, crop.shape[:2]) for crop in crops]
+    return torch.cat(vectors, dim=1)  # (B, V, dim)
+
+
+def per_view(head: nn.Module, vectors: Tensor) -> Tensor:
+    """Applies a head to every vector, (B, V, E) -> (B, V, D); its batch norm sees all B * V of them."""
+    return head(vectors.flatten(0, 1)).unflatten(0, vectors.shape[:2])
+
+
+def unit(x: Tensor) -> Tensor:
+    """Rows of length one in float32, (..., D)."""
+    return normalize(x.float(), dim=-1)

@@ -1,0 +1,86 @@
+"""MoCo: keys of a momentum encoder against a queue of earlier keys."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from pretrain.gathering import gather, own_rows
+from pretrain.key_queue import KeyQueue
+from pretrain.losses import positive_similarity, queue_info_nce
+from pretrain.methods.base import MomentumMethod, embed, per_view, unit
+from pretrain.positives import Positives
+from pretrain.views import ViewBatch
+from shared.encoders import Encoder
+
+
+@dataclass
+class MoCoConfig:
+    """Options of MoCo; DASR's head is `hidden_dim=256 output_dim=256`."""
+
+    hidden_dim: int = 2048  # MoCo v2
+    output_dim: int = 128  # MoCo v2
+    temperature: float = 0.07  # MoCo v1 and DASR
+    queue_size: int = 8192  # keys; DASR
+    keys_per_step: int | None = None  # keys enqueued per step over all ranks, None: all
+
+
+class MoCo(MomentumMethod):
+    """Momentum contrast with a queue, for any policy of positives.
+
+    While the queue is empty (the first step of a run) the keys of the other rows of the batch stand in for
+    it: with the positive alone the loss would be 0 and its gradient too. From the second step on the queue
+    is the only source of negatives, as published, so that their number depends on the queue and not on the
+    batch.
+    Source: MoCo, arXiv:1911.05722, algorithm 1; head of MoCo v2, arXiv:2003.04297. Deviation: no shuffled
+    batch norm.
+
+    Args:
+        encoder: The online encoder.
+        positives: Which views are positives and how they are aggregated.
+        config: The options.
+    """
+
+    def __init__(self, encoder: Encoder, positives: Positives, config: MoCoConfig) -> None:
+        from lightly.models.modules.heads import MoCoProjectionHead
+
+        projector = MoCoProjectionHead(encoder.dim, config.hidden_dim, config.output_dim)
+        super().__init__(encoder, positives, projector)
+        self.config = config
+        self.queue = KeyQueue(config.queue_size, config.output_dim, config.keys_per_step)
+
+    def forward(self, views: ViewBatch) -> tuple[Tensor, dict[str, Tensor]]:
+        """Computes the loss and, in training, enqueues the keys of all ranks."""
+        query_crops, key_crops = self.positives.split(views.crops)
+        projections = per_view(self.projector, embed(self.encoder, query_crops))  # (B, Q, D)
+        self.remember(projections)
+        keys = self.target_keys(key_crops)  # (B, K, D)
+        terms = self.positives.terms(unit(projections), keys)
+        fresh = gather(self.positives.keys_to_enqueue(keys).unflatten(0, (len(keys), -1)))  # (R, K', D)
+        loss = queue_info_nce(terms, *self._negatives(fresh, len(keys)), self.config.temperature)
+        if self.training:
+            self.queue.enqueue(fresh.flatten(0, 1))
+        return loss, {
+            "loss": loss.detach(),
+            "positive_similarity": positive_similarity(terms),
+            "queue_fill": self.queue.fill(),
+        }
+
+    def _negatives(self, fresh: Tensor, rows: int) -> tuple[Tensor, Tensor]:
+        """The queue, or while it is empty the keys of other rows.
+
+        Args:
+            fresh: (R, K', D), the keys to enqueue of the R rows of all ranks.
+            rows: B, the rows of this rank.
+
+        Returns:
+            Keys (N + R * K', D) and which of them are negatives of each row (B, N + R * K').
+        """
+        stored, valid = self.queue.negatives()  # (N, D), (N,)
+        all_rows = torch.arange(len(fresh), device=fresh.device)  # (R,)
+        all_rows = all_rows.repeat_interleave(fresh.shape[1])  # (R * K',)
+        other_row = own_rows(rows, fresh.device)[:, None] != all_rows  # (B, R * K')
+        stand_in = other_row & (self.queue.filled == 0)
+        return torch.cat([stored, fresh.flatten(0, 1)]), torch.cat([valid.expand(rows, -1), stand_in], dim=1)

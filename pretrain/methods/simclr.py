@@ -1,0 +1,54 @@
+"""SimCLR: the other rows of the batch are the negatives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from pretrain.losses import batch_info_nce, positive_similarity
+from pretrain.methods.base import Method, embed, per_view, unit
+from pretrain.positives import Positives
+from pretrain.views import ViewBatch
+from shared.encoders import Encoder
+
+
+@dataclass
+class SimCLRConfig:
+    """Options of SimCLR."""
+
+    hidden_dim: int = 2048  # SimCLR v1 on a ResNet50
+    output_dim: int = 128  # SimCLR v1
+    temperature: float = 0.1  # SimCLR v1, table 5
+    batch_norm: bool = True  # in the head, as in the authors' code
+
+
+class SimCLR(Method):
+    """In-batch contrast; published with `positives.symmetric=true` and two views (NT-Xent).
+
+    Without `symmetric` queries are compared with keys only, both from one encoder and both with gradients.
+    Negatives are gathered over ranks.
+    Source: SimCLR, arXiv:2002.05709, eq. 1.
+
+    Args:
+        encoder: The online encoder.
+        positives: Which views are positives and how they are aggregated.
+        config: The options.
+    """
+
+    def __init__(self, encoder: Encoder, positives: Positives, config: SimCLRConfig) -> None:
+        from lightly.models.modules.heads import SimCLRProjectionHead
+
+        super().__init__(encoder, positives)
+        self.config = config
+        self.projector = SimCLRProjectionHead(
+            encoder.dim, config.hidden_dim, config.output_dim, batch_norm=config.batch_norm
+        )
+
+    def forward(self, views: ViewBatch) -> tuple[Tensor, dict[str, Tensor]]:
+        """Computes the loss."""
+        projections = per_view(self.projector, embed(self.encoder, views.crops))  # (B, V, D)
+        self.remember(projections)
+        terms = self.positives.terms(*self.positives.roles(unit(projections)))
+        loss = batch_info_nce(terms, self.config.temperature)
+        return loss, {"loss": loss.detach(), "positive_similarity": positive_similarity(terms)}

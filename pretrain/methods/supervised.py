@@ -1,0 +1,46 @@
+"""Supervised regression of the known parameters: the control that marks the ceiling."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+from torch.nn.functional import mse_loss
+
+from pretrain.methods.base import Method, embed, per_view
+from pretrain.positives import Positives
+from pretrain.views import ViewBatch
+from shared.degradations.summary import SUMMARY_RANGES
+from shared.encoders import Encoder
+
+
+@dataclass
+class SupervisedConfig:
+    """The supervised control has no options."""
+
+
+class Supervised(Method):
+    """Regresses the parameters of the degradation from the pooled vector of every view by one linear layer.
+
+    The loss is the mean squared error. `ViewBatch.parameters` come in about unit range, so they are taken as
+    they are: all weigh the same and nothing has to be estimated on the way. The policy of positives only says
+    how many large views there are. `last_projection` holds the pooled vectors, there being no projector.
+
+    Args:
+        encoder: The online encoder.
+        positives: How many views a row has.
+        config: No options.
+    """
+
+    def __init__(self, encoder: Encoder, positives: Positives, config: SupervisedConfig) -> None:
+        super().__init__(encoder, positives)
+        self.config = config
+        self.regressor = nn.Linear(encoder.dim, len(SUMMARY_RANGES))
+
+    def forward(self, views: ViewBatch) -> tuple[Tensor, dict[str, Tensor]]:
+        """Computes the loss."""
+        vectors = embed(self.encoder, views.crops)  # (B, V, dim)
+        self.remember(vectors)
+        predicted = per_view(self.regressor, vectors).float()  # (B, V, F)
+        loss = mse_loss(predicted, views.parameters.float()[:, None].expand_as(predicted))
+        return loss, {"loss": loss.detach()}

@@ -1,0 +1,69 @@
+"""VICReg: equal projections of positives, unit variance and no covariance over the batch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+from pretrain.losses import positive_similarity
+from pretrain.methods.base import Method, embed, per_view, unit
+from pretrain.positives import Positives, Terms
+from pretrain.views import ViewBatch
+from shared.encoders import Encoder
+
+
+@dataclass
+class VICRegConfig:
+    """Options of VICReg."""
+
+    hidden_dim: int = 2048  # published with 8192; a ResNet50's width is enough for a dozen parameters
+    output_dim: int = 2048  # as above
+    invariance: float = 25.0  # lambda, VICReg, section 4.2
+    variance: float = 25.0  # mu
+    covariance: float = 1.0  # nu
+
+
+class VICReg(Method):
+    """Variance, invariance and covariance of projections; published with two views of each row.
+
+    The terms compare projections that are not normalised. Variance and covariance are those of the global
+    batch, for each term, averaged over terms.
+    Source: VICReg, arXiv:2105.04906, eq. 1 to 6.
+
+    Args:
+        encoder: The online encoder.
+        positives: Which views are positives and how they are aggregated.
+        config: The options.
+
+    Raises:
+        ValueError: If the policy re-normalises means, which the variance term contradicts.
+    """
+
+    def __init__(self, encoder: Encoder, positives: Positives, config: VICRegConfig) -> None:
+        from lightly.loss import VICRegLoss
+        from lightly.models.modules.heads import VICRegProjectionHead
+
+        aggregate = positives.config.aggregate
+        if aggregate in ("center", "combination"):
+            raise ValueError(
+                f"vicreg compares projections of free length, positives.aggregate={aggregate} re-normalises: "
+                "use logit_mean, pair or all_pairs"
+            )
+        super().__init__(encoder, positives)
+        self.projector = VICRegProjectionHead(encoder.dim, config.hidden_dim, config.output_dim)
+        self.criterion = VICRegLoss(
+            config.invariance, config.variance, config.covariance, gather_distributed=dist.is_available()
+        )
+
+    def forward(self, views: ViewBatch) -> tuple[Tensor, dict[str, Tensor]]:
+        """Computes the loss; needs at least two rows."""
+        projections = per_view(self.projector, embed(self.encoder, views.crops))  # (B, V, D)
+        self.remember(projections)
+        terms = self.positives.terms(*self.positives.roles(projections.float()))
+        with torch.autocast(projections.device.type, enabled=False):
+            loss = self.criterion(terms.queries, terms.keys)
+        similarity = positive_similarity(Terms(unit(terms.queries), unit(terms.candidates), terms.slots))
+        return loss, {"loss": loss.detach(), "positive_similarity": similarity}

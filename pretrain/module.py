@@ -1,0 +1,54 @@
+"""The one LightningModule of stage one: any method on any views."""
+
+from torch import Tensor
+
+from pretrain.config import PretrainConfig
+from pretrain.methods.base import Method
+from pretrain.views import ViewBatch, degraded_crops
+from shared.degradations.summary import targets
+from shared.encoders import Encoder
+from shared.sampling import Plan, Planner
+from shared.training.optimizers import cosine
+from shared.training.planned_module import PlannedTraining
+
+
+class Pretraining(PlannedTraining):
+    """Trains a method's encoder.
+
+    Args:
+        method: encoder, heads, target network, queue.
+        planner: draws the batches.
+        config: of the run.
+
+    Attributes:
+        last_views: of the last micro-batch, for panels and monitors.
+    """
+
+    trained: Method
+
+    def __init__(self, method: Method, planner: Planner, config: PretrainConfig) -> None:
+        super().__init__(method, planner, config)
+        self.config = config
+        self.last_views: ViewBatch | None = None
+
+    @property
+    def averaged(self) -> Encoder:
+        """The online encoder."""
+        return self.trained.encoder
+
+    def loss(self, plan: Plan) -> tuple[Tensor, dict[str, Tensor]]:
+        """Crop, degrade, and hand the views to the method."""
+        crops = degraded_crops(self.fetch(plan), plan.degradation, self.planner.margin, self.device)
+        self.last_views = ViewBatch(crops, targets(plan.degradation).to(self.device, non_blocking=True))
+        self.trained.key_momentum = self.key_momentum()
+        return self.trained(self.last_views)
+
+    def key_momentum(self) -> float:
+        """Key momentum at the current optimiser step."""
+        start, end = self.config.key_momentum, self.config.key_momentum_end
+        return start if end < 0 else cosine(start, end, self.global_step / max(1, self.config.steps - 1))
+
+    def after_optimizer_step(self) -> None:
+        """Move the target network, then the average."""
+        self.trained.after_step()
+        super().after_optimizer_step()

@@ -1,0 +1,106 @@
+"""What a pretraining run writes to TensorBoard, and its warnings in words."""
+
+import logging
+from typing import Any
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.loggers import TensorBoardLogger
+
+from pretrain.module import Pretraining
+from shared.probe import ProbeSet, score_network
+from shared.training.monitors import alignment, collapse_warning, effective_rank, normalised_std, uniformity
+from shared.training.progress import Speed
+
+PANEL_ROWS = 6
+PROJECTIONS_WATCHED = 256  # enough for the geometry, little enough for a singular value decomposition
+
+logger = logging.getLogger(__name__)
+
+
+class PretrainLog(pl.Callback):
+    """Writes loss, geometry of the projections, schedules, speed, probe scores and panels; warns of a collapse.
+
+    Args:
+        speed: its readings are logged.
+        probe: probe set for scores during training.
+    """
+
+    def __init__(self, speed: Speed, probe: ProbeSet | None) -> None:
+        self.speed = speed
+        self.probe = probe
+        self._collapse_was_said = False
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        assert isinstance(pl_module, Pretraining)
+        step, config = trainer.global_step, pl_module.config
+        if (batch_idx + 1) % trainer.accumulate_grad_batches:
+            return
+        board = trainer.logger
+        if step == 1 or step % config.log_every == 0:
+            values = self._values(pl_module)
+            if board is not None:
+                board.log_metrics(values, step)
+            self._warn_of_collapse(pl_module, step)
+        if step == 1 or (config.panel_every and step % config.panel_every == 0):
+            self._write_panel(board, pl_module, step)
+        if config.probe_every and step % config.probe_every == 0 and self.probe is not None and trainer.is_global_zero:
+            scores = score_network(pl_module.result, self.probe, bf16=config.precision == "bf16", repeats=0)
+            found = {"probe/knn_accuracy": scores.knn_accuracy, "probe/nmi": scores.nmi,
+                     "probe/content_accuracy": scores.content_accuracy}  # fmt: skip
+            found |= {f"probe/r2_{name}": value for name, value in scores.r2.items()}
+            if board is not None:
+                board.log_metrics(found, step)
+            self.speed.pause()
+
+    def _values(self, module: Pretraining) -> dict[str, float]:
+        method = module.trained
+        projection = method.last_projection[:PROJECTIONS_WATCHED]
+        values = {f"train/{name}": float(value) for name, value in module.last_logs.items()}
+        if projection.numel():
+            values["projection/std"] = float(normalised_std(projection))
+            values["projection/effective_rank"] = float(effective_rank(projection))
+            values["projection/uniformity"] = float(uniformity(projection))
+            rows = len(module.last_plan.degradation) if module.last_plan is not None else 0
+            by_row = method.last_projection.unflatten(0, (rows, -1)) if rows else projection[:, None]
+            if by_row.shape[1] > 1:
+                values["projection/alignment"] = float(alignment(by_row[:, 0], by_row[:, 1]))
+        values["schedule/key_momentum"] = module.key_momentum()
+        optimizers = module.trainer.optimizers
+        values["schedule/lr"] = float(optimizers[0].param_groups[0]["lr"])
+        return values | {f"speed/{name}": value for name, value in self.speed.read(module).items()}
+
+    def _warn_of_collapse(self, module: Pretraining, step: int) -> None:
+        if self._collapse_was_said or step < max(20, module.config.optimizer.warmup * module.config.steps):
+            return
+        projection = module.trained.last_projection[:PROJECTIONS_WATCHED]
+        words = collapse_warning(projection) if len(projection) > 1 else None
+        if words:
+            self._collapse_was_said = True
+            logger.warning("step %d: %s", step, words)
+
+    def _write_panel(self, board: Any, module: Pretraining, step: int) -> None:
+        if not isinstance(board, TensorBoardLogger) or module.last_views is None or module.last_plan is None:
+            return
+        rows = min(PANEL_ROWS, len(module.last_plan.degradation))
+        panel, words = panel_of_views(module, rows)
+        board.experiment.add_image("views", panel, step)
+        board.experiment.add_text("views", "\n\n".join(words), step)
+
+
+def panel_of_views(module: Pretraining, rows: int) -> tuple[np.ndarray, list[str]]:
+    """A picture (3, H, W) uint8 with one row of views per degradation, and each row's parameters in words."""
+    assert module.last_views is not None
+    assert module.last_plan is not None
+    columns = []
+    tallest = module.last_views.crops[0].shape[-1]
+    for crops in module.last_views.crops:
+        spare = tallest - crops.shape[-1]
+        padded = torch.nn.functional.pad(crops[:rows], (1, 1, 1, 1 + spare), value=1.0)  # (R, V, 3, h, w)
+        columns.append(padded.permute(2, 0, 3, 1, 4).flatten(3).flatten(1, 2))  # (3, R * h, V * w)
+    picture = torch.cat(columns, 2).mul(255).round().to(torch.uint8).cpu().numpy()
+    words = module.last_plan.degradation[:rows].words()
+    return picture, [f"row {i + 1}: {text}" for i, text in enumerate(words)]

@@ -1,0 +1,166 @@
+"""One pretraining run from a checked configuration: prepare, train, score, save."""
+
+import time
+from pathlib import Path
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.utilities.rank_zero import rank_zero_only
+
+from pretrain.card import model_card
+from pretrain.config import PretrainConfig
+from pretrain.methods import build_method
+from pretrain.module import Pretraining
+from pretrain.monitoring import PretrainLog
+from pretrain.positives import Positives
+from shared.checkpoints import save_encoder
+from shared.config import to_plain
+from shared.degradations import Space, load_space
+from shared.encoders import build_encoder
+from shared.probe import ProbeSet, build_probe, score_network, score_statistics
+from shared.probe_scores import ProbeScores, score_table
+from shared.runs import RunFolder, check_free_space
+from shared.sampling import Planner, source_size
+from shared.sources import ImageStore, open_images
+from shared.training.fit import build_trainer, checkpoint_step, fit, quiet_libraries
+from shared.training.progress import Bar, Speed
+
+DRY_RUN_STEPS = 2
+
+
+def run(config: PretrainConfig, recipe: str) -> int:
+    """Train, or go on, or say that it is done; returns the exit status.
+
+    Raises:
+        ValueError: something does not fit, in one sentence, before training starts.
+    """
+    quiet_libraries()
+    folder = RunFolder(config.runs_dir, "pretrain", config.name)
+    if config.dry_run:
+        return _dry_run(config)
+    if rank_zero_only.rank != 0:  # a further process of a distributed run: the first one keeps the folder
+        return _train(config, recipe, folder)
+    with folder.locked():
+        folder.claim(to_plain(config))
+        if folder.finished:
+            print(f"{folder.path} is finished: its encoder is {folder.path / 'encoder'}; give another name= for a new run")
+            return 0
+        return _train(config, recipe, folder)
+
+
+def build(config: PretrainConfig) -> tuple[Pretraining, ImageStore, Space]:
+    """Everything that is trained and what it is trained on, the same from the same seed; also the held-out images."""
+    space = load_space(config.degradation)
+    sizes = config.views.sizes()
+    largest = source_size(sizes[0].patch, space.scale, space.margin())
+    training, held_out = open_images(config.data, largest)
+    planner = Planner(
+        training, space, sizes, config.views.sources(), batch_size=config.micro_batch_size, seed=config.seed
+    )
+    torch.manual_seed(config.seed)
+    encoder = build_encoder(config.encoder)
+    method = build_method(config.method_name, encoder, Positives(config.positives), config.method)
+    if config.channels_last:
+        method = method.to(memory_format=torch.channels_last)
+    if config.compile:
+        for network in (getattr(method, "encoder", None), getattr(method, "target_encoder", None)):
+            if network is not None:
+                network.compile()
+    return Pretraining(method, planner, config), held_out, space
+
+
+def _train(config: PretrainConfig, recipe: str, folder: RunFolder) -> int:
+    module, held_out, space = build(config)
+    check_free_space(folder.path, 2 * checkpoint_bytes(module))
+    resumed = checkpoint_step(folder.checkpoint)
+    probe = build_probe(space, held_out, config.views.sizes()[0].patch)
+    speed = Speed(config.micro_batch_size // (config.devices * config.nodes) * module.planner.views)
+    callbacks: list[pl.Callback] = [speed, PretrainLog(speed, probe), Bar(module.planner.views)]
+    trainer = build_trainer(config, folder.path, callbacks, resumed_step=resumed)
+    if resumed and trainer.is_global_zero:
+        print(f"{folder.path}: going on from step {resumed} of {config.steps}")
+    start = time.perf_counter()
+    fit(trainer, module, folder.checkpoint)
+    if trainer.interrupted or trainer.global_step < config.steps:
+        print(f"stopped at step {trainer.global_step}; the same command goes on from the last checkpoint")
+        return 130
+    if trainer.is_global_zero:
+        _finish(config, recipe, folder, module, probe, time.perf_counter() - start)
+    return 0
+
+
+def _finish(
+    config: PretrainConfig, recipe: str, folder: RunFolder, module: Pretraining, probe: ProbeSet, seconds: float
+) -> None:
+    """Score, save the artefact, print the table."""
+    scores = compare_with_controls(config, module, probe)
+    artefact = folder.path / "encoder"
+    metadata = {
+        "recipe": recipe, "config": to_plain(config), "degradation": config.degradation,
+        "training_images": len(module.planner.store), "train_seconds": round(seconds, 1),
+        "scores": {name: one.to_dict() for name, one in scores.items()},
+    }  # fmt: skip
+    card = model_card(config, recipe, scores, training_images=len(module.planner.store))
+    save_encoder(artefact, module.result, card=card, metadata=metadata)
+    folder.finish({"scores": metadata["scores"], "train_seconds": metadata["train_seconds"], "steps": config.steps})
+    print(f"\nHeld-out images, space {config.degradation}:\n\n{score_table(scores)}\n\nencoder: {artefact}")
+
+
+def compare_with_controls(config: PretrainConfig, module: Pretraining, probe: ProbeSet) -> dict[str, ProbeScores]:
+    """Scores of the trained encoder, of the same network at its start, and of hand-made statistics."""
+    bf16 = config.precision == "bf16"
+    torch.manual_seed(config.seed)
+    untrained = build_encoder(config.encoder)
+    return {
+        "trained": score_network(module.result, probe, bf16=bf16),
+        "untrained": score_network(untrained, probe, bf16=bf16),
+        "statistics": score_statistics(probe),
+    }
+
+
+def checkpoint_bytes(module: Pretraining) -> int:
+    """Size of `last.ckpt`: weights and buffers once, two moments per trained weight."""
+    stored = sum(t.numel() * t.element_size() for t in module.state_dict().values())
+    trained = sum(p.numel() * p.element_size() for p in module.parameters() if p.requires_grad)
+    return stored + 2 * trained
+
+
+def _dry_run(config: PretrainConfig) -> int:
+    """Two real steps, then what the full run will cost."""
+    steps = config.steps
+    config.steps = DRY_RUN_STEPS
+    module, held_out, space = build(config)
+    build_probe(space, held_out, config.views.sizes()[0].patch)
+    times: list[float] = []
+    trainer = build_trainer(config, None, [_StepTimes(times)])
+    fit(trainer, module, None)
+    per_step = times[-1] if times else float("nan")
+    rows = [
+        ("network", f"{config.encoder.name}, {sum(p.numel() for p in module.averaged.parameters()) / 1e6:.1f} M parameters"),
+        ("images", f"{len(module.planner.store)} to train on, {len(held_out)} held out"),
+        ("views", f"{config.views.crops} of space {space.name}, {config.batch_size} degradations a step"),
+        ("step", f"{per_step:.2f} s (the second of two)"),
+        ("full run", f"{steps} steps, about {per_step * steps / 60:.0f} min on this machine"),
+        ("checkpoint", f"{checkpoint_bytes(module) / 1e6:.0f} MB in {Path(config.runs_dir) / 'pretrain' / config.name}"),
+    ]
+    print("dry run: everything fits\n" + "\n".join(f"  {name:12s}{text}" for name, text in rows))
+    return 0
+
+
+class _StepTimes(pl.Callback):
+    def __init__(self, times: list[float]) -> None:
+        self.times = times
+        self._start = 0.0
+
+    def on_train_batch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: object, batch_idx: int) -> None:
+        if batch_idx % trainer.accumulate_grad_batches == 0:
+            self._start = time.perf_counter()
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: object, batch: object, batch_idx: int
+    ) -> None:
+        if (batch_idx + 1) % trainer.accumulate_grad_batches == 0:
+            if torch.cuda.is_available():
+                torch.cuda.synchronize()
+            self.times.append(time.perf_counter() - self._start)
+

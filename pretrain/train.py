@@ -1,0 +1,56 @@
+"""`python -m pretrain.train --config-name=RECIPE key=value ...`: train a degradation encoder.
+
+Recipes are the files of pretrain/recipes, or the path of a .yaml of your own. A killed run goes on when the same command
+is given again.
+"""
+
+import logging
+import sys
+from pathlib import Path
+
+from pretrain.config import GROUPS, SHORTHANDS, PretrainConfig
+from shared.config import load_config, stop
+
+RECIPES = Path(__file__).parent / "recipes"
+PROGRAM = "pretrain"
+
+
+def main(arguments: list[str]) -> int:
+    """Run the command line; returns the exit status."""
+    if any(argument in ("-h", "--help") for argument in arguments):
+        print(_help())
+        return 0
+    logging.basicConfig(level=logging.WARNING, format=f"{PROGRAM}: %(message)s")
+    try:
+        recipe, config = load_config(PretrainConfig, RECIPES, arguments, groups=GROUPS, shorthands=SHORTHANDS)
+        config.name = config.name or recipe
+        config.check()
+        # Only now: these imports take seconds, and a typo should not.
+        from pretrain.run import run
+
+        return run(config, recipe)
+    except ValueError as error:
+        stop(PROGRAM, error)
+
+
+def _help() -> str:
+    import dataclasses
+    import inspect
+
+    recipes = "\n".join(f"  {p.stem:24s}{_title(p)}" for p in sorted(RECIPES.glob("*.yaml")))
+    attributes = inspect.cleandoc(PretrainConfig.__mro__[1].__doc__ or "") + "\n\n" + inspect.cleandoc(PretrainConfig.__doc__ or "")
+    parts = [f"{f.name}.*" for f in dataclasses.fields(PretrainConfig) if dataclasses.is_dataclass(f.type)]
+    return (
+        f"{__doc__}\nRecipes:\n{recipes}\n\nMethods (method=NAME): {', '.join(GROUPS['method'])}\n\n"
+        f"Options:\n{attributes}\n\nGroups of options: {', '.join(parts)}, method.*"
+    )
+
+
+def _title(recipe: Path) -> str:
+    return recipe.read_text(encoding="utf-8").splitlines()[0].lstrip("# ")
+
+
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,39 @@
+"""Intervals for scores of patches that come from few images."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+
+def bootstrap_over_images(
+    score: Callable[[np.ndarray], float], image: np.ndarray, repeats: int = 500, seed: int = 0
+) -> tuple[float, float]:
+    """95 % percentile interval of a score over images, which are drawn again with replacement.
+
+    Patches of one image are not independent, so whole images are drawn: as many as there are, each with all
+    of its samples, as often as it was drawn. What was fitted or searched (clusters, probes, neighbours) stays
+    as it is when `score` only picks from it.
+
+    Args:
+        score: gives the score of the samples with these indices (M,), repetitions included; NaN for none.
+        image: (N,) image of each sample.
+        repeats: number of draws; 0 gives no interval, (NaN, NaN).
+        seed: of the draws.
+
+    Returns:
+        (low, high), the 2.5 and the 97.5 percentile over the draws that have a score; NaN where none has.
+
+    Source: Field and Welsh, "Bootstrapping clustered data", 2007 (the cluster bootstrap).
+    """
+    _, image = np.unique(image, return_inverse=True)
+    members = [np.flatnonzero(image == one) for one in range(image.max() + 1)]
+    generator = np.random.default_rng(seed)
+    scores = np.empty(repeats)
+    for repeat in range(repeats):
+        drawn = generator.integers(len(members), size=len(members))
+        scores[repeat] = score(np.concatenate([members[one] for one in drawn]))
+    scores = scores[np.isfinite(scores)]
+    if not len(scores):
+        return float("nan"), float("nan")
+    low, high = np.percentile(scores, [2.5, 97.5])
+    return float(low), float(high)

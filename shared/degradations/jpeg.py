@@ -1,0 +1,88 @@
+"""Baseline JPEG with a quality per sample, batched: colour transform, 4:2:0, 8x8 DCT, quantisation, and back."""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+# ITU-T T.81, annex K, tables K.1 and K.2.
+_LUMINANCE = (
+    (16, 11, 10, 16, 24, 40, 51, 61),
+    (12, 12, 14, 19, 26, 58, 60, 55),
+    (14, 13, 16, 24, 40, 57, 69, 56),
+    (14, 17, 22, 29, 51, 87, 80, 62),
+    (18, 22, 37, 56, 68, 109, 103, 77),
+    (24, 35, 55, 64, 81, 104, 113, 92),
+    (49, 64, 78, 87, 103, 121, 120, 101),
+    (72, 92, 95, 98, 112, 100, 103, 99),
+)
+_CHROMINANCE = (
+    (17, 18, 24, 47, 99, 99, 99, 99),
+    (18, 21, 26, 66, 99, 99, 99, 99),
+    (24, 26, 56, 99, 99, 99, 99, 99),
+    (47, 66, 99, 99, 99, 99, 99, 99),
+    *(((99,) * 8,) * 4),
+)
+# ITU-R BT.601, full range, as JFIF has it.
+_RGB_TO_YCC = ((0.299, 0.587, 0.114), (-0.168736, -0.331264, 0.5), (0.5, -0.418688, -0.081312))
+_YCC_TO_RGB = ((1.0, 0.0, 1.402), (1.0, -0.344136, -0.714136), (1.0, 1.772, 0.0))
+
+
+def _dct_matrix(like: Tensor) -> Tensor:
+    position = torch.arange(8, dtype=torch.float64)
+    frequency = position[:, None]
+    matrix = torch.cos((2 * position + 1) * frequency * math.pi / 16) / 2
+    matrix[0] /= math.sqrt(2)
+    return matrix.to(like)
+
+
+def _quantisation_steps(quality: Tensor, table: tuple[tuple[int, ...], ...]) -> Tensor:
+    """(B, 8, 8) steps for (B,) quality in 1..100, by the scaling of the Independent JPEG Group's library."""
+    quality = quality.round().clamp(1, 100)
+    percent = torch.where(quality < 50, torch.floor(5000 / quality), 200 - 2 * quality)
+    base = torch.tensor(table, dtype=quality.dtype, device=quality.device)
+    return ((base * percent[:, None, None] + 50) / 100).floor().clamp(1, 255)
+
+
+def _code_plane(plane: Tensor, steps: Tensor) -> Tensor:
+    """Quantise the DCT of (B, N, H, W) planes centred on 0, H and W multiples of 8, with (B, 8, 8) steps."""
+    b, n, h, w = plane.shape
+    dct = _dct_matrix(plane)
+    blocks = plane.view(b, n, h // 8, 8, w // 8, 8).transpose(3, 4)  # (B, N, H/8, W/8, 8, 8)
+    steps = steps.to(plane).view(b, 1, 1, 1, 8, 8)
+    coefficients = ((dct @ blocks @ dct.T) / steps).round_() * steps
+    return (dct.T @ coefficients @ dct).transpose(3, 4).reshape(b, n, h, w)
+
+
+def _colour(images: Tensor, matrix: tuple[tuple[float, ...], ...]) -> Tensor:
+    return torch.einsum("kc,bvchw->bvkhw", torch.tensor(matrix).to(images), images)
+
+
+def jpeg(images: Tensor, quality: Tensor) -> Tensor:
+    """Compress and decompress.
+
+    4:2:0 chroma by 2x2 means, enlarged again by the triangle filter that decoders use; the values are rounded to 8 bits
+    before and after, as in a file. Sizes that are not multiples of 16 are padded by their edge, as encoders do.
+
+    Args:
+        images: (B, V, 3, H, W) RGB in [0, 1].
+        quality: (B,) 1..100, the scale of libjpeg and OpenCV.
+
+    Returns:
+        (B, V, 3, H, W) in [0, 1].
+
+    Source: ITU-T T.81; JFIF 1.02.
+    """
+    b, v, _, h, w = images.shape
+    levels = (images.clamp(0, 1) * 255).round_()
+    padding = (0, -w % 16, 0, -h % 16)
+    levels = F.pad(levels.reshape(b * v, 3, h, w), padding, mode="replicate")
+    full_h, full_w = levels.shape[-2:]
+    ycc = _colour(levels.view(b, v, 3, full_h, full_w), _RGB_TO_YCC)
+    luma = _code_plane(ycc[:, :, 0] - 128, _quantisation_steps(quality, _LUMINANCE)) + 128
+    chroma = F.avg_pool2d(ycc[:, :, 1:].reshape(b, v * 2, full_h, full_w), 2)
+    chroma = _code_plane(chroma, _quantisation_steps(quality, _CHROMINANCE))
+    chroma = F.interpolate(chroma, scale_factor=2, mode="bilinear").view(b, v, 2, full_h, full_w)
+    rgb = _colour(torch.cat((luma.unsqueeze(2), chroma), 2), _YCC_TO_RGB)
+    return rgb[..., :h, :w].round().clamp_(0, 255) / 255

@@ -1,0 +1,233 @@
+"""Degradation spaces: distributions over degradations, each written in a short YAML.
+
+```yaml
+scale: 1                 # whole down-sampling factor of the output; default 1
+kernel_size: 21          # default 21
+shuffle: false           # draw the order of the steps marked `movable` anew for each row
+probe: grid              # the listed space that a run's probe takes; default: draws of this space
+steps:                   # applied from top to bottom
+  - gaussian: {sigma: [0.2, 4.0], sigma_y: [0.2, 4.0], theta: [0, pi]}
+  - one_of:              # one of several, by weight (default 1)
+      - {gaussian_noise: {noise_sigma: [0, 25/255]}, weight: 2}
+      - {gray_noise: {noise_sigma: [0, 25/255]}}
+    probability: 0.5     # else the step is left out
+  - quantize: {}
+```
+
+Instead of `steps`, `rows` lists whole degradations, each `{name: ..., steps: [...]}` (probe sets); a draw takes one
+of them. Parameters and their units stand with the operations; distributions in `distributions.py`.
+"""
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import yaml
+from torch import Tensor
+
+from shared.degradations.distributions import Distribution
+from shared.degradations.operations import CODES, MOST_PARAMETERS, NONE, OPERATIONS
+from shared.degradations.pipeline import margin_needed
+from shared.degradations.record import Degradation
+
+_SPACES = Path(__file__).parent / "spaces"
+_STEP_OPTIONS = {"probability", "movable", "in_order", "weight", "one_of"}
+
+
+@dataclass(frozen=True)
+class _Choice:
+    """One operation with its parameters' distributions; a string refers to another parameter's value."""
+
+    code: int
+    parameters: list[Distribution | str]
+    weight: float
+
+
+@dataclass(frozen=True)
+class _Step:
+    choices: list[_Choice]
+    probability: float
+    movable: bool
+    in_order: bool
+
+
+class Space:
+    """A distribution over degradations, or a list of them; see the module's text for the YAML."""
+
+    def __init__(self, written: Mapping, name: str) -> None:
+        _check_keys(written, {"description", "scale", "kernel_size", "shuffle", "steps", "rows", "probe"}, f"space {name}")
+        self.name = name
+        self.scale = _whole(written.get("scale", 1), 1, f"space {name}: scale")
+        self.kernel_size = _whole(written.get("kernel_size", 21), 3, f"space {name}: kernel_size")
+        if self.kernel_size % 2 == 0:
+            raise ValueError(f"space {name}: kernel_size {self.kernel_size} must be odd")
+        self.shuffle = bool(written.get("shuffle", False))
+        self.probe = str(written.get("probe", ""))
+        rows = written.get("rows") or [{"name": name, "steps": written.get("steps")}]
+        for row in rows:
+            if not isinstance(row, Mapping) or not isinstance(row.get("steps"), list) or not row["steps"]:
+                raise ValueError(f"space {name}: needs a non-empty list `steps`, or `rows` that each have one")
+        self.row_names = [str(row.get("name", i)) for i, row in enumerate(rows)]
+        self.is_list = bool(written.get("rows"))
+        self._sequences = [
+            [_read_step(step, f"space {name}, step {i + 1}") for i, step in enumerate(row["steps"])] for row in rows
+        ]
+        self._check_scale()
+
+    def draw(self, count: int, generator: torch.Generator) -> Degradation:
+        """`count` degradations; the only randomness is the CPU `generator`'s, so a draw is replayable from its seed."""
+        which = torch.randint(len(self._sequences), (count,), generator=generator).tolist()
+        parts = [self._draw_sequence(sequence, count, generator) for sequence in self._sequences]
+        if len(parts) == 1:
+            return parts[0]
+        together = Degradation.concatenate(parts)
+        return together[torch.tensor([w * count + i for i, w in enumerate(which)])]
+
+    def listed(self, generator: torch.Generator) -> Degradation:
+        """One draw of each listed row, in order (a space with `steps` alone has one)."""
+        return Degradation.concatenate([self._draw_sequence(s, 1, generator) for s in self._sequences])
+
+    def margin(self) -> int:
+        """`margin_needed` for anything this space draws: the largest of many draws, since sizes come from short lists."""
+        return margin_needed(self.draw(4096, torch.Generator().manual_seed(0)))
+
+    def _draw_sequence(self, steps: list[_Step], count: int, generator: torch.Generator) -> Degradation:
+        operation = torch.full((count, len(steps)), NONE)
+        parameters = torch.zeros(count, len(steps), MOST_PARAMETERS, dtype=torch.float64)
+        for i, step in enumerate(steps):
+            # Always the same number of draws per step: changing one probability leaves the other steps' draws alone.
+            uniform = torch.rand(count, 2 + MOST_PARAMETERS, generator=generator, dtype=torch.float64)
+            weights = torch.tensor([choice.weight for choice in step.choices], dtype=torch.float64)
+            edges = (weights / weights.sum()).cumsum(0)[:-1].contiguous()
+            chosen = torch.bucketize(uniform[:, 0].contiguous(), edges, right=True)
+            applies = uniform[:, 1] < step.probability
+            for c, choice in enumerate(step.choices):
+                rows = (applies & (chosen == c)).nonzero().squeeze(1)
+                operation[rows, i] = choice.code
+                parameters[rows, i] = _draw_parameters(choice, uniform[rows, 2:])
+        seed = torch.randint(2**62, (count,), generator=generator)
+        if self.shuffle:
+            order = _draw_order(steps, count, generator)
+            operation = operation.gather(1, order)
+            parameters = parameters.gather(1, order[..., None].expand_as(parameters))
+        return Degradation(operation, parameters.float(), seed, self.scale, self.kernel_size)
+
+    def _check_scale(self) -> None:
+        example = self.draw(64, torch.Generator().manual_seed(0))
+        for steps in example.rows():
+            sizes = [values["relative_size"] for _, values in steps if "relative_size" in values]
+            end = sizes[-1] if sizes else 1.0
+            if abs(end * self.scale - 1) > 1e-6:
+                raise ValueError(
+                    f"space {self.name}: the last resize goes to relative_size {end:.4g}, but scale {self.scale} "
+                    f"needs {1 / self.scale:.4g}"
+                )
+
+
+def load_space(name_or_path: str) -> Space:
+    """A built-in space by name, or a user's by the path of its YAML.
+
+    Raises:
+        ValueError: no such space (with the near matches), or something in the YAML is not right (with the place).
+    """
+    path = Path(name_or_path)
+    if path.suffix not in (".yaml", ".yml"):
+        path = _SPACES / f"{name_or_path}.yaml"
+        if not path.is_file():
+            near = difflib.get_close_matches(name_or_path, space_names(), n=1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            raise ValueError(
+                f"no degradation space {name_or_path!r}{hint} (there are {', '.join(space_names())}, or a path to a .yaml)"
+            )
+    if not path.is_file():
+        raise ValueError(f"degradation space {name_or_path!r}: no such file")
+    try:
+        written = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise ValueError(f"degradation space {path}: not valid YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(written, Mapping):
+        raise ValueError(f"degradation space {path}: must be a mapping with `steps` or `rows`")
+    return Space(written, path.stem)
+
+
+def space_names() -> list[str]:
+    """The built-in spaces."""
+    return sorted(path.stem for path in _SPACES.glob("*.yaml"))
+
+
+def _draw_order(steps: list[_Step], count: int, generator: torch.Generator) -> Tensor:
+    """(B, S) step indices: movable steps permuted among their places, those `in_order` keeping their order."""
+    order = torch.arange(len(steps)).repeat(count, 1)
+    movable = torch.tensor([i for i, step in enumerate(steps) if step.movable])
+    if len(movable) == 0:
+        return order
+    shuffled = torch.rand(count, len(movable), generator=generator).argsort(1)
+    permuted = movable[shuffled]  # (B, M): which step stands at each movable place
+    ordered = torch.tensor([i for i, step in enumerate(steps) if step.movable and step.in_order])
+    if len(ordered) > 1:
+        is_ordered = torch.isin(permuted, ordered)
+        permuted[is_ordered] = ordered.repeat(count)  # row by row, from left to right
+    order[:, movable] = permuted
+    return order
+
+
+def _draw_parameters(choice: _Choice, uniform: Tensor) -> Tensor:
+    """(n, 4) uniform -> (n, 4) parameters."""
+    names = list(OPERATIONS[choice.code].parameters)
+    values = torch.zeros_like(uniform)
+    for i, distribution in enumerate(choice.parameters):
+        values[:, i] = values[:, names.index(distribution)] if isinstance(distribution, str) else distribution.draw(uniform[:, i])
+    return values
+
+
+def _read_step(written: object, where: str) -> _Step:
+    if not isinstance(written, Mapping):
+        raise ValueError(f"{where}: {written!r} is not a mapping such as {{gaussian: {{sigma: [0.2, 4]}}}}")
+    alternatives = written["one_of"] if "one_of" in written else [{k: v for k, v in written.items() if k not in _STEP_OPTIONS}]
+    if "one_of" in written:
+        _check_keys(written, _STEP_OPTIONS - {"weight"}, where)
+    if not isinstance(alternatives, list) or not alternatives:
+        raise ValueError(f"{where}: one_of takes a non-empty list of operations")
+    probability = Distribution(written.get("probability", 1.0), f"{where}: probability").values[0]
+    if not 0 <= probability <= 1:
+        raise ValueError(f"{where}: probability {probability} must be within 0..1")
+    choices = [_read_choice(alternative, where) for alternative in alternatives]
+    return _Step(choices, probability, bool(written.get("movable", False)), bool(written.get("in_order", False)))
+
+
+def _read_choice(written: object, where: str) -> _Choice:
+    names = [key for key in written if key != "weight"] if isinstance(written, Mapping) else []
+    if not isinstance(written, Mapping) or len(names) != 1:
+        raise ValueError(f"{where}: {written!r} must name exactly one operation")
+    name = names[0]
+    _check_keys({name: None}, set(CODES), where, "operation")
+    operation = OPERATIONS[CODES[name]]
+    given = written[name] or {}
+    if not isinstance(given, Mapping):
+        raise ValueError(f"{where}: {name} takes a mapping of its parameters, not {given!r}")
+    _check_keys(given, set(operation.parameters), f"{where}, {name}", "parameter")
+    parameters: list[Distribution | str] = []
+    for parameter, default in operation.parameters.items():
+        if parameter in given:
+            parameters.append(Distribution(given[parameter], f"{where}, {name}, {parameter}"))
+        elif default is None:
+            raise ValueError(f"{where}: {name} needs its parameter {parameter}")
+        else:
+            parameters.append(default if isinstance(default, str) else Distribution(default, where))
+    return _Choice(CODES[name], parameters, float(written.get("weight", 1.0)))
+
+
+def _check_keys(written: Mapping, allowed: set[str], where: str, what: str = "key") -> None:
+    for key in written:
+        if key not in allowed:
+            near = difflib.get_close_matches(str(key), allowed, n=1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            raise ValueError(f"{where}: unknown {what} {key!r}{hint} (valid: {', '.join(sorted(allowed))})")
+
+
+def _whole(value: object, least: int, where: str) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise ValueError(f"{where} must be a whole number of at least {least}, not {value!r}")
+    return value

@@ -1,0 +1,198 @@
+"""The few scores that sum up one embedding of a probe set, and the table that compares embeddings by them."""
+
+import math
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from shared.bootstrap import bootstrap_over_images
+from shared.probe_measures import (
+    chance_accuracy,
+    chance_nmi,
+    knn_correct,
+    spherical_kmeans,
+)
+from shared.ridge_probe import r_squared, ridge_predictions
+
+TABLE_WIDTH = 100
+
+
+@dataclass(frozen=True)
+class ProbeScores:
+    """What an embedding knows of the degradations, and of the content, of a probe set.
+
+    Attributes:
+        knn_accuracy: see `knn_accuracy`.
+        nmi: see `cluster_nmi`.
+        r2: per parameter, see `ridge_r2`; NaN where the parameter is constant in the probe set.
+        content_accuracy: see `content_accuracy`; lower is better.
+        intervals: 95 % intervals over images (low, high), by the names above and `r2/<parameter>`.
+        chance: the level that needs no embedding, by the names above except `r2`, where it is 0.
+    """
+
+    knn_accuracy: float
+    nmi: float
+    r2: dict[str, float]
+    content_accuracy: float
+    intervals: dict[str, tuple[float, float]]
+    chance: dict[str, float]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The scores as plain JSON: dicts, lists, floats, and None where a score is NaN."""
+        return _plain(asdict(self))
+
+
+def score_embedding(
+    embedding: np.ndarray,
+    label: np.ndarray,
+    image: np.ndarray,
+    targets: dict[str, np.ndarray],
+    k: int = 10,
+    repeats: int = 500,
+    seed: int = 0,
+) -> ProbeScores:
+    """Score an embedding of a probe set in which every image is seen under several degradations.
+
+    Samples with a listed degradation serve accuracy, clusters and content; those with a known target serve its R^2.
+
+    Args:
+        embedding: (N, D), finite, as the encoder gives it.
+        label: (N,) index of each sample's listed degradation, negative for none.
+        image: (N,) image of each sample.
+        targets: known parameters by name, (N,), or (N, P) where several columns make one parameter (the sine
+            and the cosine of twice an angle); NaN where the parameter does not apply.
+        k: neighbours that vote.
+        repeats: bootstrap draws per interval; 0 for no intervals (they are NaN).
+        seed: of the clusters and the bootstrap.
+
+    Returns:
+        The scores, with an interval each.
+
+    Raises:
+        ValueError: the shapes disagree, the embedding is not finite, or there is one image or one label only.
+    """
+    from sklearn.metrics import normalized_mutual_info_score
+
+    listed = np.flatnonzero(label >= 0)
+    seen, of_image = label[listed], image[listed]
+    for name, values in (("degradation", seen), ("image", of_image)):
+        if len(np.unique(values)) < 2:
+            raise ValueError(f"a probe set needs at least two {name}s, got {len(np.unique(values))}")
+    degradation_found, image_found = np.full((2, len(label)), np.nan)
+    degradation_found[listed] = knn_correct(embedding[listed], seen, of_image, k)
+    image_found[listed] = knn_correct(embedding[listed], of_image, seen, k)
+    cluster = np.full(len(label), -1)
+    cluster[listed] = spherical_kmeans(embedding[listed], len(np.unique(seen)), seed)
+
+    def nmi(drawn: np.ndarray) -> float:
+        drawn = drawn[label[drawn] >= 0]
+        return float(normalized_mutual_info_score(label[drawn], cluster[drawn]))
+
+    scores: dict[str, Callable[[np.ndarray], float]] = {
+        "knn_accuracy": lambda drawn: float(np.nanmean(degradation_found[drawn])),
+        "nmi": nmi,
+        "content_accuracy": lambda drawn: float(np.nanmean(image_found[drawn])),
+    }
+    for name, (target, prediction) in _probe_all(embedding, targets, image).items():
+        scores[f"r2/{name}"] = partial(_r_squared_of, target, prediction)
+    value = {name: score(np.arange(len(label))) for name, score in scores.items()}
+    return ProbeScores(
+        knn_accuracy=value["knn_accuracy"],
+        nmi=value["nmi"],
+        r2={name: value[f"r2/{name}"] for name in targets},
+        content_accuracy=value["content_accuracy"],
+        intervals={
+            name: bootstrap_over_images(score, image, repeats, seed) for name, score in scores.items()
+        },
+        chance={
+            "knn_accuracy": chance_accuracy(seen),
+            "nmi": chance_nmi(seen),
+            "content_accuracy": chance_accuracy(of_image),
+        },
+    )
+
+
+def score_table(rows: dict[str, ProbeScores]) -> str:
+    """The scores of several embeddings of one probe set as aligned plain text of at most 100 columns.
+
+    Args:
+        rows: scores by the name of what gave the embedding (trained, untrained, statistics). Columns that do
+            not fit follow in another block under the same names.
+
+    Returns:
+        Lines without a final newline; the last ones are a caption with the chance levels.
+
+    Raises:
+        ValueError: there is no row, or the rows were scored on different probe sets.
+    """
+    if not rows:
+        raise ValueError("a score table needs at least one row, got none")
+    scores = list(rows.values())
+    chance, parameters = scores[0].chance, scores[0].r2.keys()
+    for name, one in rows.items():
+        if one.chance != chance or one.r2.keys() != parameters:
+            raise ValueError(f"{name!r} was scored on another probe set than {next(iter(rows))!r}")
+    knn_accuracy = [_with_interval(one.knn_accuracy, one.intervals["knn_accuracy"]) for one in scores]
+    columns = [
+        ["kNN accuracy", *knn_accuracy],
+        ["NMI", *(_number(one.nmi) for one in scores)],
+        *([f"R^2 {parameter}", *(_number(one.r2[parameter]) for one in scores)] for parameter in parameters),
+        ["content kNN", *(_number(one.content_accuracy) for one in scores)],
+    ]
+    caption = (
+        "In brackets the 95 % interval over images. kNN: neighbours from other images name the degradation.\n"
+        "Content kNN, the lower the better: neighbours of other degradations name the image. By chance: kNN\n"
+        f"accuracy {_number(chance['knn_accuracy'])}, NMI {_number(chance['nmi'])}, R^2 0.00, content kNN "
+        f"{_number(chance['content_accuracy'])}. R^2: ridge probe on left-out images."
+    )
+    return "\n\n".join([*_blocks(["", *rows], columns), caption])
+
+
+def _blocks(names: list[str], columns: list[list[str]]) -> list[str]:
+    """Columns side by side, each right-aligned, broken into blocks that fit the width."""
+    name_width = max(map(len, names))
+    blocks: list[list[str]] = []
+    for column in columns:
+        width = max(map(len, column))
+        if not blocks or len(blocks[-1][0]) + 2 + width > TABLE_WIDTH:
+            blocks.append([name.ljust(name_width) for name in names])
+        blocks[-1] = [f"{line}  {cell.rjust(width)}" for line, cell in zip(blocks[-1], column, strict=True)]
+    return ["\n".join(block) for block in blocks]
+
+
+def _with_interval(value: float, interval: tuple[float, float]) -> str:
+    if math.isnan(interval[0]):
+        return _number(value)
+    return f"{_number(value)} [{_number(interval[0])}, {_number(interval[1])}]"
+
+
+def _number(value: float) -> str:
+    return "-" if math.isnan(value) else f"{round(value, 2) + 0.0:.2f}"  # + 0.0 for the sign of -0.00
+
+
+def _probe_all(
+    embedding: np.ndarray, targets: dict[str, np.ndarray], image: np.ndarray
+) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Target and out-of-fold prediction, each (N, P), by parameter; one run of the probe for all of them."""
+    if not targets:
+        return {}
+    columns = [target.reshape(len(target), -1) for target in targets.values()]
+    prediction = ridge_predictions(embedding, np.concatenate(columns, axis=1), image)
+    starts = np.cumsum([column.shape[1] for column in columns])[:-1]
+    pairs = zip(columns, np.split(prediction, starts, axis=1), strict=True)
+    return dict(zip(targets, pairs, strict=True))
+
+
+def _r_squared_of(target: np.ndarray, prediction: np.ndarray, drawn: np.ndarray) -> float:
+    return r_squared(target[drawn], prediction[drawn])
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _plain(one) for name, one in value.items()}
+    if isinstance(value, tuple):
+        return [_plain(one) for one in value]
+    return None if math.isnan(value) else value

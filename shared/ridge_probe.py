@@ -1,0 +1,162 @@
+"""A linear probe with held-out images: how much of a known parameter can be read off an embedding."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+
+OUTLIER = (
+    5.0  # standard deviations; a unit dead on all images but one would otherwise swamp the prediction there
+)
+PENALTIES = np.logspace(-4, 3, 8)  # in mean eigenvalues of the training fold's Gram matrix
+
+
+def ridge_r2(embedding: np.ndarray, target: np.ndarray, image: np.ndarray, folds: int = 5) -> np.ndarray:
+    """R^2 of a ridge probe on images that it was not fitted to, per target column.
+
+    Args:
+        embedding: (N, D), finite.
+        target: (N, P); NaN where a parameter does not apply, those samples are left out for that column.
+        image: (N,) image of each sample.
+        folds: number of groups of images, each predicted by a probe fitted to the others.
+
+    Returns:
+        (P,); 1 is perfect, 0 is no better than the mean, below 0 is worse. NaN: nothing to explain, see
+        `r_squared`, or samples of one image only, so that none can be held out.
+
+    Raises:
+        ValueError: the shapes disagree or the embedding is not finite.
+    """
+    prediction = ridge_predictions(embedding, target, image, folds)
+    return np.array([r_squared(target[:, i], prediction[:, i]) for i in range(target.shape[1])])
+
+
+def r_squared(target: np.ndarray, prediction: np.ndarray) -> float:
+    """Coefficient of determination, pooled over all folds (one mean, that of all targets).
+
+    Args:
+        target: (N,) or (N, P); samples with a NaN here or in the prediction are left out.
+        prediction: the same shape. Several columns are pooled: their sums of squares add up.
+
+    Returns:
+        At most 1. NaN where the target is constant: there is nothing to explain.
+    """
+    known = np.isfinite(target) & np.isfinite(prediction)
+    target = np.where(known, target, np.nan).reshape(len(target), -1)
+    if not known.any(0).all():
+        return float("nan")
+    total = np.nansum((target - np.nanmean(target, axis=0)) ** 2)
+    residual = np.nansum((target - prediction.reshape(target.shape)) ** 2)
+    constant = total <= 1e-12 * np.nansum(target**2)
+    return float("nan") if constant else float(1 - residual / total)
+
+
+def ridge_predictions(
+    embedding: np.ndarray, target: np.ndarray, image: np.ndarray, folds: int = 5
+) -> np.ndarray:
+    """Out-of-fold predictions of a ridge probe, folds split by image.
+
+    From each training fold alone: the features are standardised and cut at 5 standard deviations, and each
+    column's penalty is the one with the least squared error when the fold's images are left out in turn
+    (exact, from one decomposition).
+
+    Args:
+        embedding: (N, D), finite.
+        target: (N, P); NaN where a parameter does not apply.
+        image: (N,) image of each sample.
+        folds: number of groups of images; as many as there are images where these are fewer.
+
+    Returns:
+        (N, P) float64, NaN where the target is NaN or comes from one image only.
+
+    Raises:
+        ValueError: the shapes disagree or the embedding is not finite.
+    """
+    if target.ndim != 2 or image.shape != embedding.shape[:1] or len(target) != len(embedding):
+        raise ValueError(
+            f"a probe takes an embedding (N, D), targets (N, P) and images (N,), got {embedding.shape}, "
+            f"{target.shape} and {image.shape}"
+        )
+    if not np.isfinite(embedding).all():
+        raise ValueError("a probe needs a finite embedding, this one has NaN or infinite values")
+    prediction = np.full(target.shape, np.nan)
+    known = np.isfinite(target)
+    for pattern in np.unique(
+        known, axis=1
+    ).T:  # columns known for the same samples share their decompositions
+        columns = np.flatnonzero((known == pattern[:, None]).all(0))
+        rows = np.flatnonzero(pattern)
+        for train, test in _image_folds(image[rows], folds):
+            prediction[np.ix_(rows[test], columns)] = _fit_and_predict(
+                embedding[rows[train]], target[np.ix_(rows[train], columns)], image[rows[train]],
+                embedding[rows[test]],
+            )  # fmt: skip
+    return prediction
+
+
+def _image_folds(image: np.ndarray, folds: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Indices to fit and to predict, no image on both sides; nothing for fewer than two images."""
+    from sklearn.model_selection import GroupKFold
+
+    folds = min(folds, len(np.unique(image)))
+    if folds >= 2:
+        yield from GroupKFold(folds).split(image, groups=image)
+
+
+def _fit_and_predict(
+    feature: np.ndarray, target: np.ndarray, image: np.ndarray, new_feature: np.ndarray
+) -> np.ndarray:
+    """Ridge regression with an intercept: (n, D), (n, P), (n,), (m, D) -> predictions (m, P).
+
+    In float32 once everything is centred: the decomposition is most of the time, and a probe needs no more.
+    """
+    mean, std = feature.mean(0, dtype=np.float64), feature.std(0, dtype=np.float64)
+    std[std <= 1e-6 * np.abs(mean)] = np.inf  # a constant feature becomes 0, not rounding over rounding
+    feature = np.clip((feature - mean) / std, -OUTLIER, OUTLIER)  # (n, D)
+    clipped_mean = feature.mean(0)
+    feature = (feature - clipped_mean).astype(np.float32)
+    new_feature = np.clip((new_feature - mean) / std, -OUTLIER, OUTLIER) - clipped_mean  # (m, D)
+    new_feature = new_feature.astype(np.float32)
+    target_mean = target.mean(0)
+    target = (target - target_mean).astype(np.float32)
+    if not feature.any():
+        return np.broadcast_to(target_mean, (len(new_feature), target.shape[1]))
+    if np.all(image == image[0]):
+        image = np.arange(len(image))  # nothing is left without the only image: leave out single samples
+
+    left, eigenvalue = _left_singular(feature)  # (n, r), (r,)
+    rotated = left.T @ target  # (r, P)
+    penalties = (PENALTIES * eigenvalue.mean()).astype(np.float32)
+    error = np.zeros((len(penalties), target.shape[1]))
+    for one in np.unique(image):
+        rows = image == one
+        for i, penalty in enumerate(penalties):
+            shrinkage = eigenvalue / (eigenvalue + penalty)  # (r,)
+            error[i] += _left_out_error(left[rows], shrinkage, rotated, target[rows], len(left))
+    chosen = penalties[error.argmin(0)]  # (P,)
+    dual = left @ (rotated / (eigenvalue[:, None] + chosen))  # (n, P)
+    return new_feature @ (feature.T @ dual) + target_mean
+
+
+def _left_singular(feature: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Left singular vectors (n, r) and squared singular values (r,), from the smaller Gram matrix."""
+    count, width = feature.shape
+    gram = feature @ feature.T if width >= count else feature.T @ feature
+    decomposition = torch.linalg.eigh(torch.from_numpy(gram))  # twice as fast as numpy's
+    eigenvalue, vector = decomposition.eigenvalues.numpy(), decomposition.eigenvectors.numpy()
+    kept = eigenvalue > np.finfo(np.float32).eps * eigenvalue[-1]  # what is below is rounding
+    eigenvalue, vector = eigenvalue[kept], vector[:, kept]
+    return (vector if width >= count else feature @ (vector / np.sqrt(eigenvalue))), eigenvalue
+
+
+def _left_out_error(
+    left: np.ndarray, shrinkage: np.ndarray, rotated: np.ndarray, target: np.ndarray, count: int
+) -> np.ndarray:
+    """Squared error (P,) on the rows of one image when it is left out of the fit, from the fit to all.
+
+    The error of left-out rows G is (I - H_GG)^-1 (y - H y)_G, H = 1/n + U diag(shrinkage) U^T.
+    """
+    shrunk = left * shrinkage  # (g, r)
+    hat = shrunk @ left.T + 1 / count  # (g, g)
+    residual = np.linalg.solve(np.eye(len(hat)) - hat, target - shrunk @ rotated)  # (g, P)
+    return (residual**2).sum(0)

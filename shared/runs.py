@@ -1,0 +1,126 @@
+"""Run folders: one configuration each, locked while in use, never overwritten, found again by `latest`."""
+
+import fcntl
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+# What may differ between two starts of one run: it changes neither the weights nor the scores.
+FREE_TO_CHANGE = frozenset({"name", "runs_dir", "checkpoint_every", "log_every", "workers", "dry_run"})
+
+
+class RunFolder:
+    """`<runs_dir>/<stage>/<name>/`: config.json, TensorBoard events, last.ckpt, the artefact, metrics.json (last of all).
+
+    Args:
+        runs_dir: root of all runs.
+        stage: `pretrain`, `analysis` or `sr`.
+        name: of the run, one path component.
+
+    Raises:
+        ValueError: the name is not a plain folder name.
+    """
+
+    def __init__(self, runs_dir: str, stage: str, name: str) -> None:
+        if not name or name in (".", "..", "latest") or "/" in name or name != name.strip():
+            raise ValueError(f"name={name!r} must be a plain folder name (and not `latest`)")
+        self.path = Path(runs_dir) / stage / name
+        self.checkpoint = self.path / "last.ckpt"
+        self.metrics = self.path / "metrics.json"
+        self._config = self.path / "config.json"
+
+    @property
+    def finished(self) -> bool:
+        """Whether the run ended and its scores are there."""
+        return self.metrics.is_file()
+
+    def claim(self, config: dict[str, Any]) -> None:
+        """Take the folder for this configuration, or go on with it.
+
+        Raises:
+            ValueError: another configuration has the name (the differences are listed), or the folder is not writable.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ValueError(f"{self.path}: cannot be made ({error.strerror}); give another runs_dir=") from error
+        if not os.access(self.path, os.W_OK):
+            raise ValueError(f"{self.path}: is not writable; give another runs_dir=")
+        if self._config.is_file():
+            changed = differences(json.loads(self._config.read_text()), config)
+            if changed:
+                raise ValueError(
+                    f"{self.path} holds a run of another configuration ({'; '.join(changed)}): give another name="
+                )
+        elif any(self.path.iterdir()):
+            raise ValueError(f"{self.path} holds files that are not of a run: give another name=")
+        else:
+            write_atomically(self._config, json.dumps(config, indent=2) + "\n")
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep a second process out of the folder; the lock goes with the process, however it ends.
+
+        Raises:
+            ValueError: another process has it.
+        """
+        lock_folder = self.path.parent
+        lock_folder.mkdir(parents=True, exist_ok=True)
+        with open(lock_folder / f".{self.path.name}.lock", "w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise ValueError(f"{self.path} is in use by another process: wait for it, or give another name=") from error
+            yield
+
+    def finish(self, metrics: dict[str, Any]) -> None:
+        """Write the scores, which marks the run finished, and point `latest` at it."""
+        write_atomically(self.metrics, json.dumps(metrics, indent=2) + "\n")
+        link, fresh = self.path.parent / "latest", self.path.parent / f".latest-{os.getpid()}"
+        fresh.symlink_to(self.path.name)
+        os.replace(fresh, link)
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write a file that is either whole or not there."""
+    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    with open(fresh, "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(fresh, path)
+
+
+def differences(old: dict[str, Any], new: dict[str, Any], prefix: str = "") -> list[str]:
+    """The settings that differ, as "steps: 500 -> 600"; those in `FREE_TO_CHANGE` do not count."""
+    found = []
+    for key in sorted(old.keys() | new.keys()):
+        if not prefix and key in FREE_TO_CHANGE:
+            continue
+        before, after = old.get(key), new.get(key)
+        if isinstance(before, dict) and isinstance(after, dict):
+            found += differences(before, after, f"{prefix}{key}.")
+        elif before != after:
+            found.append(f"{prefix}{key}: {before} -> {after}")
+    return found
+
+
+def check_free_space(folder: Path, needed: int) -> None:
+    """Refuse to start what the disk cannot hold.
+
+    Args:
+        folder: of the run; its nearest existing parent is asked.
+        needed: bytes.
+
+    Raises:
+        ValueError: less is free.
+    """
+    while not folder.exists():
+        folder = folder.parent
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise ValueError(f"{folder}: {free / 1e9:.1f} GB are free, and the run's checkpoints take {needed / 1e9:.1f} GB")

@@ -1,0 +1,161 @@
+"""Batches as a function of (seed, step): which crops of which images, under which degradations."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import IterableDataset
+
+from shared.degradations import Degradation, Space
+from shared.sources import ImageStore
+
+
+@dataclass(frozen=True)
+class CropSize:
+    """`count` views of `patch` x `patch` pixels after degradation."""
+
+    count: int
+    patch: int
+
+
+@dataclass(frozen=True)
+class ViewSources:
+    """Which images the views of one degradation come from.
+
+    Attributes:
+        other_images: share (0..1) of the views beyond the first that come from another image than the first.
+        images: exactly so many images per degradation, the views dealt evenly among them; 0 leaves it to `other_images`.
+    """
+
+    other_images: float = 0.0
+    images: int = 0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One rank's part of a step: everything that was drawn for it, a few numbers per view.
+
+    Attributes:
+        step: micro-step that it was drawn for.
+        image, top, left: (B, V) int64, the source crop of each view, margin included.
+        degradation: B rows.
+        crops: the source pixels where a loader worker fetched them, else empty; per size (B * V_s, 3, S, S) uint8.
+    """
+
+    step: int
+    image: Tensor
+    top: Tensor
+    left: Tensor
+    degradation: Degradation
+    crops: tuple[Tensor, ...] = ()
+
+
+def generator_for(*numbers: int) -> torch.Generator:
+    """A CPU generator whose stream is a function of the numbers (seed, step, ...) alone."""
+    state = np.random.SeedSequence([n & 0xFFFFFFFFFFFFFFFF for n in numbers]).generate_state(1, np.uint64)[0]
+    return torch.Generator().manual_seed(int(state >> np.uint64(1)))
+
+
+class Planner:
+    """Draws the plan of any step.
+
+    The global batch depends on (seed, step) alone; each rank takes its own rows of it, so that the number of devices
+    does not change what is trained on.
+
+    Args:
+        store: images to crop from.
+        space: what is drawn per row.
+        sizes: crop sizes, largest first; views are numbered in this order.
+        sources: which images the views of a row come from.
+        batch_size: rows (degradations) of the global batch.
+        seed: of the run.
+        rank, world_size: this process among all.
+
+    Raises:
+        ValueError: an image is smaller than a crop with its margin; the batch cannot be divided among the ranks; the
+            views cannot be dealt evenly among the images.
+    """
+
+    def __init__(
+        self, store: ImageStore, space: Space, sizes: tuple[CropSize, ...], sources: ViewSources, *,
+        batch_size: int, seed: int, rank: int = 0, world_size: int = 1,
+    ) -> None:  # fmt: skip
+        self.store, self.space, self.sizes, self.sources = store, space, sizes, sources
+        self.batch_size, self.seed, self.rank, self.world_size = batch_size, seed, rank, world_size
+        self.margin = space.margin()
+        self.views = sum(size.count for size in sizes)
+        self.source_sizes = tuple(source_size(size.patch, space.scale, self.margin) for size in sizes)
+        side = torch.cat([torch.full((size.count,), s) for size, s in zip(sizes, self.source_sizes, strict=True)])
+        self._source_side = side  # (V,)
+        if batch_size % world_size:
+            raise ValueError(f"batch_size {batch_size} cannot be divided among {world_size} devices")
+        if sources.images and self.views % sources.images:
+            raise ValueError(f"{self.views} views cannot be dealt evenly among views.images={sources.images} images")
+        self._heights, self._widths = store.heights.cpu(), store.widths.cpu()  # the store may move to a device
+        smallest = int(torch.minimum(self._heights, self._widths).min())
+        if smallest < max(self.source_sizes):
+            raise ValueError(
+                f"an image has a side of {smallest} pixels, but a patch of {sizes[0].patch} at scale {space.scale} with its margin "
+                f"takes {max(self.source_sizes)}: use smaller crops or larger images"
+            )
+
+    def plan(self, step: int) -> Plan:
+        """This rank's rows of micro-step `step`."""
+        generator = generator_for(self.seed, step)
+        degradation = self.space.draw(self.batch_size, generator)
+        image = self._draw_images(generator)
+        place = torch.rand(2, self.batch_size, self.views, generator=generator, dtype=torch.float64)
+        top = (place[0] * (self._heights[image] - self._source_side + 1)).long()
+        left = (place[1] * (self._widths[image] - self._source_side + 1)).long()
+        share = self.batch_size // self.world_size
+        mine = slice(self.rank * share, (self.rank + 1) * share)
+        return Plan(step, image[mine], top[mine], left[mine], degradation[mine])
+
+    def fetch(self, plan: Plan) -> tuple[Tensor, ...]:
+        """The source pixels of a plan on the store's device, per size (B * V_s, 3, S, S) uint8."""
+        crops, start = [], 0
+        for size, side in zip(self.sizes, self.source_sizes, strict=True):
+            views = slice(start, start + size.count)
+            place = (part[:, views].reshape(-1) for part in (plan.image, plan.top, plan.left))
+            crops.append(self.store.crops(*place, side))
+            start += size.count
+        return tuple(crops)
+
+    def _draw_images(self, generator: torch.Generator) -> Tensor:
+        shape = (self.batch_size, self.views)
+        drawn = torch.randint(len(self.store), shape, generator=generator)
+        elsewhere = torch.rand(shape, generator=generator) < self.sources.other_images
+        if self.sources.images:
+            return drawn[:, : self.sources.images].repeat_interleave(self.views // self.sources.images, 1)
+        elsewhere[:, 0] = True
+        return torch.where(elsewhere, drawn, drawn[:, :1])
+
+
+class PlannedBatches(IterableDataset):
+    """The plans of micro-steps start, start + 1, ..., to be loaded with `batch_size=None`; workers take turns.
+
+    Args:
+        planner: draws the plans.
+        start: first micro-step; a resumed run starts where it stopped.
+        stop: one past the last.
+        fetch: also gather the pixels here, in the loader's worker (the set is too large for the device).
+    """
+
+    def __init__(self, planner: Planner, start: int, stop: int, fetch: bool) -> None:
+        self.planner, self.start, self.stop, self.fetch = planner, start, stop, fetch
+
+    def __iter__(self) -> Iterator[Plan]:
+        worker = torch.utils.data.get_worker_info()
+        first, stride = (0, 1) if worker is None else (worker.id, worker.num_workers)
+        for step in range(self.start + first, self.stop, stride):
+            plan = self.planner.plan(step)
+            if self.fetch:
+                plan = Plan(plan.step, plan.image, plan.top, plan.left, plan.degradation, self.planner.fetch(plan))
+            yield plan
+
+
+def source_size(patch: int, scale: int, margin: int) -> int:
+    """Side of the source crop, in input pixels, that a degraded patch with its margin is made from."""
+    return patch * scale + 2 * margin

@@ -1,0 +1,128 @@
+"""The part of a LightningModule that both stages share: planned batches, optimiser, schedule, generators in checkpoints."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.core.optimizer import LightningOptimizer
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.utils.data import DataLoader
+
+from shared.sampling import Plan, PlannedBatches, Planner
+from shared.sources import ImageStore
+from shared.training.ema import MovingAverage
+from shared.training.optimizers import build_optimizer, build_schedule
+from shared.training.run_config import RunConfig
+
+
+SHARE_FOR_IMAGES = 0.4  # of the device's free memory; the rest is for weights and activations
+
+
+def on_device_if_it_fits(store: ImageStore, device: torch.device) -> ImageStore:
+    """The images on the GPU where they take a modest share of its free memory, else where they are."""
+    free, _ = torch.cuda.mem_get_info(device)
+    return store.to(device) if store.nbytes < SHARE_FOR_IMAGES * free else store
+
+
+class PlannedTraining(pl.LightningModule):
+    """Trains `trained` on the batches of a planner.
+
+    Subclasses define `averaged` and `loss(plan)` and may extend `after_optimizer_step`.
+
+    Args:
+        trained: everything that is trained or must be in the checkpoint.
+        planner: draws the batches; its images are moved to the device where they fit.
+        run: the run's settings.
+    """
+
+    def __init__(self, trained: nn.Module, planner: Planner, run: RunConfig) -> None:
+        super().__init__()
+        self.trained = trained
+        self.average = MovingAverage(self.averaged, run.ema) if run.ema else None
+        self.planner = planner
+        self.run = run
+        self.fetch_seconds = 0.0  # spent gathering pixels in this process, for the data-wait share
+        self.last_loss: Tensor | None = None
+        self.last_logs: dict[str, Tensor] = {}
+        self.last_plan: Plan | None = None
+
+    @property
+    def averaged(self) -> nn.Module:
+        """The part of `trained` that a moving average follows and that becomes the artefact."""
+        raise TypeError(f"{type(self).__name__} must define averaged")
+
+    @property
+    def result(self) -> nn.Module:
+        """What the run is for: the averaged weights where an average is kept, else the weights."""
+        return self.averaged if self.average is None else self.average.network
+
+    def loss(self, plan: Plan) -> tuple[Tensor, dict[str, Tensor]]:
+        """Loss and detached scalars of one micro-batch."""
+        raise TypeError(f"{type(self).__name__} must define loss()")
+
+    def after_optimizer_step(self) -> None:
+        """Called once after each optimiser step."""
+        if self.average is not None:
+            self.average.update(self.averaged)
+
+    def fetch(self, plan: Plan) -> tuple[Tensor, ...]:
+        """The pixels of a plan, timed."""
+        if plan.crops:
+            return plan.crops
+        start = time.perf_counter()
+        crops = self.planner.fetch(plan)
+        self.fetch_seconds += time.perf_counter() - start
+        return crops
+
+    def training_step(self, batch: Plan, batch_idx: int) -> Tensor:
+        loss, self.last_logs = self.loss(batch)
+        self.last_loss, self.last_plan = loss.detach(), batch
+        return loss
+
+    def optimizer_step(
+        self, epoch: int, batch_idx: int, optimizer: Optimizer | LightningOptimizer,
+        optimizer_closure: Callable[[], Any] | None = None,
+    ) -> None:  # fmt: skip
+        super().optimizer_step(epoch, batch_idx, optimizer, optimizer_closure)
+        self.after_optimizer_step()
+
+    def on_fit_start(self) -> None:
+        self.planner.rank, self.planner.world_size = self.global_rank, self.trainer.world_size
+        if self.device.type == "cuda":
+            self.planner.store = on_device_if_it_fits(self.planner.store, self.device)
+
+    def transfer_batch_to_device(self, batch: Plan, device: torch.device, dataloader_idx: int) -> Plan:
+        return batch  # a few numbers; `loss` moves what it needs
+
+    def configure_optimizers(self) -> Any:
+        optimizer = build_optimizer(self.trained, self.run.optimizer)
+        schedule = build_schedule(optimizer, self.run.steps, self.run.optimizer)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def train_dataloader(self) -> DataLoader:
+        fetch = self.device.type != "cpu" and self.planner.store.pixels.device.type == "cpu"
+        start = self.global_step * self.run.accumulation
+        batches = PlannedBatches(self.planner, start, self.run.steps * self.run.accumulation, fetch)
+        workers = self.run.workers if fetch else 0
+        return DataLoader(
+            batches, batch_size=None, num_workers=workers, pin_memory=fetch,
+            multiprocessing_context="spawn" if workers else None, prefetch_factor=4 if workers else None,
+        )  # fmt: skip
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        checkpoint["generators"] = {"cpu": torch.get_rng_state()}
+        if self.device.type == "cuda":
+            checkpoint["generators"]["cuda"] = torch.cuda.get_rng_state(self.device)
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        self._generators = checkpoint["generators"]
+
+    def on_train_start(self) -> None:
+        generators = getattr(self, "_generators", {})
+        if "cpu" in generators:
+            torch.set_rng_state(generators["cpu"].cpu())
+        if "cuda" in generators and self.device.type == "cuda":
+            torch.cuda.set_rng_state(generators["cuda"].cpu(), self.device)

@@ -1,0 +1,36 @@
+"""A small encoder without batch norm that keeps the contract of `shared.encoders.Encoder`."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import adaptive_avg_pool2d
+
+from pretrain.views import ViewBatch
+from shared.degradations.summary import SUMMARY_RANGES
+from shared.encoders import Representation
+
+
+class LinearEncoder(nn.Module):
+    """4x4 average pool, linear, tanh."""
+
+    dim = 12
+
+    def __init__(self, seed: int = 0) -> None:
+        super().__init__()
+        self.linear = nn.Linear(48, self.dim)
+        generator = torch.Generator().manual_seed(seed)
+        with torch.no_grad():
+            self.linear.weight.normal_(generator=generator)
+            self.linear.bias.normal_(generator=generator)
+
+    def forward(self, images: Tensor) -> Representation:
+        pooled = adaptive_avg_pool2d(images, 4)  # (B, 3, 4, 4)
+        return Representation(torch.tanh(self.linear(pooled.flatten(1))), (pooled,))
+
+
+def random_views(
+    rows: int, counts_and_sizes: tuple[tuple[int, int], ...] = ((2, 16),), seed: int = 0
+) -> ViewBatch:
+    """Uniform noise as views of any number and size, with random parameters."""
+    generator = torch.Generator().manual_seed(seed)
+    crops = tuple(torch.rand(rows, n, 3, size, size, generator=generator) for n, size in counts_and_sizes)
+    return ViewBatch(crops, torch.rand(rows, len(SUMMARY_RANGES), generator=generator))

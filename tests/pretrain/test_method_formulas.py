@@ -1,0 +1,221 @@
+"""Each method against a reference formula."""
+
+import copy
+import itertools
+
+import pytest
+import torch
+from lightly.loss import NegativeCosineSimilarity, NTXentLoss, VICRegLoss
+from linear_encoder import random_views
+from small_methods import CENTER, PAIR, build
+from torch import Tensor, nn
+from torch.nn.functional import cosine_similarity, cross_entropy, mse_loss, normalize
+
+from pretrain.losses import parameter_info_nce
+from pretrain.methods.fastmoco import FastMoCoConfig, cut
+from pretrain.methods.moco import MoCoConfig
+from pretrain.positives import PositivesConfig
+from pretrain.views import ViewBatch
+
+
+def _vectors(encoder: nn.Module, views: Tensor) -> Tensor:
+    """Vectors of all views of one size, (B, V, 3, p, p) -> (B, V, D)."""
+    return torch.stack([encoder(v).vector for v in views.unbind(0)])
+
+
+def _heads(head: nn.Module, x: Tensor) -> Tensor:
+    return head(x.reshape(-1, x.shape[-1])).reshape(*x.shape[:-1], -1)
+
+
+def _moco_reference(method: nn.Module, views: Tensor, negatives: Tensor) -> Tensor:
+    query = normalize(method.projector(method.encoder(views[:, 0]).vector), dim=1)
+    key = normalize(method.target_projector(method.target_encoder(views[:, 1]).vector), dim=1).detach()
+    logits = torch.cat([(query * key).sum(1, keepdim=True), query @ negatives.T], dim=1) / 0.07
+    return cross_entropy(logits, torch.zeros(len(query), dtype=torch.long))
+
+
+def test_moco_is_the_published_loss_against_earlier_keys() -> None:
+    method = build("moco", PositivesConfig())
+    first, second = random_views(4), random_views(4, seed=1)
+    method(first)
+    keys = normalize(method.target_projector(method.target_encoder(first.crops[0][:, 1]).vector), dim=1)
+    torch.testing.assert_close(method.queue.keys[:4], keys)
+    expected = _moco_reference(method, second.crops[0], keys)
+    loss, logs = method(second)
+    torch.testing.assert_close(loss, expected)
+    assert float(logs["queue_fill"]) == pytest.approx(0.8)
+
+
+def test_moco_first_step_contrasts_with_the_other_rows() -> None:
+    views = random_views(4)
+    method = build("moco", PositivesConfig())
+    query = normalize(method.projector(method.encoder(views.crops[0][:, 0]).vector), dim=1)
+    key = normalize(
+        method.target_projector(method.target_encoder(views.crops[0][:, 1]).vector), dim=1
+    ).detach()
+    loss, _ = method(views)
+    torch.testing.assert_close(loss, cross_entropy(query @ key.T / 0.07, torch.arange(4)))
+    loss.backward()
+    assert float(method.encoder.linear.weight.grad.abs().max()) > 0
+
+
+@pytest.mark.parametrize("enqueue", ["first", "center", "all"])
+def test_moco_first_step_never_takes_keys_of_the_own_row(enqueue: str) -> None:
+    method = build("moco", PositivesConfig(3, aggregate="center", enqueue=enqueue))
+    views = random_views(4, ((4, 16),))
+    keys = method.target_keys(views.crops[0][:, 1:])
+    query = normalize(method.projector(method.encoder(views.crops[0][:, 0]).vector), dim=1)
+    center = normalize(keys.mean(1), dim=1)
+    enqueued = {"first": keys[:, :1], "center": center[:, None], "all": keys}[enqueue]
+    losses = []
+    for b in range(4):
+        negatives = enqueued[[r for r in range(4) if r != b]].flatten(0, 1)
+        logits = torch.cat([(query[b] @ center[b])[None], negatives @ query[b]]) / 0.07
+        losses.append(cross_entropy(logits[None], torch.tensor([0])))
+    torch.testing.assert_close(method(views)[0], torch.stack(losses).mean())
+
+
+def test_moco_enqueues_only_in_training_and_as_many_as_asked() -> None:
+    method = build("moco", PositivesConfig(), config=MoCoConfig(16, 8, queue_size=10, keys_per_step=3))
+    method.eval()
+    method(random_views(8))
+    assert int(method.queue.filled) == 0
+    method.train()
+    method(random_views(8))
+    assert int(method.queue.filled) == 3
+
+
+def test_moco_single_row_is_finite() -> None:
+    loss, _ = build("moco", PositivesConfig())(random_views(1))
+    assert float(loss) == 0
+
+
+def test_simclr_is_ntxent() -> None:
+    method, views = build("simclr", PAIR), random_views(6)
+    projections = _heads(copy.deepcopy(method.projector), _vectors(method.encoder, views.crops[0]))
+    torch.testing.assert_close(method(views)[0], NTXentLoss(0.1)(projections[:, 0], projections[:, 1]))
+
+
+def test_byol_is_the_mean_of_both_directions() -> None:
+    method, views = build("byol", PAIR), random_views(6)
+    reference = copy.deepcopy(method)
+    online = _heads(
+        reference.predictor, _heads(reference.projector, _vectors(method.encoder, views.crops[0]))
+    )
+    target = _heads(reference.target_projector, _vectors(method.target_encoder, views.crops[0])).detach()
+    criterion = NegativeCosineSimilarity()
+    expected = (criterion(online[:, 0], target[:, 1]) + criterion(online[:, 1], target[:, 0])) / 2
+    torch.testing.assert_close(method(views)[0], expected)
+
+
+def test_byol_multi_crop_small_crops_predict_the_large_ones_in_turn() -> None:
+    method, views = build("byol", PAIR), random_views(6, ((2, 16), (3, 12)))
+    reference = copy.deepcopy(method)
+    vectors = torch.cat([_vectors(method.encoder, crops) for crops in views.crops], dim=1)
+    online = _heads(reference.predictor, _heads(reference.projector, vectors))
+    target = _heads(reference.target_projector, vectors[:, :2]).detach()
+    pairs = [(0, 1), (1, 0), (2, 0), (3, 1), (4, 0)]
+    expected = torch.stack([-cosine_similarity(online[:, q], target[:, k]).mean() for q, k in pairs]).mean()
+    torch.testing.assert_close(method(views)[0], expected)
+
+
+def test_simsiam_is_the_symmetric_stop_gradient_loss() -> None:
+    method, views = build("simsiam", PAIR), random_views(6)
+    reference = copy.deepcopy(method)
+    z = _heads(reference.projector, _vectors(reference.encoder, views.crops[0]))
+    p = _heads(reference.predictor, z)
+    criterion = NegativeCosineSimilarity()
+    expected = (criterion(p[:, 0], z[:, 1].detach()) + criterion(p[:, 1], z[:, 0].detach())) / 2
+    loss, _ = method(views)
+    torch.testing.assert_close(loss, expected)
+    loss.backward()
+    expected.backward()
+    torch.testing.assert_close(method.encoder.linear.weight.grad, reference.encoder.linear.weight.grad)
+
+
+def test_fastsiam_predicts_the_mean_of_the_others() -> None:
+    method, views = build("fastsiam", CENTER), random_views(6, ((4, 16),))
+    reference = copy.deepcopy(method)
+    z = _heads(reference.projector, _vectors(method.encoder, views.crops[0]))
+    p = _heads(reference.predictor, z)
+    losses = []
+    for v in range(4):
+        target = z[:, [w for w in range(4) if w != v]].mean(1)
+        losses.append(-cosine_similarity(p[:, v], target.detach()).mean())
+    torch.testing.assert_close(method(views)[0], torch.stack(losses).mean())
+
+
+def test_vicreg_is_lightlys_loss() -> None:
+    method, views = build("vicreg", PositivesConfig()), random_views(6)
+    z = _heads(copy.deepcopy(method.projector), _vectors(method.encoder, views.crops[0]))
+    torch.testing.assert_close(method(views)[0], VICRegLoss()(z[:, 0], z[:, 1]))
+
+
+def _fastmoco_predictions(method: nn.Module, vectors: Tensor) -> Tensor:
+    """(N, B, dim) combined vectors -> unit predictions (B, N, D)."""
+    return normalize(_heads(method.predictor, _heads(method.projector, vectors.transpose(0, 1))), dim=-1)
+
+
+def test_fastmoco_parts_predict_the_other_view() -> None:
+    method, views = build("fastmoco", PAIR), random_views(6)
+    reference, images = copy.deepcopy(method), views.crops[0]
+    quarters = [images[..., r : r + 8, c : c + 8] for r in (0, 8) for c in (0, 8)]
+    parts = [_vectors(method.encoder, quarter) for quarter in quarters]  # four of (B, 2, dim)
+    combined = [(a + b) / 2 for a, b in itertools.combinations(parts, 2)]  # six of (B, 2, dim)
+    predictions = _fastmoco_predictions(
+        reference, torch.cat([torch.stack(combined)[:, :, v] for v in (0, 1)])
+    )
+    target = normalize(
+        _heads(reference.target_projector, _vectors(method.target_encoder, images)), dim=-1
+    ).detach()
+    losses = [
+        cross_entropy(predictions[:, 6 * v + n] @ target[:, 1 - v].T, torch.arange(6))
+        for v in (0, 1)
+        for n in range(6)
+    ]
+    torch.testing.assert_close(method(views)[0], torch.stack(losses).mean())
+
+
+def test_fastmoco_images_combine_views_that_are_not_the_key() -> None:
+    config = FastMoCoConfig("images", hidden_dim=16, output_dim=8, prediction_hidden_dim=4)
+    method = build("fastmoco", PositivesConfig(2, side="query"), config=config)
+    views = random_views(6, ((3, 16),))
+    reference, images = copy.deepcopy(method), views.crops[0]
+    quarters = [images[..., r : r + 8, c : c + 8] for r in (0, 8) for c in (0, 8)]
+    combined = torch.stack([_vectors(method.encoder, q)[:, :2].mean(1) for q in quarters])  # (4, B, dim)
+    predictions = _fastmoco_predictions(reference, combined)
+    key = normalize(reference.target_projector(method.target_encoder(images[:, 2]).vector), dim=-1).detach()
+    losses = [cross_entropy(predictions[:, n] @ key.T, torch.arange(6)) for n in range(4)]
+    torch.testing.assert_close(method(views)[0], torch.stack(losses).mean())
+
+
+def test_cut_goes_row_by_row() -> None:
+    pixels = torch.arange(16.0).view(1, 1, 1, 4, 4).expand(2, 3, 3, 4, 4)
+    parts = cut(pixels, 2)
+    assert parts.shape == (2, 3, 4, 3, 2, 2)
+    assert parts[1, 2, :, 0].tolist() == [
+        [[0, 1], [4, 5]],
+        [[2, 3], [6, 7]],
+        [[8, 9], [12, 13]],
+        [[10, 11], [14, 15]],
+    ]
+    with pytest.raises(ValueError, match="4 pixels cannot be cut into 3x3"):
+        cut(pixels, 3)
+
+
+def test_supcon_reads_the_parameters() -> None:
+    method, views = build("supcon", PAIR), random_views(6, ((2, 16), (1, 12)))
+    vectors = torch.cat([_vectors(method.encoder, crops) for crops in views.crops], dim=1)
+    projections = normalize(_heads(method.projector, vectors), dim=-1)
+    expected = parameter_info_nce(projections, views.parameters, 0.1, 0.1)
+    torch.testing.assert_close(method(views)[0], expected)
+    other = ViewBatch(views.crops, torch.zeros_like(views.parameters))
+    assert float(method(other)[0]) != pytest.approx(float(expected))
+
+
+def test_supervised_is_the_mean_squared_error_of_every_view() -> None:
+    method, views = build("supervised", PAIR), random_views(6)
+    predicted = method.regressor(_vectors(method.encoder, views.crops[0]))
+    torch.testing.assert_close(
+        method(views)[0], mse_loss(predicted, views.parameters[:, None].expand(-1, 2, -1))
+    )

@@ -1,0 +1,143 @@
+"""What all methods have in common: gradients, targets, state, refusals."""
+
+import copy
+
+import pytest
+import torch
+from linear_encoder import LinearEncoder, random_views
+from small_methods import CENTER, PAIR, SMALL, build
+from torch import nn
+
+from pretrain.methods import METHODS
+from pretrain.methods.base import MomentumMethod
+from pretrain.methods.fastmoco import FastMoCoConfig
+from pretrain.methods.moco import MoCo, MoCoConfig
+from pretrain.methods.supcon import SupConConfig
+from pretrain.positives import Positives, PositivesConfig
+from shared.encoders import EncoderConfig, build_encoder
+
+
+def _policy(name: str) -> PositivesConfig:
+    return CENTER if name == "fastsiam" else PAIR
+
+
+@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("small", [0, 2])
+def test_contract(name: str, small: int) -> None:
+    policy = _policy(name)
+    method = build(name, policy)
+    large = Positives(policy).views_needed()
+    views = random_views(6, ((large, 16), (small, 12)) if small else ((large, 16),))
+    loss, logs = method(views)
+    assert loss.shape == ()
+    assert torch.equal(logs["loss"], loss.detach())
+    assert all(value.shape == () and not value.requires_grad for value in logs.values())
+    loss.backward()
+    assert float(method.encoder.linear.weight.grad.abs().max()) > 0
+    assert not method.last_projection.requires_grad
+    assert method.last_projection.shape[0] == 6 * (large + small) * (6 if name == "fastmoco" else 1)
+    trained = {n for n, p in method.named_parameters() if p.requires_grad}
+    assert {n for n, p in method.named_parameters() if p.grad is not None} == trained
+    assert not any(n.startswith("target_") for n in trained)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_after_step_moves_the_target_alone(name: str) -> None:
+    method = build(name, _policy(name))
+    momentum_method = isinstance(method, MomentumMethod)
+    assert momentum_method == (name in ("moco", "byol", "fastmoco"))
+    with torch.no_grad():
+        for parameter in [
+            *method.encoder.parameters(),
+            *getattr(method, "projector", nn.Identity()).parameters(),
+        ]:
+            parameter += 1
+    before = {n: p.clone() for n, p in method.named_parameters()}
+    method.key_momentum = 0.9
+    method.after_step()
+    for n, p in method.named_parameters():
+        expected = (
+            0.9 * before[n] + 0.1 * before[n.removeprefix("target_")]
+            if n.startswith("target_")
+            else before[n]
+        )
+        torch.testing.assert_close(p, expected)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_real_encoder_learns_one_batch(name: str) -> None:
+    torch.manual_seed(0)
+    policy = _policy(name)
+    method = build(name, policy, build_encoder(EncoderConfig(name="dasr")))
+    views = random_views(4, ((Positives(policy).views_needed(), 32),))
+    views.crops[0].mul_(
+        torch.linspace(0.2, 1, 4).view(4, 1, 1, 1, 1)
+    )  # rows differ in what their views share
+    optimizer = torch.optim.Adam([p for p in method.parameters() if p.requires_grad], 1e-3)
+    losses = []
+    for _ in range(6):
+        if name == "moco":  # keys of the same degradations from earlier steps would be negatives
+            method.queue.filled.zero_()
+        loss, _ = method(views)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        method.after_step()
+        losses.append(float(loss))
+    assert min(losses[1:]) < losses[0]
+
+
+@pytest.mark.parametrize("aggregate", ["pair", "all_pairs", "center", "logit_mean", "combination"])
+@pytest.mark.parametrize("side", ["key", "query", "both"])
+@pytest.mark.parametrize("name", ["moco", "simclr", "byol", "simsiam", "fastmoco"])
+def test_every_policy_gives_a_finite_gradient(name: str, side: str, aggregate: str) -> None:
+    policy = PositivesConfig(2, side, aggregate)
+    method = build(name, policy)
+    for seed in (0, 1):
+        loss, _ = method(random_views(4, ((Positives(policy).views_needed(), 16), (1, 12)), seed))
+    loss.backward()
+    gradient = method.encoder.linear.weight.grad
+    assert torch.isfinite(gradient).all()
+    assert float(gradient.abs().max()) > 0
+
+
+def test_queue_and_target_resume_bit_equal() -> None:
+    method, other = (
+        build("moco", PositivesConfig()),
+        build("moco", PositivesConfig(), LinearEncoder(seed=5)),
+    )
+    method(random_views(4))
+    other.load_state_dict(copy.deepcopy(method.state_dict()))
+    for each in (method, other):
+        each(random_views(4, seed=1))
+    assert torch.equal(method.queue.keys, other.queue.keys)
+    assert torch.equal(method(random_views(4, seed=2))[0], other(random_views(4, seed=2))[0])
+
+
+def test_low_precision_leaves_similarities_in_float32() -> None:
+    method = build("moco", PositivesConfig())
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        loss, _ = method(random_views(4))
+    assert loss.dtype == torch.float32
+    assert isinstance(method, MoCo)
+    lengths = method.queue.keys[:4].norm(dim=1)
+    torch.testing.assert_close(lengths, torch.ones(4))
+
+
+@pytest.mark.parametrize(
+    ("name", "positives", "config", "message"),
+    [
+        ("mocco", PAIR, SMALL["moco"], "method 'mocco' is unknown, did you mean moco?"),
+        ("moco", PAIR, SMALL["byol"], "method moco takes a MoCoConfig, got BYOLConfig"),
+        ("moco", PAIR, MoCoConfig(queue_size=0), "queue size 0"),
+        ("fastsiam", PAIR, SMALL["fastsiam"], "fastsiam averages several targets"),
+        ("vicreg", CENTER, SMALL["vicreg"], "vicreg compares projections of free length"),
+        ("supcon", PAIR, SupConConfig(bandwidth=0.0), "bandwidth=0.0 must be positive"),
+        ("fastmoco", PAIR, FastMoCoConfig(combine="image"), "combine='image' is unknown"),
+        ("fastmoco", PAIR, FastMoCoConfig(combine="images"), "combine=images combines two query views"),
+        ("fastmoco", PAIR, FastMoCoConfig(grid=1), "grid=1 must be at least 2"),
+    ],
+)
+def test_refusals(name: str, positives: PositivesConfig, config: object, message: str) -> None:
+    with pytest.raises(ValueError, match=message.replace("?", r"\?")):
+        build(name, positives, config=config)

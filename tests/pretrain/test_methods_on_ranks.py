@@ -1,0 +1,88 @@
+"""Two gloo ranks with half a batch each against one process with all of it; nothing has batch norm."""
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+import torch.distributed as dist
+from linear_encoder import LinearEncoder, random_views
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from pretrain.methods import build_method
+from pretrain.methods.fastmoco import FastMoCoConfig
+from pretrain.methods.moco import MoCoConfig
+from pretrain.methods.simclr import SimCLRConfig
+from pretrain.methods.supcon import SupConConfig
+from pretrain.methods.vicreg import VICRegConfig
+from pretrain.positives import Positives, PositivesConfig
+from pretrain.views import ViewBatch
+
+CASES = {
+    "moco": (MoCoConfig(16, 8, queue_size=10), PositivesConfig(2, aggregate="center", enqueue="all")),
+    "simclr": (SimCLRConfig(16, 8, batch_norm=False), PositivesConfig(2, symmetric=True)),
+    "supcon": (SupConConfig(16, 8), PositivesConfig(2)),
+    "fastmoco": (FastMoCoConfig(hidden_dim=16, output_dim=8), PositivesConfig(2, symmetric=True)),
+    "vicreg": (VICRegConfig(16, 8), PositivesConfig(2, aggregate="all_pairs")),
+}
+ROWS, STEPS = 6, 3
+
+
+def _method(name: str) -> nn.Module:
+    torch.manual_seed(0)
+    config, positives = CASES[name]
+    method = build_method(name, LinearEncoder(), Positives(positives), config)
+    if name in ("fastmoco", "vicreg"):  # their published heads have batch norm
+        method.projector = nn.Linear(12, 8)
+    if name == "fastmoco":
+        method.target_projector = nn.Linear(12, 8).requires_grad_(False)
+        method.predictor = nn.Linear(8, 8)
+    return method
+
+
+def _train(method: nn.Module, model: nn.Module, part: slice) -> dict[str, Tensor]:
+    """A few steps on the rows of one rank; losses, weights and the queue."""
+    optimizer = torch.optim.SGD([p for p in method.parameters() if p.requires_grad], 0.1)
+    losses = []
+    for step in range(STEPS):
+        views = random_views(ROWS, ((3, 16),), seed=step)
+        loss, _ = model(ViewBatch((views.crops[0][part],), views.parameters[part]))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        method.key_momentum = 0.5
+        method.after_step()
+        losses.append(loss.detach())
+    return {"losses": torch.stack(losses), **method.state_dict()}
+
+
+def _run_rank(rank: int, folder: str) -> None:
+    torch.set_num_threads(1)
+    dist.init_process_group("gloo", f"file://{folder}/rendezvous", rank=rank, world_size=2)
+    half = ROWS // 2
+    results = {}
+    for name in CASES:
+        method = _method(name)
+        model = DistributedDataParallel(method, broadcast_buffers=False)
+        results[name] = _train(method, model, slice(rank * half, (rank + 1) * half))
+    torch.save(results, os.path.join(folder, f"{rank}.pt"))
+    dist.destroy_process_group()
+
+
+@pytest.fixture(scope="module")
+def ranks(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, dict[str, Tensor]]]:
+    folder: Path = tmp_path_factory.mktemp("ranks")
+    torch.multiprocessing.spawn(_run_rank, (str(folder),), nprocs=2)
+    return [torch.load(folder / f"{rank}.pt") for rank in range(2)]
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_two_ranks_equal_one_process(name: str, ranks: list[dict[str, dict[str, Tensor]]]) -> None:
+    method = _method(name)
+    alone = _train(method, method, slice(None))
+    first, second = ranks[0][name], ranks[1][name]
+    torch.testing.assert_close((first.pop("losses") + second.pop("losses")) / 2, alone.pop("losses"))
+    for key, value in alone.items():
+        torch.testing.assert_close(first[key], value, rtol=1e-4, atol=1e-6)
+        assert torch.equal(first[key], second[key]), key
