@@ -15,8 +15,8 @@ license: mit
 
 # {config.name}: degradation encoder ({config.encoder.name}, input {config.encoder.input})
 
-Maps an image to a vector that describes its degradation. Trained without labels by `{config.method_name}` (recipe
-`{recipe}`) on {training_images} images ({data}), degradation space `{config.degradation}`, views `{config.views.crops}`,
+Maps an image to a vector that describes its degradation. Trained by `{config.method_name}` (recipe `{recipe}`)
+on {training_images} images ({data}), degradation space `{config.degradation}`, views `{config.views.crops}`,
 {config.batch_size} degradations a step, {config.steps} steps, {config.precision}, seed {config.seed}.
 
 ```python

@@ -1,6 +1,7 @@
 """What `python -m pretrain.train` is told."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field, make_dataclass
 from typing import Any
 
@@ -71,7 +72,7 @@ def _positives(value: str) -> list[str]:
     return [f"positives.count={match[2]}", *aggregate]
 
 
-SHORTHANDS = {
+SHORTHANDS: dict[str, Callable[[str], list[str]]] = {
     "encoder": lambda value: [f"encoder.name={value}"],
     "data": lambda value: [f"data.kind={value}"],
     "views": lambda value: [f"views.crops={value}"],

@@ -76,9 +76,7 @@ def batch_info_nce(terms: Terms, temperature: float, same_slot: bool = False) ->
         return cross_entropy(logits.masked_fill(~counts, EXCLUDED), labels)
 
 
-def parameter_info_nce(
-    projections: Tensor, parameters: Tensor, temperature: float, bandwidth: float
-) -> Tensor:
+def parameter_info_nce(projections: Tensor, parameters: Tensor, temperature: float, bandwidth: float) -> Tensor:
     """Supervised contrastive loss whose classes are soft: rows with near parameters.
 
     With similarity w = exp(-|p_i - p_j|^2 / (2 bandwidth^2)), a view of row j is a positive of row i with

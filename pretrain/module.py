@@ -36,6 +36,13 @@ class Pretraining(PlannedTraining):
         """The online encoder."""
         return self.trained.encoder
 
+    @property
+    def result(self) -> Encoder:
+        """The encoder that becomes the artefact."""
+        encoder = super().result
+        assert isinstance(encoder, Encoder)
+        return encoder
+
     def loss(self, plan: Plan) -> tuple[Tensor, dict[str, Tensor]]:
         """Crop, degrade, and hand the views to the method."""
         crops = degraded_crops(self.fetch(plan), plan.degradation, self.planner.margin, self.device)

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytorch_lightning as pl
 import torch
-from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
 from pretrain.card import model_card
 from pretrain.config import PretrainConfig
@@ -22,7 +21,7 @@ from shared.probe_scores import ProbeScores, score_table
 from shared.runs import RunFolder, check_free_space
 from shared.sampling import Planner, source_size
 from shared.sources import ImageStore, open_images
-from shared.training.fit import build_trainer, checkpoint_step, fit, quiet_libraries
+from shared.training.fit import build_trainer, checkpoint_step, fit, is_first_process, quiet_libraries
 from shared.training.progress import Bar, Speed
 
 DRY_RUN_STEPS = 2
@@ -38,12 +37,14 @@ def run(config: PretrainConfig, recipe: str) -> int:
     folder = RunFolder(config.runs_dir, "pretrain", config.name)
     if config.dry_run:
         return _dry_run(config)
-    if rank_zero_only.rank != 0:  # a further process of a distributed run: the first one keeps the folder
+    if not is_first_process():  # a further process of a distributed run: the first one keeps the folder
         return _train(config, recipe, folder)
     with folder.locked():
-        folder.claim(to_plain(config))
+        folder.check(to_plain(config))
         if folder.finished:
-            print(f"{folder.path} is finished: its encoder is {folder.path / 'encoder'}; give another name= for a new run")
+            print(
+                f"{folder.path} is finished: its encoder is {folder.path / 'encoder'}; give another name= for a new run"
+            )
             return 0
         return _train(config, recipe, folder)
 
@@ -73,6 +74,8 @@ def _train(config: PretrainConfig, recipe: str, folder: RunFolder) -> int:
     module, held_out, space = build(config)
     check_free_space(folder.path, 2 * checkpoint_bytes(module))
     resumed = checkpoint_step(folder.checkpoint)
+    if is_first_process():
+        folder.claim(to_plain(config))
     probe = build_probe(space, held_out, config.views.sizes()[0].patch)
     speed = Speed(config.micro_batch_size // (config.devices * config.nodes) * module.planner.views)
     callbacks: list[pl.Callback] = [speed, PretrainLog(speed, probe), Bar(module.planner.views)]
@@ -90,7 +93,12 @@ def _train(config: PretrainConfig, recipe: str, folder: RunFolder) -> int:
 
 
 def _finish(
-    config: PretrainConfig, recipe: str, folder: RunFolder, module: Pretraining, probe: ProbeSet, seconds: float
+    config: PretrainConfig,
+    recipe: str,
+    folder: RunFolder,
+    module: Pretraining,
+    probe: ProbeSet,
+    seconds: float,
 ) -> None:
     """Score, save the artefact, print the table."""
     scores = compare_with_controls(config, module, probe)
@@ -136,12 +144,18 @@ def _dry_run(config: PretrainConfig) -> int:
     fit(trainer, module, None)
     per_step = times[-1] if times else float("nan")
     rows = [
-        ("network", f"{config.encoder.name}, {sum(p.numel() for p in module.averaged.parameters()) / 1e6:.1f} M parameters"),
+        (
+            "network",
+            f"{config.encoder.name}, {sum(p.numel() for p in module.averaged.parameters()) / 1e6:.1f} M parameters",
+        ),
         ("images", f"{len(module.planner.store)} to train on, {len(held_out)} held out"),
         ("views", f"{config.views.crops} of space {space.name}, {config.batch_size} degradations a step"),
         ("step", f"{per_step:.2f} s (the second of two)"),
         ("full run", f"{steps} steps, about {per_step * steps / 60:.0f} min on this machine"),
-        ("checkpoint", f"{checkpoint_bytes(module) / 1e6:.0f} MB in {Path(config.runs_dir) / 'pretrain' / config.name}"),
+        (
+            "checkpoint",
+            f"{checkpoint_bytes(module) / 1e6:.0f} MB in {Path(config.runs_dir) / 'pretrain' / config.name}",
+        ),
     ]
     print("dry run: everything fits\n" + "\n".join(f"  {name:12s}{text}" for name, text in rows))
     return 0
@@ -152,15 +166,21 @@ class _StepTimes(pl.Callback):
         self.times = times
         self._start = 0.0
 
-    def on_train_batch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: object, batch_idx: int) -> None:
+    def on_train_batch_start(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: object, batch_idx: int
+    ) -> None:
         if batch_idx % trainer.accumulate_grad_batches == 0:
             self._start = time.perf_counter()
 
     def on_train_batch_end(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: object, batch: object, batch_idx: int
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        outputs: object,
+        batch: object,
+        batch_idx: int,
     ) -> None:
         if (batch_idx + 1) % trainer.accumulate_grad_batches == 0:
             if torch.cuda.is_available():
                 torch.cuda.synchronize()
             self.times.append(time.perf_counter() - self._start)
-

@@ -1,7 +1,7 @@
 """`python -m pretrain.train --config-name=RECIPE key=value ...`: train a degradation encoder.
 
-Recipes are the files of pretrain/recipes, or the path of a .yaml of your own. A killed run goes on when the same command
-is given again.
+Recipes are the files of pretrain/recipes, or the path of a .yaml of your own. A killed run goes on when the same
+command is given again.
 """
 
 import logging
@@ -38,7 +38,11 @@ def _help() -> str:
     import inspect
 
     recipes = "\n".join(f"  {p.stem:24s}{_title(p)}" for p in sorted(RECIPES.glob("*.yaml")))
-    attributes = inspect.cleandoc(PretrainConfig.__mro__[1].__doc__ or "") + "\n\n" + inspect.cleandoc(PretrainConfig.__doc__ or "")
+    attributes = (
+        inspect.cleandoc(PretrainConfig.__mro__[1].__doc__ or "")
+        + "\n\n"
+        + inspect.cleandoc(PretrainConfig.__doc__ or "")
+    )
     parts = [f"{f.name}.*" for f in dataclasses.fields(PretrainConfig) if dataclasses.is_dataclass(f.type)]
     return (
         f"{__doc__}\nRecipes:\n{recipes}\n\nMethods (method=NAME): {', '.join(GROUPS['method'])}\n\n"
@@ -48,8 +52,6 @@ def _help() -> str:
 
 def _title(recipe: Path) -> str:
     return recipe.read_text(encoding="utf-8").splitlines()[0].lstrip("# ")
-
-
 
 
 if __name__ == "__main__":

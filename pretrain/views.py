@@ -41,7 +41,9 @@ class ViewsConfig:
         if min(size.patch for size in found) < SMALLEST_PATCH:
             raise ValueError(f"views={self.crops}: patches have at least {SMALLEST_PATCH} pixels")
         if len({size.patch for size in found}) < len(found):
-            raise ValueError(f"views={self.crops}: each size stands once, such as {found[0].count * 2}x{found[0].patch}")
+            raise ValueError(
+                f"views={self.crops}: each size stands once, such as {found[0].count * 2}x{found[0].patch}"
+            )
         return tuple(sorted(found, key=lambda size: -size.patch))
 
     def sources(self) -> ViewSources:
@@ -75,7 +77,10 @@ class ViewBatch:
 def degraded_crops(
     crops: tuple[Tensor, ...], degradation: Degradation, margin: int, device: torch.device
 ) -> tuple[Tensor, ...]:
-    """Per size (B * V_s, 3, S, S) uint8 source crops -> (B, V_s, 3, p_s, p_s) in [0, 1]; views are numbered across sizes."""
+    """Degrade source crops, per size (B * V_s, 3, S, S) uint8 -> (B, V_s, 3, p_s, p_s) in [0, 1].
+
+    Views are numbered across sizes, so that each has noise of its own.
+    """
     rows, views, first_view = len(degradation), [], 0
     for pixels in crops:
         images = pixels.to(device, non_blocking=True).to(torch.float32).div_(255)

@@ -127,7 +127,9 @@ def _check_keys(schema: Any, groups: dict[str, dict[str, type]], overrides: list
         key = key.lstrip("+~")
         if key in groups:
             if value not in groups[key]:
-                raise ConfigError(f"unknown {key} {value!r}{_near(value, groups[key])} (there are {', '.join(groups[key])})")
+                raise ConfigError(
+                    f"unknown {key} {value!r}{_near(value, groups[key])} (there are {', '.join(groups[key])})"
+                )
         elif key.split(".")[0] in groups:
             continue  # the chosen dataclass is known only after composing
         elif key not in known:
@@ -154,7 +156,10 @@ def _one_sentence(error: BaseException, schema: Any, groups: dict[str, dict[str,
     unknown = re.search(r"Key '([^']+)' (?:not in|is not in struct)", str(cause))
     if unknown:
         known = _fields(schema) + [
-            f"{group}.{field.name}" for group, nodes in groups.items() for n in nodes.values() for field in dataclasses.fields(n)
+            f"{group}.{field.name}"
+            for group, nodes in groups.items()
+            for n in nodes.values()
+            for field in dataclasses.fields(n)
         ]
         key = full_key or unknown[1]
         inside = re.search(r"not in '(\w+)'", str(cause))

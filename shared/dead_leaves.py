@@ -137,9 +137,7 @@ def _paint(leaves: Leaves, rows: int, columns: int) -> np.ndarray:
     return owner
 
 
-def _local(
-    leaves: Leaves, leaf: np.ndarray | int, x: np.ndarray, y: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+def _local(leaves: Leaves, leaf: np.ndarray | int, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Coordinates along the axes of each pixel's leaf, in rendered pixels from its centre."""
     dx, dy = x - leaves.x[leaf], y - leaves.y[leaf]
     return leaves.cos[leaf] * dx + leaves.sin[leaf] * dy, leaves.cos[leaf] * dy - leaves.sin[leaf] * dx
@@ -169,9 +167,7 @@ def _shade(leaves: Leaves, owner: np.ndarray, noise: np.ndarray) -> np.ndarray:
     return np.clip(color * bulge[..., None], 0, 1)
 
 
-def _texture(
-    leaves: Leaves, owner: np.ndarray, noise: np.ndarray, u: np.ndarray, v: np.ndarray
-) -> np.ndarray:
+def _texture(leaves: Leaves, owner: np.ndarray, noise: np.ndarray, u: np.ndarray, v: np.ndarray) -> np.ndarray:
     """Texture of every pixel, about zero mean and unit spread."""
     kind = leaves.texture[owner]
     value = np.zeros(owner.shape)

@@ -83,9 +83,7 @@ class ImageStore:
         for index, start in enumerate(offsets.tolist()):
             image = self.image(index).flatten(0, 1)  # (H * W, 3)
             pixels[start : start + len(image)].copy_(image)
-        return ImageStore(
-            pixels, offsets.to(device), self.heights.to(device), self.widths.to(device), self.names
-        )
+        return ImageStore(pixels, offsets.to(device), self.heights.to(device), self.widths.to(device), self.names)
 
     def crops(self, image: Tensor, top: Tensor, left: Tensor, size: int) -> Tensor:
         """Cuts M square windows, which must lie inside their images (not checked), in one gather of rows.

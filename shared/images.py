@@ -9,9 +9,7 @@ import torch
 from torch import Tensor
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
-BACKGROUND = (
-    128  # behind transparency: hides neither black nor white drawings and adds the weakest artificial edges
-)
+BACKGROUND = 128  # behind transparency: hides neither black nor white drawings and adds the weakest artificial edges
 LOSSLESS_WEBP = 101  # OpenCV: a WebP quality above 100 means lossless
 ORIENTATION, PHOTOMETRIC, SAMPLES_PER_PIXEL = 274, 262, 277  # tags of TIFF 6.0, shared by EXIF
 TIFF_SAMPLES = {0: 1, 1: 1, 2: 3, 3: 1, 5: 4, 6: 3}  # per photometric: gray, gray, RGB, palette, CMYK, YCbCr
@@ -83,9 +81,7 @@ def write_image(path: str | Path, image: np.ndarray) -> None:
     if suffix not in IMAGE_SUFFIXES:
         raise ValueError(f"cannot write {str(path)!r}: the suffix must be one of {', '.join(IMAGE_SUFFIXES)}")
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or image.size == 0:
-        raise ValueError(
-            f"cannot write {image.dtype} values of shape {image.shape}; expected uint8 (H, W, 3)"
-        )
+        raise ValueError(f"cannot write {image.dtype} values of shape {image.shape}; expected uint8 (H, W, 3)")
     cv2 = _opencv()
     options = []
     if suffix == ".webp":
@@ -149,9 +145,7 @@ def _tiff_photometric(data: bytes, depth: np.dtype, path: str | Path) -> int:
             "TIFF in gray, RGB, palette, CMYK or YCbCr without transparency (convert it to PNG)"
         )
     if depth == np.uint16 and photometric not in TIFF_DEEP:
-        raise ValueError(
-            f"{str(path)!r} is a 16-bit TIFF with photometric {photometric}; convert it to RGB or gray"
-        )
+        raise ValueError(f"{str(path)!r} is a 16-bit TIFF with photometric {photometric}; convert it to RGB or gray")
     return photometric
 
 

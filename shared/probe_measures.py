@@ -131,9 +131,7 @@ def chance_accuracy(answer: np.ndarray) -> float:
     return float(frequency.max() / frequency.sum())
 
 
-def cluster_nmi(
-    embedding: np.ndarray, label: np.ndarray, clusters: int | None = None, seed: int = 0
-) -> float:
+def cluster_nmi(embedding: np.ndarray, label: np.ndarray, clusters: int | None = None, seed: int = 0) -> float:
     """Normalised mutual information (arithmetic mean) of labels and k-means clusters of the embedding.
 
     Args:
@@ -195,9 +193,7 @@ def spherical_kmeans(embedding: np.ndarray, clusters: int, seed: int = 0) -> np.
 
     unit = unit_rows(embedding)
     if not 1 <= clusters <= len(unit):
-        raise ValueError(
-            f"{clusters} clusters of {len(unit)} samples: choose from 1 to the number of samples"
-        )
+        raise ValueError(f"{clusters} clusters of {len(unit)} samples: choose from 1 to the number of samples")
     best, cluster = -np.inf, np.zeros(len(unit), dtype=np.int64)
     for start in range(KMEANS_RESTARTS):
         centres, _ = kmeans_plusplus(unit, clusters, random_state=seed + start)

@@ -104,9 +104,7 @@ def score_embedding(
         nmi=value["nmi"],
         r2={name: value[f"r2/{name}"] for name in targets},
         content_accuracy=value["content_accuracy"],
-        intervals={
-            name: bootstrap_over_images(score, image, repeats, seed) for name, score in scores.items()
-        },
+        intervals={name: bootstrap_over_images(score, image, repeats, seed) for name, score in scores.items()},
         chance={
             "knn_accuracy": chance_accuracy(seen),
             "nmi": chance_nmi(seen),

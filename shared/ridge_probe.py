@@ -5,9 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 
-OUTLIER = (
-    5.0  # standard deviations; a unit dead on all images but one would otherwise swamp the prediction there
-)
+OUTLIER = 5.0  # standard deviations; a unit dead on all images but one would otherwise swamp the prediction there
 PENALTIES = np.logspace(-4, 3, 8)  # in mean eigenvalues of the training fold's Gram matrix
 
 
@@ -51,9 +49,7 @@ def r_squared(target: np.ndarray, prediction: np.ndarray) -> float:
     return float("nan") if constant else float(1 - residual / total)
 
 
-def ridge_predictions(
-    embedding: np.ndarray, target: np.ndarray, image: np.ndarray, folds: int = 5
-) -> np.ndarray:
+def ridge_predictions(embedding: np.ndarray, target: np.ndarray, image: np.ndarray, folds: int = 5) -> np.ndarray:
     """Out-of-fold predictions of a ridge probe, folds split by image.
 
     From each training fold alone: the features are standardised and cut at 5 standard deviations, and each
@@ -81,9 +77,7 @@ def ridge_predictions(
         raise ValueError("a probe needs a finite embedding, this one has NaN or infinite values")
     prediction = np.full(target.shape, np.nan)
     known = np.isfinite(target)
-    for pattern in np.unique(
-        known, axis=1
-    ).T:  # columns known for the same samples share their decompositions
+    for pattern in np.unique(known, axis=1).T:  # columns known for the same samples share their decompositions
         columns = np.flatnonzero((known == pattern[:, None]).all(0))
         rows = np.flatnonzero(pattern)
         for train, test in _image_folds(image[rows], folds):
@@ -103,9 +97,7 @@ def _image_folds(image: np.ndarray, folds: int) -> Iterator[tuple[np.ndarray, np
         yield from GroupKFold(folds).split(image, groups=image)
 
 
-def _fit_and_predict(
-    feature: np.ndarray, target: np.ndarray, image: np.ndarray, new_feature: np.ndarray
-) -> np.ndarray:
+def _fit_and_predict(feature: np.ndarray, target: np.ndarray, image: np.ndarray, new_feature: np.ndarray) -> np.ndarray:
     """Ridge regression with an intercept: (n, D), (n, P), (n,), (m, D) -> predictions (m, P).
 
     In float32 once everything is centred: the decomposition is most of the time, and a probe needs no more.

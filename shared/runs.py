@@ -14,7 +14,7 @@ FREE_TO_CHANGE = frozenset({"name", "runs_dir", "checkpoint_every", "log_every",
 
 
 class RunFolder:
-    """`<runs_dir>/<stage>/<name>/`: config.json, TensorBoard events, last.ckpt, the artefact, metrics.json (last of all).
+    """`<runs_dir>/<stage>/<name>/`: config.json, TensorBoard events, last.ckpt, the artefact; metrics.json last of all.
 
     Args:
         runs_dir: root of all runs.
@@ -38,28 +38,34 @@ class RunFolder:
         """Whether the run ended and its scores are there."""
         return self.metrics.is_file()
 
-    def claim(self, config: dict[str, Any]) -> None:
-        """Take the folder for this configuration, or go on with it.
+    def check(self, config: dict[str, Any]) -> None:
+        """Refuse a folder that this configuration cannot have; writes nothing.
 
         Raises:
-            ValueError: another configuration has the name (the differences are listed), or the folder is not writable.
+            ValueError: another configuration has the name (the differences are listed), or other files are there.
         """
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise ValueError(f"{self.path}: cannot be made ({error.strerror}); give another runs_dir=") from error
-        if not os.access(self.path, os.W_OK):
-            raise ValueError(f"{self.path}: is not writable; give another runs_dir=")
         if self._config.is_file():
             changed = differences(json.loads(self._config.read_text()), config)
             if changed:
                 raise ValueError(
                     f"{self.path} holds a run of another configuration ({'; '.join(changed)}): give another name="
                 )
-        elif any(self.path.iterdir()):
+        elif self.path.is_dir() and any(self.path.iterdir()):
             raise ValueError(f"{self.path} holds files that are not of a run: give another name=")
-        else:
-            write_atomically(self._config, json.dumps(config, indent=2) + "\n")
+
+    def claim(self, config: dict[str, Any]) -> None:
+        """Take the folder for this configuration, or go on with it.
+
+        Raises:
+            ValueError: as `check`, or the folder is not writable.
+        """
+        self.check(config)
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            if not self._config.is_file():
+                write_atomically(self._config, json.dumps(config, indent=2) + "\n")
+        except OSError as error:
+            raise ValueError(f"{self.path} cannot be written ({error.strerror}): give another runs_dir=") from error
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -69,12 +75,18 @@ class RunFolder:
             ValueError: another process has it.
         """
         lock_folder = self.path.parent
-        lock_folder.mkdir(parents=True, exist_ok=True)
-        with open(lock_folder / f".{self.path.name}.lock", "w") as lock:
+        try:
+            lock_folder.mkdir(parents=True, exist_ok=True)
+            lock = open(lock_folder / f".{self.path.name}.lock", "w")  # noqa: SIM115
+        except OSError as error:
+            raise ValueError(f"{lock_folder} cannot be written ({error.strerror}): give another runs_dir=") from error
+        with lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
-                raise ValueError(f"{self.path} is in use by another process: wait for it, or give another name=") from error
+                raise ValueError(
+                    f"{self.path} is in use by another process: wait for it, or give another name="
+                ) from error
             yield
 
     def finish(self, metrics: dict[str, Any]) -> None:
@@ -123,4 +135,6 @@ def check_free_space(folder: Path, needed: int) -> None:
         folder = folder.parent
     free = shutil.disk_usage(folder).free
     if free < needed:
-        raise ValueError(f"{folder}: {free / 1e9:.1f} GB are free, and the run's checkpoints take {needed / 1e9:.1f} GB")
+        raise ValueError(
+            f"{folder}: {free / 1e9:.1f} GB are free, and the run's checkpoints take {needed / 1e9:.1f} GB"
+        )

@@ -26,7 +26,7 @@ class ViewSources:
 
     Attributes:
         other_images: share (0..1) of the views beyond the first that come from another image than the first.
-        images: exactly so many images per degradation, the views dealt evenly among them; 0 leaves it to `other_images`.
+        images: exactly so many images per degradation, the views dealt evenly; 0 leaves it to `other_images`.
     """
 
     other_images: float = 0.0
@@ -93,12 +93,15 @@ class Planner:
             raise ValueError(f"batch_size {batch_size} cannot be divided among {world_size} devices")
         if sources.images and self.views % sources.images:
             raise ValueError(f"{self.views} views cannot be dealt evenly among views.images={sources.images} images")
-        self._heights, self._widths = store.heights.cpu(), store.widths.cpu()  # the store may move to a device
+        self._heights, self._widths = (
+            store.heights.cpu(),
+            store.widths.cpu(),
+        )  # the store may move to a device
         smallest = int(torch.minimum(self._heights, self._widths).min())
         if smallest < max(self.source_sizes):
             raise ValueError(
-                f"an image has a side of {smallest} pixels, but a patch of {sizes[0].patch} at scale {space.scale} with its margin "
-                f"takes {max(self.source_sizes)}: use smaller crops or larger images"
+                f"an image has a side of {smallest} pixels, but a patch of {sizes[0].patch} at scale {space.scale} "
+                f"with its margin takes {max(self.source_sizes)}: use smaller crops or larger images"
             )
 
     def plan(self, step: int) -> Plan:
@@ -118,8 +121,8 @@ class Planner:
         crops, start = [], 0
         for size, side in zip(self.sizes, self.source_sizes, strict=True):
             views = slice(start, start + size.count)
-            place = (part[:, views].reshape(-1) for part in (plan.image, plan.top, plan.left))
-            crops.append(self.store.crops(*place, side))
+            image, top, left = (part[:, views].reshape(-1) for part in (plan.image, plan.top, plan.left))
+            crops.append(self.store.crops(image, top, left, side))
             start += size.count
         return tuple(crops)
 

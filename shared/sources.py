@@ -45,9 +45,7 @@ class DataConfig:
     kind: str = "builtin"  # builtin | folder
     root: str | None = None  # of kind folder: searched recursively
     held_out: float = 0.1  # share of the folder's images, within 4..64 images where there are enough
-    held_out_root: str | None = (
-        None  # a folder of its own instead, e.g. where files are tiles of larger images
-    )
+    held_out_root: str | None = None  # a folder of its own instead, e.g. where files are tiles of larger images
     dead_leaves: int = 24  # of kind builtin, beside the photographs; without them a ResNet50 scored far lower
     cache_dir: str = "~/.cache/unblind"  # decoded images, 3 bytes per pixel
 

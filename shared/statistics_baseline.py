@@ -6,9 +6,7 @@ from torch import Tensor
 
 SCALES = 3
 SMALLEST_SIZE = 16  # leaves 4 x 4 pixels at the coarsest scale
-ENERGY_FLOOR = (
-    1e-8  # a root mean square of 1/40 of an 8-bit level: keeps flat images finite and away from the rest
-)
+ENERGY_FLOOR = 1e-8  # a root mean square of 1/40 of an 8-bit level: keeps flat images finite and away from the rest
 LUMA = (0.299, 0.587, 0.114)  # Rec. 601
 STATISTICS = ("horizontal", "vertical", "diagonal", "antidiagonal", "laplacian")
 

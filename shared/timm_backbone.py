@@ -31,17 +31,13 @@ class TimmBackbone(nn.Module):
             convolutional network that takes any image from 16x16 on.
     """
 
-    def __init__(
-        self, *, name: str, in_channels: int, stem: str, output_stride: int, pretrained: bool
-    ) -> None:
+    def __init__(self, *, name: str, in_channels: int, stem: str, output_stride: int, pretrained: bool) -> None:
         super().__init__()
         self.network: Any = _create_network(name, in_channels, output_stride, pretrained)
         if output_stride != 32:
             stride = 64 // self._measured_maps(name, in_channels, 64, 64)[-1].shape[-1]
             if stride != output_stride:
-                raise ValueError(
-                    f"{name} does not take output_stride={output_stride} (it stays at {stride}); use 32"
-                )
+                raise ValueError(f"{name} does not take output_stride={output_stride} (it stays at {stride}); use 32")
         if stem in ("3x3", "3x3_no_maxpool"):
             _use_3x3_stride_1(self.network, name, pretrained)
         if stem in ("no_maxpool", "3x3_no_maxpool"):
@@ -94,8 +90,7 @@ class TimmBackbone(nn.Module):
         """Layers of the head would be parameters without a gradient, which DDP refuses."""
         called: set[nn.Module] = set()
         hooks = [
-            module.register_forward_hook(lambda module, *_: called.add(module))
-            for module in self.network.modules()
+            module.register_forward_hook(lambda module, *_: called.add(module)) for module in self.network.modules()
         ]
         self._measured_maps(name, in_channels, 64, 64)
         for hook in hooks:
@@ -133,9 +128,7 @@ def _create_network(name: str, in_channels: int, output_stride: int, pretrained:
         raise ValueError(f"pretrained=true: timm has no weights for {name}, use pretrained=false")
     stride_option: dict[str, Any] = {} if output_stride == 32 else {"output_stride": output_stride}
     try:
-        return timm.create_model(
-            name, pretrained=pretrained, num_classes=0, in_chans=in_channels, **stride_option
-        )
+        return timm.create_model(name, pretrained=pretrained, num_classes=0, in_chans=in_channels, **stride_option)
     except (TypeError, AssertionError, NotImplementedError) as error:
         if not stride_option:
             raise ValueError(f"{name} does not take {in_channels} input channels: {error}") from error

@@ -63,13 +63,9 @@ class FastMoCo(MomentumMethod):
                 "fastmoco with combine=images combines two query views against other views' keys: it needs "
                 "positives.side=query or both, count >= 2 and symmetric=false"
             )
-        projector = MoCoProjectionHead(
-            encoder.dim, config.hidden_dim, config.output_dim, num_layers=3, batch_norm=True
-        )
+        projector = MoCoProjectionHead(encoder.dim, config.hidden_dim, config.output_dim, num_layers=3, batch_norm=True)
         super().__init__(encoder, positives, projector)
-        self.predictor = SimSiamPredictionHead(
-            config.output_dim, config.prediction_hidden_dim, config.output_dim
-        )
+        self.predictor = SimSiamPredictionHead(config.output_dim, config.prediction_hidden_dim, config.output_dim)
         self.config = config
 
     def forward(self, views: ViewBatch) -> tuple[Tensor, dict[str, Tensor]]:

@@ -38,9 +38,7 @@ class SimSiam(Method):
 
         super().__init__(encoder, positives)
         self.projector = SimSiamProjectionHead(encoder.dim, config.hidden_dim, config.output_dim)
-        self.predictor = SimSiamPredictionHead(
-            config.output_dim, config.prediction_hidden_dim, config.output_dim
-        )
+        self.predictor = SimSiamPredictionHead(config.output_dim, config.prediction_hidden_dim, config.output_dim)
 
     def forward(self, views: ViewBatch) -> tuple[Tensor, dict[str, Tensor]]:
         """Computes the loss."""

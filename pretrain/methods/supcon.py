@@ -56,7 +56,5 @@ class SupCon(Method):
         """Computes the loss."""
         projections = per_view(self.projector, embed(self.encoder, views.crops))  # (B, V, D)
         self.remember(projections)
-        loss = parameter_info_nce(
-            unit(projections), views.parameters, self.config.temperature, self.config.bandwidth
-        )
+        loss = parameter_info_nce(unit(projections), views.parameters, self.config.temperature, self.config.bandwidth)
         return loss, {"loss": loss.detach()}

@@ -44,7 +44,9 @@ class Distribution:
         kind, values = "uniform", written
         if isinstance(written, Mapping):
             if len(written) != 1 or next(iter(written)) not in KINDS:
-                raise ValueError(f"{where}: {dict(written)!r} is not a distribution; right would be one of {', '.join(KINDS)}")
+                raise ValueError(
+                    f"{where}: {dict(written)!r} is not a distribution; right would be one of {', '.join(KINDS)}"
+                )
             kind, values = next(iter(written.items()))
         if not isinstance(values, (list, tuple)):
             kind, values = "choice", [values]

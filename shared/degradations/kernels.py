@@ -81,7 +81,7 @@ def sinc(size: int, cutoff: Tensor) -> Tensor:
 
 
 def disk(size: int, radius: Tensor) -> Tensor:
-    """Defocus: a uniform disk of (B,) radius in pixels whose edge falls linearly over one pixel; radius 0 is the identity."""
+    """Defocus: a uniform disk of (B,) radius in pixels, its edge falling linearly over one pixel; 0 is the identity."""
     x, y = _grid(size, radius)
     return _normalised((radius[:, None, None] + 0.5 - torch.hypot(x, y)).clamp(0, 1))
 

@@ -1,4 +1,4 @@
-"""Noise that is a pure function of (row seed, view, step, position): the same pixels on any batch split or device order.
+"""Noise that is a pure function of (row seed, view, step, position): the same pixels on any batch split.
 
 A counter-based generator replaces torch's: each value hashes its own position, so nothing depends on how many other
 values were drawn before it, and no loop over samples seeds one generator each.
@@ -99,7 +99,7 @@ def gray_noise(images: Tensor, noise_sigma: Tensor, seed: Tensor, stream: int, v
 
 
 def speckle(images: Tensor, noise_sigma: Tensor, seed: Tensor, stream: int, views: Tensor) -> Tensor:
-    """Multiplicative Gaussian noise, image * (1 + noise_sigma * n), clipped to [0, 1]; arguments as `gaussian_noise`."""
+    """Multiply by 1 + noise_sigma * n, n standard normal, and clip to [0, 1]; arguments as `gaussian_noise`."""
     field = _field(images, seed, stream, views, images.shape[2])
     return (images * (1 + _per_row(noise_sigma, images) * field)).clamp_(0, 1)
 

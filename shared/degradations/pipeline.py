@@ -1,5 +1,6 @@
 """Apply degradations: hr_image + Degradation -> views, batched, on the device of the images."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -88,7 +89,7 @@ def _is_simple(degradation: Degradation) -> Tensor:
 
 
 def margin_needed(degradation: Degradation) -> int:
-    """Input pixels beyond a patch that its degraded pixels depend on, a multiple of the scale, the largest of all rows."""
+    """Input pixels beyond a patch that its degraded pixels depend on: the largest of all rows, a multiple of the scale."""
     simple = _is_simple(degradation)
     reach = _composed_reach(degradation.scale, degradation.kernel_size) if simple.any() else 0
     radius = degradation.kernel_size // 2
@@ -128,7 +129,7 @@ def degrade(images: Tensor, degradation: Degradation, *, margin: int = 0, first_
         ValueError: the shapes do not fit each other or the scale.
     """
     scale = degradation.scale
-    b, v, c, h, w = images.shape
+    b, v, _, h, w = images.shape
     if b != len(degradation):
         raise ValueError(f"{b} rows of images for {len(degradation)} degradations: the two must be equal")
     if h % scale or w % scale or margin % scale:
@@ -160,7 +161,10 @@ def _degrade(images: Tensor, degradation: Degradation, margin: int, views: Tenso
             cut = 0 if is_simple else margin // scale
             result = result[..., cut : result.shape[-2] - cut, cut : result.shape[-1] - cut]
             if result.shape[-2:] != size:
-                raise ValueError(f"the degradation ends at {tuple(result.shape[-2:])}, not at {size}: its last resize must go to 1/scale")
+                raise ValueError(
+                    f"the degradation ends at {tuple(result.shape[-2:])}, not at {size}: "
+                    "its last resize must go to 1/scale"
+                )
             output[group.rows.to(images.device)] = result
     return output.clamp_(0, 1)
 
@@ -169,9 +173,7 @@ def _take(tensor: Tensor, rows: Tensor) -> Tensor:
     return tensor if len(rows) == len(tensor) else tensor[rows.to(tensor.device)]
 
 
-def _blur_and_shrink(
-    images: Tensor, degradation: Degradation, parameters: Tensor, rows: Tensor, margin: int
-) -> Tensor:
+def _blur_and_shrink(images: Tensor, degradation: Degradation, parameters: Tensor, rows: Tensor, margin: int) -> Tensor:
     """Blur, then bicubic to the output size: one strided convolution where the margin allows it."""
     scale, size = degradation.scale, degradation.kernel_size
     values = parameters[rows.to(parameters.device), 0]
@@ -213,7 +215,7 @@ def _apply_step(
             on_device = rows.to(images.device)
             values = parameters[on_device, step]
             operation = OPERATIONS[key]
-            if operation.kind == "resize":
+            if operation.kind == "resize" and operation.function is not None:
                 done += _resize(rows, images, operation.function, degradation.parameters[rows, step, 0], input_size)
                 continue
             if operation.kind == "blur":
@@ -228,12 +230,14 @@ def _apply_step(
     return _merge_equal_sizes(done)
 
 
-def _resize(rows: Tensor, images: Tensor, function, relative: Tensor, input_size: tuple[int, int]) -> list[_Group]:  # type: ignore[no-untyped-def]
+def _resize(
+    rows: Tensor, images: Tensor, resize: Callable[..., Tensor], relative: Tensor, input_size: tuple[int, int]
+) -> list[_Group]:
     groups = []
     for value in relative.unique().tolist():
         members = (relative == value).nonzero().squeeze(1)
         size = (max(1, round(input_size[0] * value)), max(1, round(input_size[1] * value)))
-        groups.append(_Group(rows[members], function(_take(images, members), size)))
+        groups.append(_Group(rows[members], resize(_take(images, members), size)))
     return groups
 
 

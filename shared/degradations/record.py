@@ -65,9 +65,7 @@ class Degradation:
             raise ValueError("degradations of different scale or kernel size cannot be concatenated")
         steps = max(p.operation.shape[1] for p in parts)
         padded = [torch.nn.functional.pad(p.operation, (0, steps - p.operation.shape[1]), value=NONE) for p in parts]
-        values = [
-            torch.nn.functional.pad(p.parameters, (0, 0, 0, steps - p.parameters.shape[1])) for p in parts
-        ]
+        values = [torch.nn.functional.pad(p.parameters, (0, 0, 0, steps - p.parameters.shape[1])) for p in parts]
         return first._with(torch.cat(padded), torch.cat(values), torch.cat([p.seed for p in parts]))
 
     def equals(self, other: "Degradation") -> Tensor:

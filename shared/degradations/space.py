@@ -57,7 +57,11 @@ class Space:
     """A distribution over degradations, or a list of them; see the module's text for the YAML."""
 
     def __init__(self, written: Mapping, name: str) -> None:
-        _check_keys(written, {"description", "scale", "kernel_size", "shuffle", "steps", "rows", "probe"}, f"space {name}")
+        _check_keys(
+            written,
+            {"description", "scale", "kernel_size", "shuffle", "steps", "rows", "probe"},
+            f"space {name}",
+        )
         self.name = name
         self.scale = _whole(written.get("scale", 1), 1, f"space {name}: scale")
         self.kernel_size = _whole(written.get("kernel_size", 21), 3, f"space {name}: kernel_size")
@@ -90,7 +94,7 @@ class Space:
         return Degradation.concatenate([self._draw_sequence(s, 1, generator) for s in self._sequences])
 
     def margin(self) -> int:
-        """`margin_needed` for anything this space draws: the largest of many draws, since sizes come from short lists."""
+        """`margin_needed` for what this space draws: the largest of many draws, since sizes come from short lists."""
         return margin_needed(self.draw(4096, torch.Generator().manual_seed(0)))
 
     def _draw_sequence(self, steps: list[_Step], count: int, generator: torch.Generator) -> Degradation:
@@ -139,7 +143,8 @@ def load_space(name_or_path: str) -> Space:
             near = difflib.get_close_matches(name_or_path, space_names(), n=1)
             hint = f"; did you mean {near[0]}?" if near else ""
             raise ValueError(
-                f"no degradation space {name_or_path!r}{hint} (there are {', '.join(space_names())}, or a path to a .yaml)"
+                f"no degradation space {name_or_path!r}{hint} (there are "
+                f"{', '.join(space_names())}, or a path to a .yaml)"
             )
     if not path.is_file():
         raise ValueError(f"degradation space {name_or_path!r}: no such file")
@@ -178,14 +183,18 @@ def _draw_parameters(choice: _Choice, uniform: Tensor) -> Tensor:
     names = list(OPERATIONS[choice.code].parameters)
     values = torch.zeros_like(uniform)
     for i, distribution in enumerate(choice.parameters):
-        values[:, i] = values[:, names.index(distribution)] if isinstance(distribution, str) else distribution.draw(uniform[:, i])
+        values[:, i] = (
+            values[:, names.index(distribution)] if isinstance(distribution, str) else distribution.draw(uniform[:, i])
+        )
     return values
 
 
 def _read_step(written: object, where: str) -> _Step:
     if not isinstance(written, Mapping):
         raise ValueError(f"{where}: {written!r} is not a mapping such as {{gaussian: {{sigma: [0.2, 4]}}}}")
-    alternatives = written["one_of"] if "one_of" in written else [{k: v for k, v in written.items() if k not in _STEP_OPTIONS}]
+    alternatives = (
+        written["one_of"] if "one_of" in written else [{k: v for k, v in written.items() if k not in _STEP_OPTIONS}]
+    )
     if "one_of" in written:
         _check_keys(written, _STEP_OPTIONS - {"weight"}, where)
     if not isinstance(alternatives, list) or not alternatives:

@@ -57,4 +57,6 @@ def check_readable(path: Path) -> None:
         torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     except Exception as error:  # torch raises many kinds here; each of them means the same to the user
         reason = str(error).split("\n")[0]
-        raise ValueError(f"{path} is corrupt ({reason}): delete it to start this run over, or restore a copy") from error
+        raise ValueError(
+            f"{path} is corrupt ({reason}): delete it to start this run over, or restore a copy"
+        ) from error

@@ -1,6 +1,7 @@
 """Build Lightning's trainer from a run's settings, resume, and fit."""
 
 import logging
+import os
 import warnings
 from pathlib import Path
 
@@ -31,7 +32,18 @@ def world_size(run: RunConfig) -> int:
     return run.devices * run.nodes
 
 
-def build_trainer(run: RunConfig, folder: Path | None, callbacks: list[pl.Callback], *, resumed_step: int = 0) -> pl.Trainer:
+def is_first_process() -> bool:
+    """Whether this process is rank 0 of the run, as Lightning, torchrun or SLURM started it."""
+    ranks = ("RANK", "SLURM_PROCID") if "SLURM_NTASKS" in os.environ else ("RANK",)
+    global_rank = next((os.environ[name] for name in ranks if name in os.environ), None)
+    if global_rank is None:
+        return os.environ.get("NODE_RANK", "0") == "0" and os.environ.get("LOCAL_RANK", "0") == "0"
+    return global_rank == "0"
+
+
+def build_trainer(
+    run: RunConfig, folder: Path | None, callbacks: list[pl.Callback], *, resumed_step: int = 0
+) -> pl.Trainer:
     """The trainer of a run.
 
     Args:

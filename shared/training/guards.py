@@ -26,10 +26,14 @@ class FiniteLoss(pl.Callback):
     def __init__(self, checkpoint: Path) -> None:
         self.checkpoint = checkpoint
 
-    def on_train_batch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int) -> None:
+    def on_train_batch_start(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
         self._check(trainer, pl_module)
 
-    def on_save_checkpoint(self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]) -> None:
+    def on_save_checkpoint(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
         self._check(trainer, pl_module)
 
     def _check(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
@@ -37,8 +41,13 @@ class FiniteLoss(pl.Callback):
             return
         if bool(torch.isfinite(module.last_loss)):
             return
-        saved = f"the last good checkpoint is {self.checkpoint}" if self.checkpoint.is_file() else "there is no checkpoint yet"
+        saved = (
+            f"the last good checkpoint is {self.checkpoint}"
+            if self.checkpoint.is_file()
+            else "there is no checkpoint yet"
+        )
         raise NotFiniteError(
             f"the loss is {float(module.last_loss)} at micro-step {module.last_plan.step} (batch seed "
-            f"{module.planner.seed}, {module.last_plan.step}); {saved}: try a lower optimizer.lr, optimizer.clip=1 or precision=fp32"
+            f"{module.planner.seed}, {module.last_plan.step}); {saved}: "
+            "try a lower optimizer.lr, optimizer.clip=1 or precision=fp32"
         )

@@ -1,4 +1,4 @@
-"""The part of a LightningModule that both stages share: planned batches, optimiser, schedule, generators in checkpoints."""
+"""What the LightningModules of both stages share: planned batches, optimiser, schedule, generators in checkpoints."""
 
 import time
 from collections.abc import Callable
@@ -16,7 +16,6 @@ from shared.sources import ImageStore
 from shared.training.ema import MovingAverage
 from shared.training.optimizers import build_optimizer, build_schedule
 from shared.training.run_config import RunConfig
-
 
 SHARE_FOR_IMAGES = 0.4  # of the device's free memory; the rest is for weights and activations
 

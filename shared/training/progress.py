@@ -28,7 +28,9 @@ class Speed(pl.Callback):
         self._ended = time.perf_counter()
         self._restart(self._ended)
 
-    def on_train_batch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int) -> None:
+    def on_train_batch_start(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
         self._waited += time.perf_counter() - self._ended
 
     def on_train_batch_end(

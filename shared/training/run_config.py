@@ -69,7 +69,15 @@ class RunConfig:
         Raises:
             ValueError: names the option, its value and what would be right.
         """
-        positive = ("steps", "batch_size", "accumulation", "devices", "nodes", "checkpoint_every", "log_every")
+        positive = (
+            "steps",
+            "batch_size",
+            "accumulation",
+            "devices",
+            "nodes",
+            "checkpoint_every",
+            "log_every",
+        )
         for option in positive:
             if getattr(self, option) < 1:
                 raise ValueError(f"{option}={getattr(self, option)} must be at least 1")
@@ -85,7 +93,9 @@ class RunConfig:
         if self.sync_batchnorm and self.accelerator == "cpu":
             raise ValueError("sync_batchnorm=true works on GPUs alone; with accelerator=cpu leave it off")
         if self.batch_size % self.accumulation:
-            raise ValueError(f"batch_size={self.batch_size} cannot be cut into accumulation={self.accumulation} equal parts")
+            raise ValueError(
+                f"batch_size={self.batch_size} cannot be cut into accumulation={self.accumulation} equal parts"
+            )
         if self.micro_batch_size % (self.devices * self.nodes):
             raise ValueError(
                 f"batch_size={self.batch_size} with accumulation={self.accumulation} cannot be divided among "

@@ -27,9 +27,7 @@ class LinearEncoder(nn.Module):
         return Representation(torch.tanh(self.linear(pooled.flatten(1))), (pooled,))
 
 
-def random_views(
-    rows: int, counts_and_sizes: tuple[tuple[int, int], ...] = ((2, 16),), seed: int = 0
-) -> ViewBatch:
+def random_views(rows: int, counts_and_sizes: tuple[tuple[int, int], ...] = ((2, 16),), seed: int = 0) -> ViewBatch:
     """Uniform noise as views of any number and size, with random parameters."""
     generator = torch.Generator().manual_seed(seed)
     crops = tuple(torch.rand(rows, n, 3, size, size, generator=generator) for n, size in counts_and_sizes)

@@ -30,8 +30,6 @@ PAIR = PositivesConfig(symmetric=True)
 CENTER = PositivesConfig(3, aggregate="center", symmetric=True)
 
 
-def build(
-    name: str, positives: PositivesConfig, encoder: nn.Module | None = None, config: object = None
-) -> nn.Module:
+def build(name: str, positives: PositivesConfig, encoder: nn.Module | None = None, config: object = None) -> nn.Module:
     torch.manual_seed(0)
     return build_method(name, encoder or LinearEncoder(), Positives(positives), config or SMALL[name])

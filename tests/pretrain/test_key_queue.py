@@ -58,9 +58,7 @@ def test_enqueuing_does_not_disturb_the_backward_pass() -> None:
     assert query.grad.tolist() == [[4.0, 4.0, 4.0]]
 
 
-@pytest.mark.parametrize(
-    ("size", "keys_per_step", "message"), [(0, None, "queue size 0"), (4, 0, "keys_per_step=0")]
-)
+@pytest.mark.parametrize(("size", "keys_per_step", "message"), [(0, None, "queue size 0"), (4, 0, "keys_per_step=0")])
 def test_refuses_sizes_below_one(size: int, keys_per_step: int | None, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         KeyQueue(size, 3, keys_per_step)

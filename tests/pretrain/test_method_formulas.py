@@ -50,9 +50,7 @@ def test_moco_first_step_contrasts_with_the_other_rows() -> None:
     views = random_views(4)
     method = build("moco", PositivesConfig())
     query = normalize(method.projector(method.encoder(views.crops[0][:, 0]).vector), dim=1)
-    key = normalize(
-        method.target_projector(method.target_encoder(views.crops[0][:, 1]).vector), dim=1
-    ).detach()
+    key = normalize(method.target_projector(method.target_encoder(views.crops[0][:, 1]).vector), dim=1).detach()
     loss, _ = method(views)
     torch.testing.assert_close(loss, cross_entropy(query @ key.T / 0.07, torch.arange(4)))
     loss.backward()
@@ -99,9 +97,7 @@ def test_simclr_is_ntxent() -> None:
 def test_byol_is_the_mean_of_both_directions() -> None:
     method, views = build("byol", PAIR), random_views(6)
     reference = copy.deepcopy(method)
-    online = _heads(
-        reference.predictor, _heads(reference.projector, _vectors(method.encoder, views.crops[0]))
-    )
+    online = _heads(reference.predictor, _heads(reference.projector, _vectors(method.encoder, views.crops[0])))
     target = _heads(reference.target_projector, _vectors(method.target_encoder, views.crops[0])).detach()
     criterion = NegativeCosineSimilarity()
     expected = (criterion(online[:, 0], target[:, 1]) + criterion(online[:, 1], target[:, 0])) / 2
@@ -162,16 +158,10 @@ def test_fastmoco_parts_predict_the_other_view() -> None:
     quarters = [images[..., r : r + 8, c : c + 8] for r in (0, 8) for c in (0, 8)]
     parts = [_vectors(method.encoder, quarter) for quarter in quarters]  # four of (B, 2, dim)
     combined = [(a + b) / 2 for a, b in itertools.combinations(parts, 2)]  # six of (B, 2, dim)
-    predictions = _fastmoco_predictions(
-        reference, torch.cat([torch.stack(combined)[:, :, v] for v in (0, 1)])
-    )
-    target = normalize(
-        _heads(reference.target_projector, _vectors(method.target_encoder, images)), dim=-1
-    ).detach()
+    predictions = _fastmoco_predictions(reference, torch.cat([torch.stack(combined)[:, :, v] for v in (0, 1)]))
+    target = normalize(_heads(reference.target_projector, _vectors(method.target_encoder, images)), dim=-1).detach()
     losses = [
-        cross_entropy(predictions[:, 6 * v + n] @ target[:, 1 - v].T, torch.arange(6))
-        for v in (0, 1)
-        for n in range(6)
+        cross_entropy(predictions[:, 6 * v + n] @ target[:, 1 - v].T, torch.arange(6)) for v in (0, 1) for n in range(6)
     ]
     torch.testing.assert_close(method(views)[0], torch.stack(losses).mean())
 
@@ -216,6 +206,4 @@ def test_supcon_reads_the_parameters() -> None:
 def test_supervised_is_the_mean_squared_error_of_every_view() -> None:
     method, views = build("supervised", PAIR), random_views(6)
     predicted = method.regressor(_vectors(method.encoder, views.crops[0]))
-    torch.testing.assert_close(
-        method(views)[0], mse_loss(predicted, views.parameters[:, None].expand(-1, 2, -1))
-    )
+    torch.testing.assert_close(method(views)[0], mse_loss(predicted, views.parameters[:, None].expand(-1, 2, -1)))

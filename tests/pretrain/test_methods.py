@@ -56,11 +56,7 @@ def test_after_step_moves_the_target_alone(name: str) -> None:
     method.key_momentum = 0.9
     method.after_step()
     for n, p in method.named_parameters():
-        expected = (
-            0.9 * before[n] + 0.1 * before[n.removeprefix("target_")]
-            if n.startswith("target_")
-            else before[n]
-        )
+        expected = 0.9 * before[n] + 0.1 * before[n.removeprefix("target_")] if n.startswith("target_") else before[n]
         torch.testing.assert_close(p, expected)
 
 
@@ -70,9 +66,7 @@ def test_real_encoder_learns_one_batch(name: str) -> None:
     policy = _policy(name)
     method = build(name, policy, build_encoder(EncoderConfig(name="dasr")))
     views = random_views(4, ((Positives(policy).views_needed(), 32),))
-    views.crops[0].mul_(
-        torch.linspace(0.2, 1, 4).view(4, 1, 1, 1, 1)
-    )  # rows differ in what their views share
+    views.crops[0].mul_(torch.linspace(0.2, 1, 4).view(4, 1, 1, 1, 1))  # rows differ in what their views share
     optimizer = torch.optim.Adam([p for p in method.parameters() if p.requires_grad], 1e-3)
     losses = []
     for _ in range(6):

@@ -13,9 +13,7 @@ def _units(rows: int, views: int, seed: int = 0) -> torch.Tensor:
     return normalize(torch.randn(rows, views, 8, generator=torch.Generator().manual_seed(seed)), dim=-1)
 
 
-def _terms(
-    queries: torch.Tensor, keys: torch.Tensor, count: int, side: str, aggregate: str, symmetric: bool = False
-):
+def _terms(queries: torch.Tensor, keys: torch.Tensor, count: int, side: str, aggregate: str, symmetric: bool = False):
     return Positives(PositivesConfig(count, side, aggregate, symmetric)).terms(queries, keys)
 
 
@@ -132,9 +130,7 @@ def test_logit_mean_is_the_mean_of_the_logits(side: str) -> None:
 def test_combination_averages_every_pair_of_keys() -> None:
     queries, keys = _units(4, 1), _units(4, 4, seed=1)
     terms = _terms(queries, keys, 4, "key", "combination")
-    expected = [
-        normalize((keys[:, i] + keys[:, j]) / 2, dim=-1) for i, j in itertools.combinations(range(4), 2)
-    ]
+    expected = [normalize((keys[:, i] + keys[:, j]) / 2, dim=-1) for i, j in itertools.combinations(range(4), 2)]
     torch.testing.assert_close(terms.keys, torch.stack(expected, dim=1))
     assert torch.equal(terms.queries, queries.expand(-1, 6, -1))
 
@@ -166,9 +162,7 @@ def test_terms_made_under_inference_mode_leave_later_gradients_alone() -> None:
 
 def test_keys_to_enqueue() -> None:
     keys = _units(4, 3)
-    enqueued = {
-        e: Positives(PositivesConfig(3, enqueue=e)).keys_to_enqueue(keys) for e in ("first", "center", "all")
-    }
+    enqueued = {e: Positives(PositivesConfig(3, enqueue=e)).keys_to_enqueue(keys) for e in ("first", "center", "all")}
     assert torch.equal(enqueued["first"], keys[:, 0])
     torch.testing.assert_close(enqueued["center"], normalize(keys.mean(1), dim=-1))
     assert torch.equal(enqueued["all"], keys.reshape(12, 8))

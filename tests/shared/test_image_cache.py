@@ -172,9 +172,7 @@ def test_without_locks_the_slower_process_discards_its_copy(tmp_path, monkeypatc
 
 def test_memory_is_bounded_for_any_number_of_images(tmp_path):
     size = 3 * 500 * 500
-    many = [
-        ImageSource(str(seed), "1", partial(np.full, (500, 500, 3), seed, np.uint8)) for seed in range(60)
-    ]
+    many = [ImageSource(str(seed), "1", partial(np.full, (500, 500, 3), seed, np.uint8)) for seed in range(60)]
     cached_images(sources(), "warm up", tmp_path)
     tracemalloc.start()
     try:

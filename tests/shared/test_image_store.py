@@ -25,9 +25,7 @@ def store(tmp_path, images) -> ImageStore:
         return ImageStore.from_file(tmp_path / "pixels.bin", heights, widths, ["a", "b", "c"])
 
 
-def drawn_windows(
-    store: ImageStore, count: int, size: int
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+def drawn_windows(store: ImageStore, count: int, size: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     generator = torch.Generator().manual_seed(1)
     image = torch.randint(len(store), (count,), generator=generator)
     top = (torch.rand(count, generator=generator) * (store.heights[image] - size + 1)).long()

@@ -48,9 +48,7 @@ def test_jpeg_agrees_with_pillow(tmp_path):
 def test_gray_bilevel_and_palette_are_resolved(tmp_path, mode, suffix):
     image = Image.fromarray(smooth_picture())
     image = image.quantize(16) if mode == "P" else image.convert(mode)
-    assert np.array_equal(
-        read_image(saved(tmp_path / f"a.{suffix}", image)), np.asarray(image.convert("RGB"))
-    )
+    assert np.array_equal(read_image(saved(tmp_path / f"a.{suffix}", image)), np.asarray(image.convert("RGB")))
 
 
 @pytest.mark.parametrize("suffix", ["png", "tif"])

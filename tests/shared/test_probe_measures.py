@@ -87,9 +87,7 @@ def test_neighbours_equal_scikit_learn_fitted_without_the_image(grid, k):
     neighbour = nearest_outside(embedding, image, k)
     for one in range(IMAGES):
         others = np.flatnonzero(image != one)
-        reference = KNeighborsClassifier(k).fit(
-            unit[others], label[others]
-        )  # euclidean of unit rows: the cosine
+        reference = KNeighborsClassifier(k).fit(unit[others], label[others])  # euclidean of unit rows: the cosine
         expected = others[reference.kneighbors(unit[image == one], return_distance=False)]
         np.testing.assert_array_equal(neighbour[image == one], expected)
 
@@ -100,8 +98,7 @@ def test_accuracy_equals_scikit_learn_where_two_classes_cannot_tie(grid):
     embedding = one_hot(label, noise=0.5)
     unit = embedding / np.linalg.norm(embedding, axis=1, keepdims=True)
     correct = [
-        KNeighborsClassifier(5).fit(unit[image != i], label[image != i]).predict(unit[image == i])
-        == label[image == i]
+        KNeighborsClassifier(5).fit(unit[image != i], label[image != i]).predict(unit[image == i]) == label[image == i]
         for i in range(IMAGES)
     ]
     assert knn_accuracy(embedding, label, image, k=5) == pytest.approx(np.mean(correct))
@@ -129,9 +126,7 @@ def test_tied_vote_goes_to_the_nearest():
     embedding = np.stack([np.cos(angle), np.sin(angle)], axis=1)
     image = np.arange(5)
     assert knn_correct(embedding, np.array([1, 1, 0, 0, 1]), image, k=4)[0]  # two votes each, 1 is nearest
-    assert not knn_correct(embedding, np.array([1, 0, 1, 1, 0]), image, k=4)[
-        0
-    ]  # two votes each, 0 is nearest
+    assert not knn_correct(embedding, np.array([1, 0, 1, 1, 0]), image, k=4)[0]  # two votes each, 0 is nearest
 
 
 def test_chance_is_the_most_frequent_answer():
@@ -155,9 +150,7 @@ def test_clusters_find_many_separated_groups():
 
 def test_clusters_repeat_with_the_seed():
     embedding = np.random.default_rng(0).normal(size=(200, DIM))
-    np.testing.assert_array_equal(
-        spherical_kmeans(embedding, 5, seed=3), spherical_kmeans(embedding, 5, seed=3)
-    )
+    np.testing.assert_array_equal(spherical_kmeans(embedding, 5, seed=3), spherical_kmeans(embedding, 5, seed=3))
 
 
 def test_bad_input_is_named(grid):

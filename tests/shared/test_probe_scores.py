@@ -59,9 +59,7 @@ def test_scores_are_those_of_the_single_measures(probe):
     assert scores.knn_accuracy == knn_accuracy(embedding, label, image)
     assert scores.content_accuracy == content_accuracy(embedding, image, label)
     assert scores.nmi == cluster_nmi(embedding, label)
-    assert scores.r2["blur"] == pytest.approx(
-        ridge_r2(embedding, targets["blur"][:, None], image)[0], abs=1e-3
-    )
+    assert scores.r2["blur"] == pytest.approx(ridge_r2(embedding, targets["blur"][:, None], image)[0], abs=1e-3)
     for name, value in [("knn_accuracy", scores.knn_accuracy), ("r2/blur", scores.r2["blur"])]:
         low, high = scores.intervals[name]
         assert low < value < high
@@ -71,9 +69,7 @@ def test_chance_of_nmi_is_that_of_shuffled_labels(probe):
     label, image, _ = probe
     scores = score_embedding(embedding_of(probe, 1, 1, 1), label, image, {}, repeats=0)
     generator = np.random.default_rng(9)
-    shuffled = np.mean(
-        [normalized_mutual_info_score(label, generator.permutation(label)) for _ in range(200)]
-    )
+    shuffled = np.mean([normalized_mutual_info_score(label, generator.permutation(label)) for _ in range(200)])
     assert scores.chance["nmi"] == pytest.approx(shuffled, rel=0.3)
     assert scores.r2 == {}
     assert np.isnan(scores.intervals["nmi"]).all()
@@ -120,9 +116,7 @@ def test_table_shows_every_score_and_the_chance_levels():
 
 def test_table_of_many_parameters_stays_inside_100_columns():
     parameters = {f"parameter {i}": i / 20 for i in range(12)}
-    table = score_table(
-        {"a rather long name of a run": scores_with(parameters), "b": scores_with(parameters)}
-    )
+    table = score_table({"a rather long name of a run": scores_with(parameters), "b": scores_with(parameters)})
     assert max(map(len, table.splitlines())) <= 100
     for name, value in parameters.items():
         assert f"R^2 {name}" in table
@@ -130,9 +124,7 @@ def test_table_of_many_parameters_stays_inside_100_columns():
 
 
 def test_table_refuses_different_probe_sets():
-    other = dataclasses.replace(
-        scores_with({}), chance={"knn_accuracy": 0.5, "nmi": 0.0, "content_accuracy": 0.1}
-    )
+    other = dataclasses.replace(scores_with({}), chance={"knn_accuracy": 0.5, "nmi": 0.0, "content_accuracy": 0.1})
     with pytest.raises(ValueError, match="'b' was scored on another probe set than 'a'"):
         score_table({"a": scores_with({}), "b": other})
     with pytest.raises(ValueError, match="at least one row"):

@@ -113,12 +113,8 @@ def test_pooled_r_squared_is_weighted_by_variance():
     generator = np.random.default_rng(0)
     target = generator.normal(size=(50, 2)) * [1, 3]
     prediction = target + generator.normal(size=(50, 2))
-    assert r_squared(target, prediction) == pytest.approx(
-        r2_score(target, prediction, multioutput="variance_weighted")
-    )
-    assert r_squared(target[:, 0], prediction[:, 0]) == pytest.approx(
-        r2_score(target[:, 0], prediction[:, 0])
-    )
+    assert r_squared(target, prediction) == pytest.approx(r2_score(target, prediction, multioutput="variance_weighted"))
+    assert r_squared(target[:, 0], prediction[:, 0]) == pytest.approx(r2_score(target[:, 0], prediction[:, 0]))
 
 
 def test_bad_input_is_named(image):

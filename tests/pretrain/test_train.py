@@ -1,0 +1,168 @@
+"""The entry point on real images: it runs, resumes exactly, refuses, and keeps what it wrote."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from pretrain.train import main
+from shared.checkpoints import load_encoder
+
+ROOT = Path(__file__).resolve().parents[2]
+SMALL = [
+    "encoder=resnet10t", "encoder.input=bands", "method=moco", "method.queue_size=20", "views=2x32",
+    "positives.symmetric=false", "batch_size=8", "accumulation=2", "ema=0.9", "steps=6", "checkpoint_every=2",
+    "precision=fp32", "log_every=1", "data.dead_leaves=2",
+]  # fmt: skip
+
+
+def small(root: Path, name: str, *more: str) -> list[str]:
+    return [*SMALL, f"runs_dir={root}", f"name={name}", *more]
+
+
+def command(arguments: list[str]) -> list[str]:
+    return [sys.executable, "-m", "pretrain.train", *arguments]
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory) -> Path:
+    """A run that was not interrupted."""
+    root = tmp_path_factory.mktemp("runs")
+    assert main(small(root, "whole", "probe_every=4")) == 0
+    return root
+
+
+def test_a_finished_run_holds_what_the_next_stage_needs(finished):
+    folder = finished / "pretrain" / "whole"
+    assert (finished / "pretrain" / "latest").resolve() == folder
+    metrics = json.loads((folder / "metrics.json").read_text())
+    assert set(metrics["scores"]) == {"trained", "untrained", "statistics"}
+    encoder = load_encoder(folder)
+    assert not encoder.training
+    average = torch.load(folder / "last.ckpt", weights_only=True)["state_dict"][
+        "average.network.backbone.network.conv1.0.weight"
+    ]
+    assert torch.equal(encoder.state_dict()["backbone.network.conv1.0.weight"], average)
+    assert encoder(torch.rand(2, 3, 40, 33)).vector.shape == (2, encoder.dim)
+    assert "kNN accuracy" in (folder / "encoder" / "README.md").read_text()
+
+
+def curve(folder: Path) -> dict[int, float]:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(folder / "tensorboard"), size_guidance={"scalars": 0})
+    events.Reload()
+    tags = events.Tags()["scalars"]
+    for wanted in ("projection/std", "projection/effective_rank", "projection/uniformity", "schedule/lr",
+                   "schedule/key_momentum", "speed/patches_per_second", "speed/data_wait_share"):  # fmt: skip
+        assert wanted in tags
+    return {event.step: event.value for event in events.Scalars("train/loss")}
+
+
+def test_killed_and_resumed_is_bit_equal(finished, tmp_path):
+    arguments = small(tmp_path, "cut", "probe_every=4")
+    folder = tmp_path / "pretrain" / "cut"
+    process = subprocess.Popen(command(arguments), cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 200
+    while not (folder / "last.ckpt").exists() and time.monotonic() < deadline:
+        time.sleep(0.005)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    assert not (folder / "metrics.json").exists(), "the run ended before it could be killed: give it more steps"
+    first = torch.load(folder / "last.ckpt", weights_only=True)["global_step"]
+    assert 0 < first < 6
+    assert main(arguments) == 0
+    whole = torch.load(finished / "pretrain" / "whole" / "last.ckpt", weights_only=True)
+    resumed = torch.load(folder / "last.ckpt", weights_only=True)
+    assert whole["global_step"] == resumed["global_step"] == 6
+    assert whole["state_dict"].keys() == resumed["state_dict"].keys()
+    assert "trained.queue.keys" in whole["state_dict"]
+    for key, value in whole["state_dict"].items():
+        assert torch.equal(value, resumed["state_dict"][key]), key
+    for key, state in whole["optimizer_states"][0]["state"].items():
+        assert torch.equal(state["exp_avg"], resumed["optimizer_states"][0]["state"][key]["exp_avg"])
+    weights = [
+        (root / "encoder" / "model.safetensors").read_bytes() for root in (finished / "pretrain" / "whole", folder)
+    ]
+    assert weights[0] == weights[1]
+    assert curve(folder) == curve(finished / "pretrain" / "whole")
+
+
+def test_a_finished_run_is_not_touched(finished, capsys):
+    before = (finished / "pretrain" / "whole" / "last.ckpt").stat().st_mtime_ns
+    assert main(small(finished, "whole", "probe_every=4")) == 0
+    assert "is finished" in capsys.readouterr().out
+    assert (finished / "pretrain" / "whole" / "last.ckpt").stat().st_mtime_ns == before
+
+
+def refused(arguments: list[str], capsys) -> str:
+    with pytest.raises(SystemExit) as stopped:
+        main(arguments)
+    assert stopped.value.code == 2
+    message = capsys.readouterr().err.strip()
+    assert "\n" not in message
+    return message
+
+
+def test_a_name_taken_by_another_configuration(finished, capsys):
+    message = refused(small(finished, "whole", "probe_every=4", "seed=9"), capsys)
+    assert "seed: 0 -> 9" in message
+
+
+def test_a_corrupt_checkpoint(tmp_path, capsys, finished):
+    folder = tmp_path / "pretrain" / "broken"
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_bytes((finished / "pretrain" / "whole" / "config.json").read_bytes())
+    whole = (finished / "pretrain" / "whole" / "last.ckpt").read_bytes()
+    (folder / "last.ckpt").write_bytes(whole[: len(whole) // 2])
+    assert "last.ckpt is corrupt" in refused(small(tmp_path, "broken", "probe_every=4"), capsys)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (["data=folder"], "data.root is not set"),
+        (["data=folder", "data.root=/no/such"], "does not exist"),
+        (["views=2x600"], "too small|smaller|takes"),
+        (["encoder=resnet5"], "unknown encoder 'resnet5'"),
+        (["degradation=blurr"], "did you mean blur"),
+        (["encoder.downsample=false"], "downsample"),
+    ],
+)
+def test_what_cannot_run_is_refused_before_it_leaves_a_trace(change, message, tmp_path, capsys):
+    import re
+
+    assert re.search(message, refused(small(tmp_path, "a", *change), capsys))
+    assert not (tmp_path / "pretrain" / "a").exists()
+
+
+def test_an_empty_folder_is_refused(tmp_path, capsys):
+    (tmp_path / "images").mkdir()
+    assert "image" in refused(small(tmp_path, "a", "data=folder", f"data.root={tmp_path / 'images'}"), capsys)
+
+
+def test_dry_run_says_the_cost_and_keeps_nothing(tmp_path, capsys):
+    assert main(small(tmp_path, "a", "dry_run=true", "steps=1000")) == 0
+    text = capsys.readouterr().out
+    assert "1000 steps, about" in text
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_loss_that_is_not_finite_stops_with_step_seed_and_checkpoint(tmp_path, capsys):
+    message = refused(small(tmp_path, "a", "optimizer.lr=1e30", "optimizer.warmup=0", "checkpoint_every=1"), capsys)
+    assert "the loss is nan" in message or "the loss is inf" in message
+    assert "batch seed 0," in message
+    assert "checkpoint" in message
+
+
+def test_help_lists_recipes_and_options(capsys):
+    assert main(["--help"]) == 0
+    text = capsys.readouterr().out
+    assert "quick" in text
+    assert "checkpoint_every" in text

@@ -1,0 +1,119 @@
+import pytest
+import torch
+from torch.utils.data import DataLoader
+
+from shared.degradations import load_space
+from shared.image_store import ImageStore
+from shared.sampling import CropSize, PlannedBatches, Planner, ViewSources, source_size
+
+
+def make_store(sizes: list[tuple[int, int]]) -> ImageStore:
+    """Images whose first channel is the image's index, the second the row, the third the column."""
+    pixels, offsets, start = [], [], 0
+    for index, (height, width) in enumerate(sizes):
+        y, x = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
+        image = torch.stack((torch.full_like(y, index), y, x), -1).to(torch.uint8)
+        pixels.append(image.view(-1, 3))
+        offsets.append(start)
+        start += height * width
+    heights, widths = (torch.tensor(side) for side in zip(*sizes, strict=True))
+    return ImageStore(torch.cat(pixels), torch.tensor(offsets), heights, widths, [str(i) for i in range(len(sizes))])
+
+
+def make_planner(**changes) -> Planner:
+    settings = {
+        "store": make_store([(90, 100), (120, 88), (100, 100), (95, 130)]),
+        "space": load_space("blur_noise"),
+        "sizes": (CropSize(2, 32), CropSize(3, 24)),
+        "sources": ViewSources(),
+        "batch_size": 8,
+        "seed": 3,
+    } | changes
+    return Planner(
+        settings.pop("store"),
+        settings.pop("space"),
+        settings.pop("sizes"),
+        settings.pop("sources"),
+        **settings,
+    )
+
+
+def same_plan(a, b) -> bool:
+    pairs = ((a.image, b.image), (a.top, b.top), (a.left, b.left), (a.degradation.parameters, b.degradation.parameters),
+             (a.degradation.seed, b.degradation.seed))  # fmt: skip
+    return all(torch.equal(x, y) for x, y in pairs)
+
+
+def test_a_plan_is_a_function_of_seed_and_step():
+    first, again = make_planner(), make_planner()
+    again.plan(0)
+    assert same_plan(first.plan(5), again.plan(5))
+    assert not same_plan(first.plan(5), first.plan(6))
+    assert not same_plan(first.plan(5), make_planner(seed=4).plan(5))
+
+
+@pytest.mark.parametrize("world", [2, 4])
+def test_ranks_divide_the_global_batch(world):
+    whole = make_planner().plan(7)
+    parts = [make_planner(rank=rank, world_size=world).plan(7) for rank in range(world)]
+    assert torch.equal(torch.cat([p.image for p in parts]), whole.image)
+    assert torch.equal(torch.cat([p.degradation.parameters for p in parts]), whole.degradation.parameters)
+
+
+def test_crops_are_where_the_plan_says():
+    planner = make_planner()
+    plan = planner.plan(0)
+    for size, side, crops, first in zip(planner.sizes, planner.source_sizes, planner.fetch(plan), (0, 2), strict=True):
+        assert crops.shape == (8 * size.count, 3, side, side)
+        corners = crops.view(8, size.count, 3, side, side)[..., 0, 0].long()
+        views = slice(first, first + size.count)
+        assert torch.equal(corners[..., 0], plan.image[:, views])
+        assert torch.equal(corners[..., 1], plan.top[:, views])
+        assert torch.equal(corners[..., 2], plan.left[:, views])
+
+
+def test_every_place_is_reached_and_none_outside():
+    planner = make_planner(store=make_store([(54, 53)]), sizes=(CropSize(1, 32),), batch_size=256)
+    plan = planner.plan(0)
+    assert planner.source_sizes == (source_size(32, 1, 10),) == (52,)
+    assert set(plan.top.flatten().tolist()) == {0, 1, 2}
+    assert set(plan.left.flatten().tolist()) == {0, 1}
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
+def test_share_of_views_from_other_images(share):
+    store = make_store([(60, 60)] * 50)
+    planner = make_planner(store=store, sources=ViewSources(other_images=share), batch_size=1000)
+    image = planner.plan(0).image
+    other = (image[:, 1:] != image[:, :1]).float().mean()
+    assert other == pytest.approx(share * 49 / 50, abs=0.03)
+
+
+def test_views_are_dealt_evenly_among_a_number_of_images():
+    planner = make_planner(sizes=(CropSize(6, 32),), sources=ViewSources(images=3))
+    image = planner.plan(0).image
+    assert torch.equal(image[:, 0::2], image[:, 1::2])
+    assert (image[:, 0] != image[:, 2]).any()
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_loader_started_late_goes_on_where_the_first_would_be(workers):
+    planner = make_planner()
+    late = list(DataLoader(PlannedBatches(planner, 3, 7, fetch=True), batch_size=None, num_workers=workers))
+    assert [plan.step for plan in late] == [3, 4, 5, 6]
+    for plan in late:
+        assert same_plan(plan, planner.plan(plan.step))
+        assert all(torch.equal(a, b) for a, b in zip(plan.crops, planner.fetch(plan), strict=True))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"store": make_store([(90, 100), (51, 100)])}, "side of 51 pixels.*takes 52"),
+        ({"world_size": 3}, "batch_size 8 cannot be divided among 3"),
+        ({"sources": ViewSources(images=2)}, "5 views cannot be dealt evenly among views.images=2"),
+    ],
+)
+def test_what_does_not_fit_is_refused(changes, message):
+    with pytest.raises(ValueError, match=message):
+        make_planner(**changes)
