@@ -25,7 +25,7 @@ pretrain: $(INSTALLED) ## Train a degradation encoder: RECIPE=quick ARGS="seed=1
 	@$(PY) -m pretrain.train --config-name=$(RECIPE) $(ARGS)
 
 test: $(INSTALLED) ## Run the tests on all cores
-	@$(PY) -m pytest -n auto --dist loadfile $(ARGS)
+	@OMP_NUM_THREADS=1 $(PY) -m pytest -n auto --dist loadfile $(ARGS)
 
 lint: $(INSTALLED) ## Check style and types (ruff, mypy)
 	@$(PY) -m ruff check . && $(PY) -m ruff format --check . && $(PY) -m mypy

@@ -8,12 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
-from hydra import compose, initialize_config_dir
+from hydra import compose, initialize
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
 Schema = TypeVar("Schema")
 
@@ -48,29 +49,25 @@ def load_config(
         ConfigError: unknown recipe, option or choice (with the near match), or a value of the wrong type.
     """
     recipe, overrides = _split(arguments)
-    folder, name = _find_recipe(recipe, recipes)
+    path = _find_recipe(recipe, recipes)
+    expanded = [new for old in overrides for new in _expand(old, shorthands)]
+    _check_keys(schema, groups, expanded)
     store = ConfigStore.instance()
     store.store(name="schema", node=schema)
     for group, choices in groups.items():
         for choice, node in choices.items():
             store.store(group=group, name=choice, node=node)
-    expanded = [new for old in overrides for new in _expand(old, shorthands)]
-    _check_keys(schema, groups, expanded)
     GlobalHydra.instance().clear()
     try:
-        with initialize_config_dir(str(folder.resolve()), version_base="1.3"):
-            composed = compose(name, overrides=expanded)
+        store.store(name=path.stem, node=_read_recipe(path, expanded, groups))
+        with initialize(config_path=None, version_base="1.3"):
+            composed = compose(path.stem, overrides=[_quoted(override, schema) for override in expanded])
         filled = OmegaConf.to_object(composed)
-    except (HydraException, OmegaConfBaseException) as error:
-        raise ConfigError(_one_sentence(error, schema, groups, name)) from error
+    except (HydraException, OmegaConfBaseException, YAMLError) as error:
+        raise ConfigError(_one_sentence(error, schema, groups, path.stem)) from error
     if not isinstance(filled, schema):
-        raise ConfigError(f"recipe {name}: its defaults list must begin with `schema`")
-    return name, filled
-
-
-def to_yaml(config: Any) -> str:
-    """A config dataclass as YAML."""
-    return OmegaConf.to_yaml(OmegaConf.structured(config))
+        raise ConfigError(f"recipe {path.stem}: its defaults list must begin with `schema`")
+    return path.stem, filled
 
 
 def to_plain(config: Any) -> dict[str, Any]:
@@ -94,16 +91,31 @@ def _split(arguments: list[str]) -> tuple[str, list[str]]:
     return recipe, overrides
 
 
-def _find_recipe(recipe: str, recipes: Path) -> tuple[Path, str]:
+def _find_recipe(recipe: str, recipes: Path) -> Path:
     path = Path(recipe)
     if path.suffix in (".yaml", ".yml"):
         if not path.is_file():
             raise ConfigError(f"recipe {recipe}: no such file")
-        return path.parent, path.stem
+        return path
     known = sorted(p.stem for p in recipes.glob("*.yaml"))
     if recipe not in known:
         raise ConfigError(f"unknown recipe {recipe!r}{_near(recipe, known)} (there are {', '.join(known)})")
-    return recipes, recipe
+    return recipes / f"{recipe}.yaml"
+
+
+def _read_recipe(path: Path, overrides: list[str], groups: dict[str, dict[str, type]]) -> dict[str, Any]:
+    """The recipe; the options it sets for one choice of a group go when the command line makes another choice."""
+    recipe = OmegaConf.to_container(OmegaConf.load(path))
+    if not isinstance(recipe, dict):
+        raise ConfigError(f"recipe {path}: must be a mapping that begins with `defaults`")
+    own: dict[str, Any] = {}
+    for entry in recipe.get("defaults", []):
+        own |= entry if isinstance(entry, dict) else {}
+    for override in overrides:
+        key, _, value = override.partition("=")
+        if key in groups and value != own.get(key):
+            recipe.pop(key, None)
+    return {str(key): value for key, value in recipe.items()}
 
 
 def _expand(override: str, shorthands: dict[str, Callable[[str], list[str]]]) -> list[str]:
@@ -118,6 +130,21 @@ def _fields(schema: Any, prefix: str = "") -> list[str]:
         if dataclasses.is_dataclass(field.type):
             found += _fields(field.type, f"{prefix}{field.name}.")
     return found
+
+
+def _quoted(override: str, schema: Any) -> str:
+    """Texts reach Hydra in quotes, so that a path may hold spaces and any letters."""
+    key, _, value = override.partition("=")
+    owner, _, name = key.rpartition(".")
+    for part in owner.split(".") if owner else []:
+        schema = next((f.type for f in dataclasses.fields(schema) if f.name == part), None)
+        if not dataclasses.is_dataclass(schema):
+            return override
+    is_text = any(f.name == name and f.type in (str, str | None) for f in dataclasses.fields(schema))
+    if not is_text or value == "null" or value[:1] in ("'", '"'):
+        return override
+    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
+    return f"{key}='{escaped}'"
 
 
 def _check_keys(schema: Any, groups: dict[str, dict[str, type]], overrides: list[str]) -> None:
@@ -148,29 +175,22 @@ def _near(text: str, known: Any) -> str:
 
 
 def _one_sentence(error: BaseException, schema: Any, groups: dict[str, dict[str, type]], name: str) -> str:
-    cause: BaseException = error
-    while cause.__cause__ is not None and isinstance(cause.__cause__, (HydraException, OmegaConfBaseException)):
-        cause = cause.__cause__
-    full_key = getattr(cause, "full_key", None)
-    text = str(cause).split("\n")[0]
-    unknown = re.search(r"Key '([^']+)' (?:not in|is not in struct)", str(cause))
-    if unknown:
-        known = _fields(schema) + [
-            f"{group}.{field.name}"
-            for group, nodes in groups.items()
-            for n in nodes.values()
-            for field in dataclasses.fields(n)
-        ]
-        key = full_key or unknown[1]
-        inside = re.search(r"not in '(\w+)'", str(cause))
-        valid = next((n for ns in groups.values() for n in ns.values() if inside and n.__name__ == inside[1]), None)
-        choices = f" (valid: {', '.join(f.name for f in dataclasses.fields(valid))})" if valid else ""
-        return f"{name}: unknown option {key!r}{_near(key, known)}{choices}"
-    return f"{name}: {full_key + ': ' if full_key else ''}{text}"
-
-
-def as_dict_config(config: Any) -> DictConfig:
-    """A config dataclass as an OmegaConf node, for comparing and printing."""
-    node = OmegaConf.structured(config)
-    assert isinstance(node, DictConfig)
-    return node
+    """What Hydra and OmegaConf say over several exceptions and lines, in one."""
+    chain: list[BaseException] = [error]
+    while (link := chain[-1].__cause__ or chain[-1].__context__) is not None:
+        chain.append(link)
+    everything = "\n".join(str(link) for link in chain)
+    innermost = [link for link in chain if isinstance(link, (HydraException, OmegaConfBaseException, YAMLError))][-1]
+    full_key = re.search(r"full_key: (\S+)", everything)
+    unknown = re.search(r"Key '([^']+)' (?:not in '(\w+)'|is not in struct)", everything)
+    if unknown is None:
+        where = f"{full_key[1]}: " if full_key else ""
+        return f"{name}: {where}{str(innermost).splitlines()[0]}"
+    nodes = {node.__name__: (group, node) for group, choices in groups.items() for node in choices.values()}
+    group, node = nodes.get(unknown[2] or "", ("", None))
+    key = full_key[1] if full_key else f"{group}.{unknown[1]}".lstrip(".")
+    if node is None:
+        known = _fields(schema)
+        return f"{name}: unknown option {key!r}{_near(key, known)} (valid: {', '.join(_siblings(key, known))})"
+    valid = [f"{group}.{field.name}" for field in dataclasses.fields(node)]
+    return f"{name}: unknown option {key!r}{_near(key, valid)} (valid: {', '.join(valid)})"

@@ -56,7 +56,9 @@ def score_embedding(
 ) -> ProbeScores:
     """Score an embedding of a probe set in which every image is seen under several degradations.
 
-    Samples with a listed degradation serve accuracy, clusters and content; those with a known target serve its R^2.
+    Samples with a listed degradation serve accuracy, clusters and content, those with a known target its R^2.
+    Runs on one thread, 3 s for 1500 samples of 2048 dimensions: on a busy machine the thread pools of numpy,
+    faiss and torch, which spin while they wait for each other, were seen to take 30 times as long.
 
     Args:
         embedding: (N, D), finite, as the encoder gives it.
@@ -74,6 +76,21 @@ def score_embedding(
     Raises:
         ValueError: the shapes disagree, the embedding is not finite, or there is one image or one label only.
     """
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(limits=1):
+        return _score(embedding, label, image, targets, k, repeats, seed)
+
+
+def _score(
+    embedding: np.ndarray,
+    label: np.ndarray,
+    image: np.ndarray,
+    targets: dict[str, np.ndarray],
+    k: int,
+    repeats: int,
+    seed: int,
+) -> ProbeScores:
     from sklearn.metrics import normalized_mutual_info_score
 
     listed = np.flatnonzero(label >= 0)

@@ -89,7 +89,7 @@ def _is_simple(degradation: Degradation) -> Tensor:
 
 
 def margin_needed(degradation: Degradation) -> int:
-    """Input pixels beyond a patch that its degraded pixels depend on: the largest of all rows, a multiple of the scale."""
+    """Input pixels beyond a patch that its pixels depend on: the largest of all rows, a multiple of the scale."""
     simple = _is_simple(degradation)
     reach = _composed_reach(degradation.scale, degradation.kernel_size) if simple.any() else 0
     radius = degradation.kernel_size // 2

@@ -21,7 +21,7 @@ def integer_factor(images: Tensor, size: Size) -> int | None:
 
 
 def bicubic(images: Tensor, size: Size) -> Tensor:
-    """Antialiased bicubic, a = -0.5, as MATLAB's imresize and the DASR protocol; whole factors are exact at the borders.
+    """Antialiased bicubic, a = -0.5, as MATLAB's imresize and the DASR protocol; exact borders for whole factors.
 
     torch renormalises the weights at the border; the protocol repeats the edge pixel instead, so the image is padded by
     the filter's reach, resized, and cut.

@@ -50,7 +50,7 @@ def build_trainer(
         run: settings.
         folder: of the run, for events and `last.ckpt`; None keeps nothing.
         callbacks: in order; the guard and the checkpoint come after them.
-        resumed_step: events from this step on, of an earlier process, are dropped from the curve.
+        resumed_step: events after this step, of a killed process, are dropped from the curve.
     """
     last: list[pl.Callback] = []
     if folder is not None:
@@ -86,7 +86,7 @@ def _strategy(run: RunConfig) -> Strategy | str:
 def _logger(folder: Path, resumed_step: int) -> TensorBoardLogger:
     return TensorBoardLogger(
         save_dir=str(folder), name="", version="tensorboard", default_hp_metric=False,
-        purge_step=resumed_step or None,
+        purge_step=resumed_step + 1 if resumed_step else None,
     )  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from shared.config import ConfigError, load_config, to_plain
 
 
 def load(*arguments: str) -> PretrainConfig:
-    recipe, config = load_config(PretrainConfig, RECIPES, list(arguments), groups=GROUPS, shorthands=SHORTHANDS)
+    _, config = load_config(PretrainConfig, RECIPES, list(arguments), groups=GROUPS, shorthands=SHORTHANDS)
     config.check()
     return config
 

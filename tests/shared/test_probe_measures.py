@@ -1,8 +1,11 @@
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 from sklearn.cluster import KMeans
 from sklearn.metrics import normalized_mutual_info_score
 from sklearn.neighbors import KNeighborsClassifier
+from threadpoolctl import threadpool_limits
 
 from shared import probe_measures
 from shared.probe_measures import (
@@ -17,6 +20,12 @@ from shared.probe_measures import (
 )
 
 IMAGES, LABELS, PATCHES, DIM = 12, 6, 4, 32
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    with threadpool_limits(limits=1):  # the pools of numpy, faiss and torch disturb each other on a busy machine
+        yield
 
 
 @pytest.fixture

@@ -138,3 +138,21 @@ def test_one_image_or_one_degradation_is_refused(probe):
         score_embedding(embedding, label, np.zeros_like(image), targets)
     with pytest.raises(ValueError, match="at least two degradations, got 1"):
         score_embedding(embedding, np.zeros_like(label), image, targets)
+
+
+def test_samples_without_a_listed_degradation_serve_the_probes_only(probe):
+    label, image, targets = probe
+    embedding = embedding_of(probe, 1, 1, 1)
+    listed = np.arange(len(label)) % 2 == 0
+    part_blur = {"blur": np.where(listed, np.nan, targets["blur"])}
+    scores = score_embedding(embedding, np.where(listed, label, -1), image, part_blur, repeats=50)
+    alone = score_embedding(embedding[listed], label[listed], image[listed], {}, repeats=50)
+    assert (scores.knn_accuracy, scores.nmi, scores.content_accuracy) == (
+        alone.knn_accuracy,
+        alone.nmi,
+        alone.content_accuracy,
+    )
+    assert scores.chance == alone.chance
+    blur = targets["blur"][~listed, None]
+    assert scores.r2["blur"] == pytest.approx(ridge_r2(embedding[~listed], blur, image[~listed])[0], abs=1e-5)
+    assert np.isfinite(list(scores.intervals.values())).all()

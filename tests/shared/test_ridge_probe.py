@@ -1,14 +1,23 @@
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 from sklearn.linear_model import Ridge
 from sklearn.metrics import r2_score
 from sklearn.model_selection import GroupKFold, LeaveOneGroupOut, cross_val_predict
 from sklearn.preprocessing import StandardScaler
+from threadpoolctl import threadpool_limits
 
 from shared import ridge_probe
 from shared.ridge_probe import r_squared, ridge_predictions, ridge_r2
 
 IMAGES = 10
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    with threadpool_limits(limits=1):  # the pools of numpy, faiss and torch disturb each other on a busy machine
+        yield
 
 
 @pytest.fixture

@@ -1,0 +1,121 @@
+"""A real pretraining run, interrupted after every few steps to time something else in turn."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+
+from pretrain.config import GROUPS, SHORTHANDS, PretrainConfig
+from pretrain.module import Pretraining
+from pretrain.monitoring import PretrainLog
+from pretrain.run import build
+from pretrain.train import RECIPES
+from shared.config import load_config
+from shared.training.fit import build_trainer, fit, quiet_libraries
+from shared.training.progress import Speed
+from tests.bench.image_folder import write_images
+from tests.bench.measuring import Settings, seconds_for, synchronise
+
+TINY = ("encoder=resnet18", "views=2x32", "batch_size=4", "data=folder", "log_every=1")
+MOCO = ("method=moco", "positives.symmetric=false")
+
+
+def quick_config(settings: Settings, overrides: tuple[str, ...]) -> PretrainConfig:
+    """The quick recipe on the device that is measured; other sizes and images where they must be tiny."""
+    given = list(overrides)
+    if settings.tiny:
+        folder = settings.scratch / "few_images"
+        if not folder.exists():
+            write_images(folder, 12, 96)
+        given += [*TINY, f"data.root={folder}", f"data.cache_dir={settings.scratch / 'cache'}"]
+    accelerator = "gpu" if settings.device.type == "cuda" else "cpu"
+    given += [f"accelerator={accelerator}", f"runs_dir={settings.scratch / 'runs'}", "name=bench"]
+    _, config = load_config(PretrainConfig, RECIPES, given, groups=GROUPS, shorthands=SHORTHANDS)
+    config.check()
+    return config
+
+
+class InTurn(pl.Callback):
+    """Times chunks of real steps and, after each, the same number of other steps.
+
+    Args:
+        other: one step of the other thing.
+        settings: device and repetitions.
+        chunk: steps timed at once.
+        warmup: steps of both before the first timing.
+
+    Attributes:
+        pairs: (real, other) seconds per step, one pair per repetition.
+        waits: share of each real chunk (0..1) that went into waiting for the loader and gathering pixels.
+    """
+
+    def __init__(self, other: Callable[[], object], settings: Settings, chunk: int, warmup: int) -> None:
+        self.other, self.device, self.chunk, self.warmup = other, settings.device, chunk, warmup
+        self.steps = warmup + chunk * settings.repetitions
+        self.pairs: list[tuple[float, float]] = []
+        self.waits: list[float] = []
+        self._done = 0
+        self._waited = self._start = self._ended = self._fetched_before = 0.0
+
+    def on_train_batch_start(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        self._waited += time.perf_counter() - self._ended
+        self._fetched_before = pl_module.fetch_seconds
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        self._waited += pl_module.fetch_seconds - self._fetched_before
+        self._done += 1
+        timed = self._done - self.warmup
+        if timed == 0:
+            seconds_for(self.other, self.warmup, self.device)
+            self._restart()
+        elif timed > 0 and timed % self.chunk == 0:
+            synchronise(self.device)
+            real = time.perf_counter() - self._start
+            self.pairs.append((real / self.chunk, seconds_for(self.other, self.chunk, self.device)))
+            self.waits.append(self._waited / real)
+            self._restart()
+        self._ended = time.perf_counter()
+
+    def _restart(self) -> None:
+        self._waited, self._start = 0.0, time.perf_counter()
+
+
+def run_in_turn(
+    config: PretrainConfig, settings: Settings, other_of: Callable[[Pretraining], Callable[[], object]],
+    *, chunk: int, warmup: int,
+) -> tuple[InTurn, float]:  # fmt: skip
+    """Train with everything on and time another thing in turn.
+
+    Args:
+        config: of the run; its number of steps is set here.
+        settings: device and repetitions.
+        other_of: makes the other step, given what is trained.
+        chunk: steps timed at once.
+        warmup: steps before the first timing.
+
+    Returns:
+        The timings, and the seconds that one checkpoint takes.
+    """
+    quiet_libraries()
+    config.steps = warmup + chunk * settings.repetitions
+    config.checkpoint_every = config.steps  # the last one comes after the last timing
+    module, _, _ = build(config)
+    timer = InTurn(other_of(module), settings, chunk, warmup)
+    speed = Speed(config.batch_size * module.planner.views)
+    folder = settings.scratch / f"{config.method_name}-{time.monotonic_ns()}"
+    trainer = build_trainer(config, folder, [timer, speed, PretrainLog(speed, None)])
+    fit(trainer, module, None)
+    return timer, _seconds_to_save(trainer, folder / "again.ckpt")
+
+
+def _seconds_to_save(trainer: pl.Trainer, path: Path) -> float:
+    start = time.perf_counter()
+    trainer.save_checkpoint(path)
+    path.unlink()
+    return time.perf_counter() - start
