@@ -180,7 +180,8 @@ def _one_sentence(error: BaseException, schema: Any, groups: dict[str, dict[str,
     while (link := chain[-1].__cause__ or chain[-1].__context__) is not None:
         chain.append(link)
     everything = "\n".join(str(link) for link in chain)
-    innermost = [link for link in chain if isinstance(link, (HydraException, OmegaConfBaseException, YAMLError))][-1]
+    theirs = [link for link in chain if isinstance(link, (HydraException, OmegaConfBaseException, YAMLError))]
+    innermost = [link for link in theirs if "$VALUE" not in str(link)][-1]  # OmegaConf's templates are links too
     full_key = re.search(r"full_key: (\S+)", everything)
     unknown = re.search(r"Key '([^']+)' (?:not in '(\w+)'|is not in struct)", everything)
     if unknown is None:

@@ -1,0 +1,136 @@
+import numpy as np
+import pytest
+import torch
+from dasr_reference import bicubic as reference_bicubic
+from dasr_reference import bicubic_matrix
+
+from shared.degradations import resize
+
+
+def pictures(height: int, width: int, dtype: torch.dtype = torch.float64) -> torch.Tensor:
+    """(2, 2, 3, height, width) white noise: no smoothness hides a wrong weight."""
+    return torch.rand(2, 2, 3, height, width, generator=torch.Generator().manual_seed(height), dtype=dtype)
+
+
+def on_each(images: torch.Tensor, function) -> np.ndarray:
+    """`function` of (H, W, 3) float64 images on every one, back in the order (B, V, 3, h, w)."""
+    flat = images.double().flatten(0, 1).permute(0, 2, 3, 1).numpy()
+    out = np.stack([function(image) for image in flat])
+    return out.transpose(0, 3, 1, 2).reshape(*images.shape[:3], *out.shape[1:3])
+
+
+@pytest.mark.parametrize("factor", [2, 3, 4, 5, 8])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_bicubic_is_exact_to_the_border(factor, dtype):
+    images = pictures(12 * factor, 7 * factor, dtype)
+    expected = on_each(images, lambda image: reference_bicubic(image, 12, 7))
+    tolerance = 1e-6 if dtype == torch.float32 else 1e-12  # of [0, 1]; the border is not worse than the inside
+    found = resize.bicubic(images, (12, 7))
+    assert found.dtype == dtype
+    np.testing.assert_allclose(found, expected, atol=tolerance)
+
+
+@pytest.mark.parametrize("factor", [2, 3, 4])
+def test_bicubic_of_the_smallest_images(factor):
+    images = pictures(factor, 2 * factor)
+    expected = on_each(images, lambda image: reference_bicubic(image, 1, 2))
+    np.testing.assert_allclose(resize.bicubic(images, (1, 2)), expected, atol=1e-12)
+
+
+@pytest.mark.parametrize(("height", "width", "size"), [(40, 32, (15, 12)), (30, 30, (45, 40)), (33, 47, (10, 12))])
+def test_bicubic_by_other_factors_is_exact_inside(height, width, size):
+    """Also enlarging. At the border torch renormalises the weights that are left instead of repeating the edge."""
+    images = pictures(height, width)
+    expected = on_each(images, lambda image: reference_bicubic(image, *size))
+    inside = (..., slice(4, -4), slice(4, -4))
+    np.testing.assert_allclose(resize.bicubic(images, size)[inside], expected[inside], atol=1e-12)
+
+
+def test_bicubic_to_the_same_size_is_the_identity():
+    images = pictures(9, 11)
+    assert torch.equal(resize.bicubic(images, (9, 11)), images)
+
+
+@pytest.mark.parametrize("factor", [1, 2, 3, 4, 5, 8])
+def test_bicubic_taps_are_the_row_of_the_matrix(factor):
+    taps = resize.bicubic_taps(factor)
+    row = bicubic_matrix(24 * factor, 24)[12]
+    used = np.flatnonzero(np.abs(row) > 0)
+    assert taps.dtype == torch.float64
+    assert taps.sum().item() == pytest.approx(1, abs=1e-15)
+    expected = row[12 * factor - (len(taps) - factor) // 2 :][: len(taps)]  # centred on the block
+    np.testing.assert_allclose(taps, expected, atol=1e-14)
+    assert (len(taps) - factor) % 2 == 0
+    assert len(taps) >= len(used)
+
+
+@pytest.mark.parametrize("factor", [2, 3, 4])
+def test_whole_factors_of_the_simple_ones(factor):
+    height, width = 6 * factor, 5 * factor
+    images = pictures(height, width)
+    blocks = images.view(2, 2, 3, 6, factor, 5, factor)
+    torch.testing.assert_close(resize.area(images, (6, 5)), blocks.mean((4, 6)))
+    assert torch.equal(resize.s_fold(images, (6, 5)), blocks[:, :, :, :, 0, :, 0])
+    nearest = resize.nearest(images, (6, 5))
+    assert torch.equal(nearest, blocks[:, :, :, :, factor // 2, :, factor // 2])
+
+
+@pytest.mark.parametrize("size", [(13, 7), (10, 21), (40, 30), (20, 14)])
+def test_bilinear_against_two_taps(size):
+    """Coordinates of pixel centres; no antialiasing; the edge pixel is repeated."""
+
+    def weights(length: int, new: int) -> np.ndarray:
+        matrix = np.zeros((new, length))
+        for row in range(new):
+            place = np.clip((row + 0.5) * length / new - 0.5, 0, length - 1)
+            low = int(place)
+            matrix[row, low] += 1 - (place - low)
+            matrix[row, min(low + 1, length - 1)] += place - low
+        return matrix
+
+    images = pictures(20, 14)
+    expected = np.einsum("ih,bvchw,jw->bvcij", weights(20, size[0]), images.numpy(), weights(14, size[1]))
+    np.testing.assert_allclose(resize.bilinear(images, size), expected, atol=1e-12)
+
+
+@pytest.mark.parametrize("size", [(13, 7), (10, 21), (40, 30)])
+def test_nearest_takes_the_nearest_centre(size):
+    images = pictures(20, 14)
+    places = [
+        np.minimum(((np.arange(new) + 0.5) * length / new).astype(int), length - 1)
+        for length, new in zip((20, 14), size, strict=True)
+    ]
+    expected = images[..., places[0], :][..., places[1]]
+    assert torch.equal(resize.nearest(images, size), expected)
+
+
+def test_area_of_fractional_blocks_is_the_mean_of_the_touched_pixels():
+    images = pictures(20, 14)
+    out = resize.area(images, (8, 4))
+    for i in range(8):
+        rows = slice(i * 20 // 8, -(-(i + 1) * 20 // 8))
+        for j in range(4):
+            columns = slice(j * 14 // 4, -(-(j + 1) * 14 // 4))
+            torch.testing.assert_close(out[..., i, j], images[..., rows, columns].mean((-2, -1)))
+
+
+@pytest.mark.parametrize("function", [resize.bicubic, resize.bilinear, resize.area, resize.nearest])
+@pytest.mark.parametrize("size", [(5, 5), (10, 10), (12, 8), (30, 27)])
+def test_a_flat_image_stays_flat(function, size):
+    images = torch.full((1, 1, 3, 20, 20), 0.37, dtype=torch.float64)
+    torch.testing.assert_close(function(images, size), torch.full((1, 1, 3, *size), 0.37, dtype=torch.float64))
+
+
+def test_s_fold_refuses_fractions():
+    with pytest.raises(ValueError, match=r"whole factor, not \(20, 14\) -> \(8, 7\)"):
+        resize.s_fold(pictures(20, 14), (8, 7))
+    with pytest.raises(ValueError, match="whole factor"):
+        resize.s_fold(pictures(20, 14), (10, 14))
+
+
+def test_integer_factor():
+    images = pictures(20, 12)
+    assert resize.integer_factor(images, (5, 3)) == 4
+    assert resize.integer_factor(images, (20, 12)) == 1
+    for size in ((5, 6), (6, 3), (40, 24), (10, 5)):
+        assert resize.integer_factor(images, size) is None
