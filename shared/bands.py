@@ -66,13 +66,13 @@ def _smooth(image: Tensor, taps: tuple[float, ...], distance: int, dim: int) -> 
     for step, tap in enumerate(taps[1:], start=1):
         before = padded.narrow(dim, radius - step * distance, size)
         after = padded.narrow(dim, radius + step * distance, size)
-        smoothed = smoothed.add_(before + after, alpha=tap)
+        smoothed = smoothed.add_(before, alpha=tap).add_(after, alpha=tap)
     return smoothed
 
 
 def signed_log(values: Tensor, unit: float) -> Tensor:
     """sign(x) log(1 + |x| / unit): linear below `unit`, logarithmic above."""
-    return torch.copysign((values.abs() / unit).log1p_(), values)
+    return torch.copysign(values.abs().mul_(1 / unit).log1p_(), values)
 
 
 class ContrastFreeBands(nn.Module):
@@ -117,4 +117,5 @@ class ContrastFreeBandsWithLevel(nn.Module):
 
 def _contrast_free(bands: Tensor) -> Tensor:
     power = bands[:, -1:].square().mean(dim=(2, 3), keepdim=True)  # (B, 1, 1, 1)
-    return signed_log(bands / (power + SMALLEST_CONTRAST**2).sqrt(), RELATIVE_UNIT)
+    contrast = (power + SMALLEST_CONTRAST**2).sqrt()
+    return torch.copysign((bands.abs() / (RELATIVE_UNIT * contrast)).log1p_(), bands)

@@ -118,13 +118,11 @@ def embed(network: nn.Module, images: Tensor, *, bf16: bool = False, batch_size:
     modes = {module: module.training for module in network.modules()}
     network.eval()
     device = next((p.device for p in network.parameters()), torch.device("cpu"))
-    vectors = []
-    for part in images.split(batch_size):
-        with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
-            vectors.append(network(part.to(device).float().div_(255)).vector.float().cpu())
+    with torch.autocast(device.type, torch.bfloat16, enabled=bf16):  # around the loop: weights are cast once
+        vectors = [network(part.to(device).float().div_(255)).vector.float() for part in images.split(batch_size)]
     for module, mode in modes.items():
         module.training = mode
-    return torch.cat(vectors).numpy()
+    return torch.cat(vectors).cpu().numpy()
 
 
 def score_network(network: nn.Module, probe: ProbeSet, *, bf16: bool = False, repeats: int = 500) -> ProbeScores:

@@ -80,12 +80,12 @@ class MomentumMethod(Method):
         """Unit projections of the target network, (B, K, 3, p, p) -> (B, K, D), without gradients."""
         return unit(per_view(self.target_projector, embed(self.target_encoder, (key_crops,))))
 
+    @torch.no_grad()
     def after_step(self) -> None:
-        """Moves the target network towards the online network."""
-        from lightly.models.utils import update_momentum
-
-        update_momentum(self.encoder, self.target_encoder, self.key_momentum)
-        update_momentum(self.projector, self.target_projector, self.key_momentum)
+        """Moves the target network towards the online network: lightly's `update_momentum` in one fused call."""
+        online: list[Tensor] = [*self.encoder.parameters(), *self.projector.parameters()]
+        target: list[Tensor] = [*self.target_encoder.parameters(), *self.target_projector.parameters()]
+        torch._foreach_lerp_(target, online, 1 - self.key_momentum)
 
 
 def embed(encoder: Encoder, crops: tuple[Tensor, ...]) -> Tensor:

@@ -24,8 +24,8 @@ class MovingAverage(nn.Module):
     def update(self, network: nn.Module) -> None:
         """Move towards `network`; whole-number buffers are copied."""
         self.updates += 1
-        count = self.updates.double()
-        weight = float(1 - torch.minimum(torch.tensor(self.decay), (1 + count) / (10 + count)))
+        count = self.updates.float()
+        weight = 1 - ((1 + count) / (10 + count)).clamp(max=self.decay)
         theirs = dict(network.state_dict())
         for key, mine in self.network.state_dict().items():
             if mine.is_floating_point():

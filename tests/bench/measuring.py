@@ -63,7 +63,7 @@ class Row:
         figure = f"{_short(median(self.values))} {self.unit}"
         spread = f"({_short(min(self.values))}..{_short(max(self.values))})" if len(self.values) > 1 else ""
         verdict = "" if self.bound is None else f"{'<=' if self.at_most else '>='} {self.bound:g}  {self._verdict()}"
-        return f"  {self.name:<58s}{figure:>10s} {spread:<16s} {verdict:<15s} {self.detail}".rstrip()
+        return f"  {self.name:<74s}{figure:>10s} {spread:<16s} {verdict:<15s} {self.detail}".rstrip()
 
     def as_dict(self) -> dict[str, object]:
         """For JSON."""

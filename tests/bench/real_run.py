@@ -1,5 +1,6 @@
 """A real pretraining run, interrupted after every few steps to time something else in turn."""
 
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +19,7 @@ from shared.training.progress import Speed
 from tests.bench.image_folder import write_images
 from tests.bench.measuring import Settings, seconds_for, synchronise
 
-TINY = ("encoder=resnet18", "views=2x32", "batch_size=4", "data=folder", "log_every=1")
+TINY = ("encoder=dasr", "views=2x32", "batch_size=4", "data=folder", "log_every=1")
 MOCO = ("method=moco", "positives.symmetric=false")
 
 
@@ -53,7 +54,6 @@ class InTurn(pl.Callback):
 
     def __init__(self, other: Callable[[], object], settings: Settings, chunk: int, warmup: int) -> None:
         self.other, self.device, self.chunk, self.warmup = other, settings.device, chunk, warmup
-        self.steps = warmup + chunk * settings.repetitions
         self.pairs: list[tuple[float, float]] = []
         self.waits: list[float] = []
         self._done = 0
@@ -62,12 +62,14 @@ class InTurn(pl.Callback):
     def on_train_batch_start(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
     ) -> None:
+        assert isinstance(pl_module, Pretraining)
         self._waited += time.perf_counter() - self._ended
         self._fetched_before = pl_module.fetch_seconds
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
+        assert isinstance(pl_module, Pretraining)
         self._waited += pl_module.fetch_seconds - self._fetched_before
         self._done += 1
         timed = self._done - self.warmup
@@ -117,5 +119,7 @@ def run_in_turn(
 def _seconds_to_save(trainer: pl.Trainer, path: Path) -> float:
     start = time.perf_counter()
     trainer.save_checkpoint(path)
+    with open(path, "rb") as file:
+        os.fsync(file.fileno())
     path.unlink()
     return time.perf_counter() - start

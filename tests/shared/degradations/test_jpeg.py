@@ -45,8 +45,8 @@ def tables_of(quality: int) -> dict[int, np.ndarray]:
     ("size", "tolerance"), [((128, 160), 1.0), ((121, 87), 1.0), ((16, 16), 2.5), ((17, 33), 2.5), ((5, 9), 2.5)]
 )
 def test_agrees_with_opencv_at_every_quality(size, tolerance):
-    """Measured on 128x160: 0.47, 0.75, 0.81, 0.77, 0.60 levels mean absolute difference, where the compression itself
-    costs 7.3 to 1.0: libjpeg rounds its planes to 8 bits between the stages, which moves a few coefficients by one step.
+    """Mean absolute difference on 128x160, by quality: 0.47, 0.75, 0.81, 0.77, 0.60 levels; the compression itself
+    costs 7.3 to 1.0. libjpeg rounds its planes to 8 bits between the stages, which moves a few coefficients by a step.
     """
     image = photograph(*size)
     found = through_ours([image] * len(QUALITIES), QUALITIES)

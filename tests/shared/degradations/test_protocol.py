@@ -23,9 +23,11 @@ needs_golden = pytest.mark.skipif(
 
 # (sd1, sd2, degrees): DESIGN's nine anisotropic kernels, isotropic ones, and none at all.
 ANISOTROPIC = [
-    (2, 0.2, 0), (2, 1, 10), (3.5, 1.5, 30), (3.5, 2, 45), (3.5, 2, 90), (4, 1.5, 120), (4, 2, 135), (4, 3, 165), (4, 4, 180),
+    (2, 0.2, 0), (2, 1, 10), (3.5, 1.5, 30), (3.5, 2, 45), (3.5, 2, 90), (4, 1.5, 120), (4, 2, 135), (4, 3, 165),
+    (4, 4, 180),
 ]  # fmt: skip
 ISOTROPIC = [(sigma, sigma, 0) for sigma in (0, 0.2, 0.6, 0.9, 1.2, 1.8, 2.4, 3.0, 3.6, 4.0)]
+FINE = [(sigma, sigma, 0) for sigma in np.linspace(0, 4, 18)]
 STEPS = ("gaussian", "bicubic", "gaussian_noise", "quantize")
 NOISE_STEP = STEPS.index("gaussian_noise")
 
@@ -53,8 +55,8 @@ def levels(lr_images: torch.Tensor) -> np.ndarray:
 
 
 def photographs(scale: int) -> list[np.ndarray]:
-    """Cropped to multiples of the scale, float64 levels."""
-    images = [data.astronaut(), data.coffee()]
+    """Parts of natural images, cropped to multiples of the scale, float64 levels."""
+    images = [data.astronaut()[:320, 80:480], data.coffee()[40:360, 100:500]]
     return [i[: i.shape[0] // scale * scale, : i.shape[1] // scale * scale].astype(np.float64) for i in images]
 
 
@@ -79,13 +81,13 @@ def differences(scale: int, kernels: list, noise_level: float, cropped: bool) ->
 @pytest.mark.parametrize(
     ("scale", "kernels", "noise_level"),
     [
-        (2, ISOTROPIC[1:4], 0), (3, ISOTROPIC[1:8], 0), (4, ISOTROPIC[::3] + ANISOTROPIC, 0),
-        (4, ANISOTROPIC[::2], 10), (2, ANISOTROPIC[1:2], 5),
+        (2, ISOTROPIC[:6] + ANISOTROPIC[1:3], 0), (3, ISOTROPIC + ANISOTROPIC[::2], 0),
+        (4, FINE + ANISOTROPIC, 0), (4, ANISOTROPIC, 10),
     ],
 )  # fmt: skip
 def test_at_most_one_level_in_at_most_one_of_ten_thousand_values(scale, kernels, noise_level, cropped):
-    """Measured over 1.1 to 1.3 million noise-free values each: whole images 1.0e-5 to 1.9e-5, crops with their margin (one
-    fused fp32 convolution) 1.2e-5 to 4.4e-5.
+    """Measured over a million noise-free values and more each: whole images 0.9e-5 to 2.1e-5, crops with their margin
+    (one fused fp32 convolution) 2.2e-5 to 4.6e-5.
     """
     found = differences(scale, kernels, noise_level, cropped)
     print(f"x{scale} noise {noise_level} cropped {cropped}: {found.size} values, {(found > 0).mean():.1e} differ")
@@ -136,5 +138,4 @@ def test_golden_anisotropic_rows():
     assert len(rows) == 2
     kernels = [(float(row["lambda1"]), float(row["lambda2"]), float(row["theta"])) for row in rows]
     found = bicubic_psnr("Set14", 4, kernels)
-    print(found, [row["psnr"] for row in rows])
     np.testing.assert_allclose(found, [float(row["psnr"]) for row in rows], atol=0.005)

@@ -1,0 +1,103 @@
+import math
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from shared.degradations.distributions import Distribution, number
+
+
+def drawn(written: object, count: int = 20_000) -> torch.Tensor:
+    uniform = torch.rand(count, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    return Distribution(written, "here").draw(uniform)
+
+
+@pytest.mark.parametrize(
+    ("written", "value"),
+    [
+        (3, 3.0), (2.5, 2.5), ("2.5", 2.5), ("pi", math.pi), ("-pi", -math.pi), ("25/255", 25 / 255), ("1/3", 1 / 3),
+        ("2*pi/3", 2 * math.pi / 3), ("pi / 2", math.pi / 2), ("-pi/4", -math.pi / 4), ("1e-3", 1e-3), ("-2", -2.0),
+    ],
+)  # fmt: skip
+def test_number(written, value):
+    assert number(written, "here") == pytest.approx(value, rel=1e-15)
+
+
+@pytest.mark.parametrize(
+    "written", ["two", "", "1/0", "1/2/3", "pi pi", "__import__('os')", True, None, [1], {"a": 1}, "2**3"]
+)
+def test_what_is_not_a_number_is_refused(written):
+    with pytest.raises(ValueError, match="space x, step 1: .* is not a number"):
+        number(written, "space x, step 1")
+
+
+@pytest.mark.parametrize("written", ["nan", float("nan"), "inf", float("-inf")])
+def test_infinite_numbers_are_refused(written):
+    with pytest.raises(ValueError, match="is not a number"):
+        number(written, "here")
+
+
+def test_constant():
+    assert torch.equal(drawn(0.7), torch.full((20_000,), 0.7, dtype=torch.float64))
+    assert Distribution("pi", "here").bounds == (math.pi, math.pi)
+
+
+@pytest.mark.parametrize(
+    ("written", "cdf"),
+    [
+        ([1, 4], stats.uniform(1, 3).cdf),
+        ({"uniform": [-1, "pi"]}, stats.uniform(-1, 1 + math.pi).cdf),
+        ({"log_uniform": [0.01, 100]}, stats.loguniform(0.01, 100).cdf),
+        ({"root_uniform": [0.1, 2.83]}, lambda x: (x**2 - 0.1**2) / (2.83**2 - 0.1**2)),
+    ],
+)
+def test_the_draw_has_its_distribution(written, cdf):
+    values = drawn(written).numpy()
+    low, high = Distribution(written, "here").bounds
+    assert low <= values.min()
+    assert values.max() <= high
+    assert stats.kstest(values, cdf).pvalue > 1e-3
+
+
+def test_choice():
+    values = drawn({"choice": [1, 0.5, "1/4"]})
+    assert sorted(values.unique().tolist()) == [0.25, 0.5, 1.0]
+    for value in (0.25, 0.5, 1.0):
+        assert (values == value).double().mean().item() == pytest.approx(1 / 3, abs=0.015)
+    assert Distribution({"choice": [1, 0.5, "1/4"]}, "here").bounds == (0.25, 1.0)
+
+
+@given(
+    kind=st.sampled_from(["uniform", "log_uniform", "root_uniform"]),
+    bounds=st.lists(st.floats(1e-3, 1e3), min_size=2, max_size=2).map(sorted),
+    uniform=st.floats(0, 1 - 2**-53),
+)
+def test_every_draw_lies_within_the_bounds_and_grows_with_the_uniform(kind, bounds, uniform):
+    low, high = bounds
+    values = Distribution({kind: bounds}, "here").draw(torch.tensor([0.0, uniform / 2, uniform], dtype=torch.float64))
+    assert values[0].item() == pytest.approx(low, rel=1e-12)
+    assert low * (1 - 1e-12) <= values[2] <= high * (1 + 1e-12)
+    assert values[0] <= values[1] * (1 + 1e-12) <= values[2] * (1 + 2e-12)
+
+
+@pytest.mark.parametrize(
+    ("written", "message"),
+    [
+        ({"unifrom": [0, 1]}, "unifrom.* is not a distribution; right would be one of uniform, log_uniform"),
+        ({"uniform": [0, 1], "choice": [1]}, "is not a distribution"),
+        ({}, "is not a distribution"),
+        ([4, 1], r"uniform takes \[low, high\] with low <= high, not \[4, 1\]"),
+        ([1, 2, 3], r"uniform takes \[low, high\]"),
+        ([1], r"uniform takes \[low, high\]"),
+        ({"log_uniform": [0, 1]}, "log_uniform takes positive bounds"),
+        ({"root_uniform": [-2, 1]}, "root_uniform takes"),
+        ({"choice": []}, "empty list has nothing to draw from"),
+        (["a", 2], "'a' is not a number"),
+        (None, "None is not a number"),
+    ],
+)
+def test_what_is_not_a_distribution_is_refused_with_its_place(written, message):
+    with pytest.raises(ValueError, match=f"space x, step 2: .*{message}"):
+        Distribution(written, "space x, step 2")

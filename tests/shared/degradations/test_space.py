@@ -1,0 +1,220 @@
+import math
+
+import pytest
+import torch
+from written_spaces import draw, every_operation, space_of
+
+from shared.degradations import Space, degrade, load_space, margin_needed, space_names
+from shared.degradations.operations import CODES, OPERATIONS
+
+NAMES = space_names()
+LISTED = {"grid": 6, "grid_noise": 9}
+# Of all built-in spaces: no draw may leave these.
+BOUNDS = {
+    "sigma": (0.1, 4), "sigma_y": (0.1, 4), "theta": (-math.pi, math.pi), "beta": (0.5, 4),
+    "cutoff": (math.pi / 3, math.pi), "relative_size": (0.1, 1.5), "noise_sigma": (0, 30 / 255), "peak": (28, 100_000), "quality": (30, 95),
+}  # fmt: skip
+
+
+def values_of(degradation, operation: str, parameter: str) -> torch.Tensor:
+    index = list(OPERATIONS[CODES[operation]].parameters).index(parameter)
+    return degradation.parameters[..., index][degradation.operation == CODES[operation]]
+
+
+def test_the_spaces_that_are_promised_are_there():
+    promised = {
+        "blur",
+        "blur_noise",
+        "dasr_iso",
+        "dasr_iso_x2",
+        "dasr_iso_x3",
+        "dasr_aniso",
+        "shuffled",
+        "second_order",
+        "grid",
+    }
+    assert promised <= set(NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_built_in_space_draws_within_its_bounds_and_from_the_generator_alone(name):
+    space = load_space(name)
+    degradation = draw(space, 500, seed=7)
+    assert len(degradation) == 500
+    assert degradation.parameters.dtype == torch.float32
+    assert degradation.seed.unique().numel() == 500
+    for row in degradation.rows():
+        for _, values in row:
+            for parameter, value in values.items():
+                low, high = BOUNDS[parameter]
+                assert low - 1e-6 <= value <= high * (1 + 1e-6)
+    torch.manual_seed(1)  # the global generator is not used
+    again = draw(space, 500, seed=7)
+    assert torch.equal(again.operation, degradation.operation)
+    assert torch.equal(again.parameters, degradation.parameters)
+    assert torch.equal(again.seed, degradation.seed)
+    other = draw(space, 500, seed=8)
+    assert not torch.equal(other.seed, degradation.seed)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_draw_ends_at_the_size_of_its_scale(name):
+    space = load_space(name)
+    side = 10 * space.scale
+    out = degrade(torch.rand(24, 1, 3, side, 2 * side), draw(space, 24, seed=2))
+    assert out.shape == (24, 1, 3, 10, 20)
+    assert torch.isfinite(out).all()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_margin_serves_every_draw(name):
+    space = load_space(name)
+    margin = space.margin()
+    assert margin % space.scale == 0
+    for seed in range(1, 4):
+        assert margin_needed(draw(space, 1000, seed=seed)) <= margin
+
+
+def test_the_margin_serves_rare_draws():
+    """One row in 20,000 has a resize that the others have not."""
+    rare = {"one_of": [{"gaussian": {"sigma": 1}, "weight": 20_000}, {"bicubic": {"relative_size": "1/8"}}]}
+    space = space_of(rare, {"gaussian": {"sigma": 2}}, {"bicubic": {"relative_size": "1/4"}}, scale=4)
+    worst = space_of(
+        {"bicubic": {"relative_size": "1/8"}},
+        {"gaussian": {"sigma": 2}},
+        {"bicubic": {"relative_size": "1/4"}},
+        scale=4,
+    )
+    assert space.margin() >= margin_needed(draw(worst, 1))
+
+
+def test_dasr_draws_are_uniform_over_the_published_ranges():
+    for name, top in (("dasr_iso", 4), ("dasr_iso_x3", 3), ("dasr_iso_x2", 2)):
+        degradation = draw(load_space(name), 20_000)
+        widths = values_of(degradation, "gaussian", "sigma")
+        assert torch.equal(widths, values_of(degradation, "gaussian", "sigma_y"))
+        quantiles = torch.quantile(widths, torch.tensor([0.0, 0.25, 0.5, 0.75, 1.0]))
+        expected = torch.linspace(0.2, top, 5)
+        torch.testing.assert_close(quantiles, expected, atol=0.02 * top, rtol=0)
+    degradation = draw(load_space("dasr_aniso"), 20_000)
+    columns = [values_of(degradation, "gaussian", p) for p in ("sigma", "sigma_y", "theta")]
+    columns.append(values_of(degradation, "gaussian_noise", "noise_sigma"))
+    for column, (low, high) in zip(columns, ((0.2, 4), (0.2, 4), (0, math.pi), (0, 25 / 255)), strict=True):
+        assert column.min() == pytest.approx(low, abs=0.01 * high)
+        assert column.max() == pytest.approx(high, rel=0.01)
+        assert column.mean() == pytest.approx((low + high) / 2, rel=0.02)
+    assert torch.corrcoef(torch.stack(columns)).fill_diagonal_(0).abs().max() < 0.035
+
+
+@pytest.mark.parametrize(("name", "count"), LISTED.items())
+def test_a_listed_space_has_its_rows_in_order_and_draws_all_of_them(name, count):
+    space = load_space(name)
+    assert space.is_list
+    listed = space.listed(torch.Generator().manual_seed(0))
+    assert len(listed) == len(space.row_names) == len(set(space.row_names)) == count
+    assert torch.equal(listed.equals(listed), torch.eye(count, dtype=torch.bool))
+    which = draw(space, 3000).equals(listed)
+    assert (which.sum(1) == 1).all()
+    share = which.double().mean(0)
+    assert (share - 1 / count).abs().max() < 0.03
+    for row_name, words in zip(space.row_names, listed.words(), strict=True):
+        assert f"sigma {row_name.split()[1]}" in words
+        if "noise" in row_name:
+            assert f"noise_sigma {row_name.split()[-1]}.0/255" in words
+        if " at " in row_name:
+            assert f"theta {row_name.split()[-1]} degrees" in words
+
+
+def test_a_space_of_steps_lists_one_row():
+    space = load_space("blur")
+    assert not space.is_list
+    assert len(space.listed(torch.Generator().manual_seed(0))) == 1
+
+
+def test_a_space_may_name_a_listed_one_for_its_probe():
+    for name in NAMES:
+        probe = load_space(name).probe
+        assert not probe or load_space(probe).is_list
+        assert not probe or load_space(probe).scale == load_space(name).scale
+
+
+def test_shuffled_draws_random_orders_and_keeps_the_steps_that_are_in_order():
+    space = load_space("shuffled")
+    degradation = draw(space, 4000)
+    kinds = [[OPERATIONS[code].kind for code in row if code] for row in degradation.operation.tolist()]
+    orders = {tuple(row) for row in kinds}
+    assert len(orders) > 100
+    for row in kinds:
+        assert row.count("blur") == row.count("resize") == 2
+        assert row.count("noise") == 1
+        assert row[-1] == "jpeg"
+    share = sum(row.count("jpeg") == 2 for row in kinds) / 4000
+    assert share == pytest.approx(0.9, abs=0.02)
+    sizes = [[values["relative_size"] for _, values in row if "relative_size" in values] for row in degradation.rows()]
+    assert all(last == 0.25 for _, last in sizes)
+    assert {round(first, 4) for first, _ in sizes} == {1, 0.5, 0.375, 0.25, 0.125}
+    # Any of the six movable steps stands first equally often: two blurs, two resizes (the first of them), noise, JPEG.
+    first = [row[0] for row in kinds if len(row) == 7]
+    assert first.count("blur") / len(first) == pytest.approx(2 / 6, abs=0.04)
+    assert first.count("resize") / len(first) == pytest.approx(2 / 6, abs=0.04)
+    assert first.count("noise") / len(first) == pytest.approx(1 / 6, abs=0.03)
+
+
+def test_a_shuffle_moves_parameters_with_their_operations_and_leaves_the_others_in_place():
+    steps = [
+        {"quantize": {}}, {"gaussian": {"sigma": 1}, "movable": True}, {"jpeg": {"quality": 50}},
+        {"disk": {"radius": 2}, "movable": True}, {"gaussian_noise": {"noise_sigma": 0.01}, "movable": True},
+    ]  # fmt: skip
+    rows = draw(Space({"shuffle": True, "steps": steps}, "mixed"), 600).rows()
+    expected = {"gaussian": 1.0, "disk": 2.0, "gaussian_noise": pytest.approx(0.01), "jpeg": 50.0}
+    orders = []
+    for row in rows:
+        names = [name for name, _ in row]
+        assert (names[0], names[2]) == ("quantize", "jpeg")
+        assert all(next(iter(values.values())) == expected[name] for name, values in row if values)
+        orders.append(tuple(names))
+    assert len(set(orders)) == 6
+    assert all(60 < orders.count(order) < 145 for order in set(orders))
+    assert len({tuple(name for name, _ in row) for row in draw(space_of(*steps), 50).rows()}) == 1  # without `shuffle`
+
+
+def test_probability_and_weights():
+    steps = [
+        {"gaussian": {"sigma": 1}, "probability": 0.3},
+        {"one_of": [{"disk": {"radius": 1}, "weight": 3}, {"sinc": {"cutoff": 2}}], "probability": 0.8},
+    ]
+    names = [tuple(name for name, _ in row) for row in draw(space_of(*steps), 20_000).rows()]
+    share = lambda name: sum(name in row for row in names) / 20_000  # noqa: E731
+    assert share("gaussian") == pytest.approx(0.3, abs=0.015)
+    assert share("disk") == pytest.approx(0.6, abs=0.015)
+    assert share("sinc") == pytest.approx(0.2, abs=0.015)
+    both = sum({"gaussian", "disk"} <= set(row) for row in names) / 20_000
+    assert both == pytest.approx(0.18, abs=0.015)  # independent
+
+
+def test_a_probability_leaves_the_draws_of_the_other_steps_alone():
+    def drawn(probability: float) -> torch.Tensor:
+        steps = [{"disk": {"radius": [1, 3]}, "probability": probability}, {"gaussian": {"sigma": [0, 3]}}]
+        return values_of(draw(space_of(*steps), 50), "gaussian", "sigma")
+
+    assert torch.equal(drawn(0.1), drawn(0.9))
+
+
+def test_a_user_s_yaml(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text(
+        "description: mine\nscale: 2\nkernel_size: 13\nsteps:\n"
+        "  - motion: {length: [2, 10], theta: [0, pi]}\n  - s_fold: {relative_size: 1/2}\n"
+        "  - speckle: {noise_sigma: 5/255}\n"
+    )
+    space = load_space(str(path))
+    assert (space.name, space.scale, space.kernel_size) == ("mine", 2, 13)
+    degradation = draw(space, 5)
+    assert (degradation.scale, degradation.kernel_size) == (2, 13)
+    assert values_of(degradation, "motion", "curvature").tolist() == [0] * 5
+    assert degrade(torch.rand(5, 1, 3, 20, 20), degradation).shape == (5, 1, 3, 10, 10)
+
+
+def test_every_operation_can_be_written():
+    drawn = draw(every_operation(), 2000).operation.unique().tolist()
+    assert {OPERATIONS[code].name for code in drawn} == {o.name for o in OPERATIONS} - {"s_fold"}

@@ -1,0 +1,129 @@
+"""What a user writes wrongly is refused with its place and what would be right."""
+
+import pytest
+from written_spaces import draw, space_of
+
+from shared.degradations import Space, load_space
+
+SIGMA = {"sigma": [0.2, 2]}
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("blurr", r"no degradation space 'blurr'; did you mean blur\?.*there are .*blur_noise"),
+        ("dasr_isso", "did you mean dasr_iso"),
+        ("xyz", r"no degradation space 'xyz' \(there are"),
+        ("nowhere/mine.yaml", "nowhere/mine.yaml': no such file"),
+    ],
+)
+def test_an_unknown_space(name, message):
+    with pytest.raises(ValueError, match=message):
+        load_space(name)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("steps: [", "not valid YAML"),
+        ("- gaussian", "must be a mapping with `steps` or `rows`"),
+        ("", "must be a mapping"),
+        ("scale: 1", "needs a non-empty list `steps`"),
+        ("steps: []", "needs a non-empty list `steps`"),
+        ("rows: [{name: a}]", "needs a non-empty list `steps`, or `rows` that each have one"),
+        ("step: [{quantize: {}}]", "unknown key 'step'; did you mean steps"),
+        ("rows: [{nmae: a, steps: [{quantize: {}}]}]", "unknown key 'nmae'; did you mean name"),
+    ],
+)
+def test_a_wrong_file(tmp_path, text, message):
+    path = tmp_path / "mine.yaml"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=f"mine.*{message}"):
+        load_space(str(path))
+
+
+@pytest.mark.parametrize(
+    ("step", "message"),
+    [
+        ({"gausian": SIGMA}, "step 2: unknown operation 'gausian'; did you mean gaussian"),
+        ({"gaussian": {"sgima": 1}}, "step 2, gaussian: unknown parameter 'sgima'; did you mean sigma"),
+        ({"gaussian": {}}, "step 2: gaussian needs its parameter sigma"),
+        ({"generalized_gaussian": SIGMA}, "generalized_gaussian needs its parameter beta"),
+        ({"gaussian": {"sigma": [2, 1]}}, r"step 2, gaussian, sigma: uniform takes \[low, high\]"),
+        ({"gaussian": {"sigma": "wide"}}, "step 2, gaussian, sigma: 'wide' is not a number"),
+        ({"gaussian": {"sigma": {"normal": [1, 2]}}}, "is not a distribution; right would be one of uniform"),
+        ({"gaussian": 3}, "gaussian takes a mapping of its parameters, not 3"),
+        ({"gaussian": SIGMA, "jpeg": {"quality": 50}}, "must name exactly one operation"),
+        ({"gaussian": SIGMA, "probabilty": 0.5}, "probabilty"),
+        ({"gaussian": SIGMA, "probability": 1.5}, "probability 1.5 must be within 0..1"),
+        ({"gaussian": SIGMA, "probability": [0.2, 0.8]}, "probability"),
+        ({"one_of": []}, "one_of takes a non-empty list"),
+        ({"one_of": {"gaussian": SIGMA}}, "one_of takes a non-empty list"),
+        ({"one_of": [{"gaussian": SIGMA}], "probabilty": 0.5}, "unknown key 'probabilty'; did you mean probability"),
+        ({"one_of": [{"gaussian": SIGMA, "weight": -1}, {"quantize": {}}]}, "weight"),
+        ({"one_of": [{"gaussian": SIGMA, "weight": "much"}]}, "step 2.*weight"),
+        ({"gaussian": SIGMA, "weight": 2}, "weight"),
+        ("gaussian", "'gaussian' is not a mapping"),
+    ],
+    ids=str,
+)
+def test_a_wrong_step(step, message):
+    with pytest.raises(ValueError, match=message):
+        space_of({"quantize": {}}, step)
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        {"gaussian": {"sigma": [-1, 2]}}, {"gaussian_noise": {"noise_sigma": 25}},
+        {"gaussian_noise": {"noise_sigma": -0.1}}, {"jpeg": {"quality": [0, 50]}}, {"jpeg": {"quality": 500}}, {"sinc": {"cutoff": 0}}, {"poisson": {"peak": 0}},
+        {"disk": {"radius": -2}}, {"motion": {"length": 30}},
+        {"bicubic": {"relative_size": 0}},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_value_that_means_nothing_is_refused(step):
+    """A forgotten /255, a cut-off of 0 (every pixel NaN), a motion longer than the kernel."""
+    (operation, parameters), *_ = step.items()
+    with pytest.raises(ValueError, match=f"{operation}.*{list(parameters)[-1]}"):
+        space_of(step, {"bicubic": {"relative_size": 1}})
+
+
+@pytest.mark.parametrize("scale", [0, -2, 1.5, "4", True])
+def test_a_wrong_scale(scale):
+    with pytest.raises(ValueError, match="scale must be a whole number of at least 1"):
+        Space({"scale": scale, "steps": [{"quantize": {}}]}, "mine")
+
+
+@pytest.mark.parametrize(
+    ("size", "message"), [(20, "kernel_size 20 must be odd"), (1, "at least 3"), (21.0, "whole number")]
+)
+def test_a_wrong_kernel_size(size, message):
+    with pytest.raises(ValueError, match=message):
+        Space({"kernel_size": size, "steps": [{"gaussian": SIGMA}]}, "mine")
+
+
+def test_the_last_resize_must_go_to_the_scale():
+    with pytest.raises(ValueError, match=r"last resize goes to relative_size 0.5, but scale 4 needs 0.25"):
+        space_of({"bicubic": {"relative_size": "1/2"}}, scale=4)
+    with pytest.raises(ValueError, match=r"goes to relative_size 1, but scale 2 needs 0.5"):
+        space_of({"gaussian": SIGMA}, scale=2)
+    with pytest.raises(ValueError, match=r"goes to relative_size 0.25, but scale 1 needs 1"):
+        space_of({"bicubic": {"relative_size": "1/4"}})
+    with pytest.raises(ValueError, match="but scale 4 needs 0.25"):  # leaves the resize out in one of a thousand rows
+        space_of({"bicubic": {"relative_size": "1/4"}, "probability": 0.999}, scale=4)
+
+
+def test_the_scale_is_checked_in_every_listed_row():
+    right, wrong = ({"steps": [{"bicubic": {"relative_size": size}}]} for size in ("1/2", "1/3"))
+    Space({"scale": 2, "rows": [right]}, "mine")
+    with pytest.raises(ValueError, match=r"0\.3333, but scale 2 needs 0\.5"):
+        Space({"scale": 2, "rows": [right] * 200 + [wrong]}, "mine")
+
+
+def test_in_order_is_needed_where_two_resizes_are_shuffled():
+    steps = [{"bicubic": {"relative_size": size}, "movable": True} for size in ("1/2", "1/4")]
+    with pytest.raises(ValueError, match="but scale 4 needs 0.25"):
+        Space({"scale": 4, "shuffle": True, "steps": steps}, "mine")
+    kept = Space({"scale": 4, "shuffle": True, "steps": [{**step, "in_order": True} for step in steps]}, "mine")
+    assert all(row[-1][1]["relative_size"] == 0.25 for row in draw(kept, 100).rows())

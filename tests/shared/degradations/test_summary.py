@@ -1,0 +1,135 @@
+import math
+
+import pytest
+import torch
+from written_spaces import draw, space_of
+
+from shared.degradations import load_space, space_names
+from shared.degradations.summary import SUMMARY_RANGES, summarise, targets
+
+
+def summary_of(*steps: dict, scale: int = 1) -> dict[str, float]:
+    """Of one row with these steps."""
+    return {name: values.item() for name, values in summarise(draw(space_of(*steps, scale=scale), 1)).items()}
+
+
+@pytest.mark.parametrize("theta", [0.0, 0.4, math.pi / 2, 2.0, 3.0])
+@pytest.mark.parametrize(("sigma", "sigma_y"), [(2.0, 1.0), (1.0, 2.5), (2.8, 0.8), (1.5, 1.5)])
+def test_gaussian_against_its_parameters(sigma, sigma_y, theta):
+    """Within 0.03: pixels sample the kernel and 21 of them cut its tails."""
+    found = summary_of({"gaussian": {"sigma": sigma, "sigma_y": sigma_y, "theta": theta}})
+    assert found["log_sigma"] == pytest.approx(math.log(sigma * sigma_y) / 2, abs=0.03)
+    assert found["anisotropy"] == pytest.approx(abs(math.log(sigma / sigma_y)), abs=0.03)
+    if sigma == sigma_y:
+        assert math.isnan(found["sin_2theta"])
+        assert math.isnan(found["cos_2theta"])
+    else:
+        longer = theta if sigma > sigma_y else theta + math.pi / 2
+        assert found["sin_2theta"] == pytest.approx(math.sin(2 * longer), abs=0.03)
+        assert found["cos_2theta"] == pytest.approx(math.cos(2 * longer), abs=0.03)
+
+
+def test_the_width_grows_with_sigma_over_the_whole_range():
+    widths = torch.linspace(0.25, 4, 30).tolist()
+    values = [summary_of({"gaussian": {"sigma": width}})["log_sigma"] for width in widths]
+    assert values == sorted(values)
+    assert all(abs(v - math.log(w)) < 0.08 for v, w in zip(values, widths, strict=True) if w > 0.6)
+
+
+def test_no_blur_is_the_narrowest():
+    for steps in ([{"quantize": {}}], [{"gaussian": {"sigma": 0}}], [{"disk": {"radius": 0}}]):
+        found = summary_of(*steps)
+        assert found["log_sigma"] == pytest.approx(math.log(0.1))
+        assert found["anisotropy"] == 0
+        assert math.isnan(found["sin_2theta"])
+
+
+def test_motion_has_its_direction_and_a_disk_its_width():
+    motion = summary_of({"motion": {"length": 12, "theta": "pi/6"}})
+    assert motion["sin_2theta"] == pytest.approx(math.sin(math.pi / 3), abs=0.03)
+    assert motion["anisotropy"] > 1
+    disk = summary_of({"disk": {"radius": 6}})
+    assert disk["log_sigma"] == pytest.approx(
+        math.log(6 / 2), abs=0.05
+    )  # a disk's deviation per axis is half its radius
+    assert math.isnan(disk["cos_2theta"])
+
+
+def test_variances_of_several_blurs_add_up():
+    found = summary_of({"gaussian": {"sigma": 1.2}}, {"gaussian": {"sigma": 1.6}})
+    assert found["log_sigma"] == pytest.approx(math.log(2.0), abs=0.01)
+    crossed = summary_of(*({"gaussian": {"sigma": 2, "sigma_y": 1, "theta": theta}} for theta in (0, "pi/2")))
+    assert crossed["anisotropy"] == pytest.approx(0, abs=1e-6)
+
+
+def test_a_blur_after_a_resize_counts_in_input_pixels():
+    blur, half = {"gaussian": {"sigma": 1.5}}, {"bicubic": {"relative_size": "1/2"}}
+    before, after = summary_of(blur, half, scale=2), summary_of(half, blur, scale=2)
+    assert after["log_sigma"] - before["log_sigma"] == pytest.approx(math.log(2), abs=1e-6)
+
+
+def test_noise_is_the_strongest():
+    level = lambda value: {"gaussian_noise": {"noise_sigma": value}}  # noqa: E731
+    assert summary_of(level(0.05))["noise_sigma"] == pytest.approx(0.05)
+    assert summary_of(level(0.02), {"gray_noise": {"noise_sigma": 0.08}}, level(0.01))["noise_sigma"] == pytest.approx(
+        0.08
+    )
+    assert summary_of({"quantize": {}})["noise_sigma"] == 0
+    assert summary_of({"poisson": {"peak": 200}})["noise_sigma"] == pytest.approx((0.5 / 200) ** 0.5)
+    assert summary_of({"poisson": {"peak": 50}}, level(0.02))["noise_sigma"] == pytest.approx(0.1)
+
+
+def test_jpeg_is_the_lowest_quality():
+    assert summary_of({"quantize": {}})["jpeg_quality"] == 100
+    assert (
+        summary_of({"jpeg": {"quality": 70}}, {"jpeg": {"quality": 40}}, {"jpeg": {"quality": 90}})["jpeg_quality"]
+        == 40
+    )
+
+
+def test_each_row_has_its_own_summary():
+    degradation = draw(load_space("second_order"), 30)
+    together = summarise(degradation)
+    for row in (0, 7, 29):
+        alone = summarise(degradation[[row]])
+        for name, values in together.items():
+            assert values.dtype == torch.float64
+            torch.testing.assert_close(values[[row]], alone[name], equal_nan=True)
+
+
+@pytest.mark.parametrize("name", space_names())
+def test_targets_are_finite_and_in_about_unit_range(name):
+    degradation = draw(load_space(name), 400)
+    found = targets(degradation)
+    assert found.shape == (400, len(SUMMARY_RANGES))
+    assert found.dtype == torch.float32
+    assert torch.isfinite(found).all()
+    assert found.min() > -0.5
+    assert found.max() < (1.8 if name in ("shuffled", "second_order") else 1.3)  # their blurs add up, at small sizes
+    assert torch.equal(found, torch.cat((targets(degradation[:200]), targets(degradation[200:]))))
+
+
+def test_targets_scale_the_summary():
+    steps = [
+        {"gaussian": {"sigma": 2, "sigma_y": 1, "theta": 0.5}},
+        {"gaussian_noise": {"noise_sigma": 0.05}},
+        {"jpeg": {"quality": 65}},
+    ]
+    degradation = draw(space_of(*steps), 1)
+    summary, found = summarise(degradation), targets(degradation)[0]
+    weight = math.tanh(summary["anisotropy"].item())
+    for column, (name, (low, high)) in zip(found, SUMMARY_RANGES.items(), strict=True):
+        value = summary[name].item() * (weight if "theta" in name else 1)
+        assert column.item() == pytest.approx((value - low) / (high - low), abs=1e-6)
+    assert found[-1].item() == pytest.approx(0.5)
+
+
+def test_near_degradations_have_near_targets():
+    """Directions do not jump: neither at 180 degrees nor as a blur becomes round."""
+    rows = [
+        targets(draw(space_of({"gaussian": {"sigma": sigma, "sigma_y": 1.5, "theta": theta}}), 1))[0]
+        for sigma, theta in ((3.0, 0.01), (3.0, math.pi - 0.01), (1.52, 0.2), (1.5, 1.7), (3.0, math.pi / 2))
+    ]
+    assert (rows[0] - rows[1]).norm() < 0.05
+    assert (rows[2] - rows[3]).norm() < 0.05
+    assert (rows[0] - rows[4]).norm() > 0.5
