@@ -15,16 +15,17 @@ def number(text: object, where: str) -> float:
     Raises:
         ValueError: it is none of these.
     """
-    if isinstance(text, bool) or not isinstance(text, (int, float, str)):
-        raise ValueError(f"{where}: {text!r} is not a number")
-    if not isinstance(text, str):
+    if isinstance(text, (int, float)) and not isinstance(text, bool) and math.isfinite(text):
         return float(text)
-    try:
-        numerator, _, denominator = text.partition("/")
-        value = math.prod(_factor(part) for part in numerator.split("*"))
-        return value / _factor(denominator) if denominator else value
-    except (ValueError, ZeroDivisionError):
-        pass
+    if isinstance(text, str):
+        try:
+            numerator, slash, denominator = text.partition("/")
+            value = math.prod(_factor(part) for part in numerator.split("*"))
+            value = value / _factor(denominator) if slash else value
+            if math.isfinite(value):
+                return value
+        except (ValueError, ZeroDivisionError, IndexError):
+            pass
     raise ValueError(f"{where}: {text!r} is not a number; right would be 2.5, 25/255 or 2*pi/3")
 
 
@@ -56,6 +57,8 @@ class Distribution:
             raise ValueError(f"{where}: {kind} takes [low, high] with low <= high, not {values!r}")
         if kind == "log_uniform" and self.values[0] <= 0:
             raise ValueError(f"{where}: log_uniform takes positive bounds, not {values!r}")
+        if kind == "root_uniform" and self.values[0] < 0:
+            raise ValueError(f"{where}: root_uniform takes bounds that are not negative, not {values!r}")
         if not self.values:
             raise ValueError(f"{where}: an empty list has nothing to draw from")
 

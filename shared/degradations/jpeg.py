@@ -62,8 +62,8 @@ def _colour(images: Tensor, matrix: tuple[tuple[float, ...], ...]) -> Tensor:
 def jpeg(images: Tensor, quality: Tensor) -> Tensor:
     """Compress and decompress.
 
-    4:2:0 chroma by 2x2 means, enlarged again by the triangle filter that decoders use; the values are rounded to 8 bits
-    before and after, as in a file. Sizes that are not multiples of 16 are padded by their edge, as encoders do.
+    4:2:0 chroma by 2x2 means, enlarged again by the triangle filter that decoders use; every plane is rounded to
+    8 bits wherever an encoder or decoder stores it. Sizes that are not multiples of 16 are padded by their edge.
 
     Args:
         images: (B, V, 3, H, W) RGB in [0, 1].
@@ -79,10 +79,11 @@ def jpeg(images: Tensor, quality: Tensor) -> Tensor:
     padding = (0, -w % 16, 0, -h % 16)
     levels = F.pad(levels.reshape(b * v, 3, h, w), padding, mode="replicate")
     full_h, full_w = levels.shape[-2:]
-    ycc = _colour(levels.view(b, v, 3, full_h, full_w), _RGB_TO_YCC)
-    luma = _code_plane(ycc[:, :, 0] - 128, _quantisation_steps(quality, _LUMINANCE)) + 128
-    chroma = F.avg_pool2d(ycc[:, :, 1:].reshape(b, v * 2, full_h, full_w), 2)
-    chroma = _code_plane(chroma, _quantisation_steps(quality, _CHROMINANCE))
-    chroma = F.interpolate(chroma, scale_factor=2, mode="bilinear").view(b, v, 2, full_h, full_w)
+    ycc = _colour(levels.view(b, v, 3, full_h, full_w), _RGB_TO_YCC).round_()
+    luma = _code_plane(ycc[:, :, 0] - 128, _quantisation_steps(quality, _LUMINANCE))
+    luma = luma.round_().clamp_(-128, 127) + 128
+    chroma = F.avg_pool2d(ycc[:, :, 1:].reshape(b, v * 2, full_h, full_w), 2).round_()
+    chroma = _code_plane(chroma, _quantisation_steps(quality, _CHROMINANCE)).round_().clamp_(-128, 127)
+    chroma = F.interpolate(chroma, scale_factor=2, mode="bilinear").round_().view(b, v, 2, full_h, full_w)
     rgb = _colour(torch.cat((luma.unsqueeze(2), chroma), 2), _YCC_TO_RGB)
     return rgb[..., :h, :w].round().clamp_(0, 255) / 255

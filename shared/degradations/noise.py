@@ -58,8 +58,8 @@ def random_bits(seed: Tensor, stream: int, views: Tensor, count: int) -> Tensor:
 
 
 def _uniform(bits: Tensor) -> Tensor:
-    """Uniform float32 in (0, 1) from int32 bits."""
-    return _shift_right(bits, 8).float().mul_(2.0**-24).add_(2.0**-25)
+    """Uniform float32 in (0, 1) from int32 bits: the middles of 2^23 cells, each exact in float32."""
+    return _shift_right(bits, 9).float().add_(0.5).mul_(2.0**-23)
 
 
 def standard_normal(seed: Tensor, stream: int, views: Tensor, count: int) -> Tensor:
@@ -118,20 +118,24 @@ def poisson(images: Tensor, peak: Tensor, seed: Tensor, stream: int, views: Tens
     b, v, c, h, w = images.shape
     rate = images.clamp(0, 1) * _per_row(peak, images)
     normal = _field(images, seed, stream, views, c)
-    # Cornish-Fisher expansion of the Poisson quantile to second order, then to the nearest count.
-    counts = (rate + rate.sqrt() * normal + (normal.square() - 1) / 6).round_().clamp_(min=0)
+    # Cornish-Fisher expansion of the Poisson quantile, then the nearest count.
+    deviation = rate.sqrt()
+    third = normal * (normal.square() + 2) / (72 * deviation.clamp(min=1))
+    counts = (rate + deviation * normal + (normal.square() - 1) / 6 - third).round_().clamp_(min=0)
     small = rate < _SMALL_RATE
     if small.any():
         uniform = _uniform(random_bits(seed, stream + (1 << 16), views, c * h * w)).view(b, v, c, h, w)
-        counts[small] = _poisson_quantile(uniform[small], rate[small])
+        counts[small] = _poisson_quantile(uniform[small], rate[small]).to(counts.dtype)
     return (counts / _per_row(peak, images)).clamp_(0, 1)
 
 
 def _poisson_quantile(probability: Tensor, rate: Tensor) -> Tensor:
+    """In float64, whose sum of the terms exceeds every float32 probability below 1."""
+    rate = rate.double()
     term = torch.exp(-rate)
     cumulative, counts = term.clone(), torch.zeros_like(rate)
     for k in range(1, _SMALL_RATE_TERMS + 1):
         counts += probability > cumulative
         term = term * rate / k
         cumulative += term
-    return counts
+    return counts.to(probability.dtype)

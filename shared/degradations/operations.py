@@ -3,6 +3,7 @@
 A new operation is one function in its own module and one line here.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -55,6 +56,19 @@ OPERATIONS = (
     Operation("jpeg", "jpeg", {"quality": None}, jpeg.jpeg),
     Operation("quantize", "quantize", {}),
 )
+# parameter -> (least, most, whether the least is included)
+VALID: dict[str, tuple[float, float, bool]] = {
+    "sigma": (0, float("inf"), True),
+    "sigma_y": (0, float("inf"), True),
+    "beta": (0, float("inf"), False),
+    "cutoff": (0, math.pi, False),
+    "radius": (0, float("inf"), True),
+    "length": (0, float("inf"), True),  # and within the kernel
+    "relative_size": (0, 8, False),
+    "noise_sigma": (0, 1, True),
+    "peak": (0, float("inf"), False),
+    "quality": (1, 100, True),
+}
 CODES = {operation.name: code for code, operation in enumerate(OPERATIONS)}
 NONE = CODES["none"]
 BICUBIC = CODES["bicubic"]

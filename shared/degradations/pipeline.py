@@ -1,6 +1,7 @@
 """Apply degradations: hr_image + Degradation -> views, batched, on the device of the images."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -8,7 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from shared.degradations.operations import BICUBIC, NONE, OPERATIONS, codes_of
+from shared.degradations.operations import BICUBIC, CODES, NONE, OPERATIONS, codes_of
+from shared.degradations.reach import composed_reach, reach_of
 from shared.degradations.record import Degradation
 from shared.degradations.resize import bicubic_taps
 
@@ -65,13 +67,8 @@ def _composed(kernels: Tensor, factor: int) -> Tensor:
     """Kernels of blur followed by bicubic down-sampling, for one strided convolution."""
     if factor == 1:
         return kernels
-    matrix = _down_sampling_matrix(factor, kernels.shape[-1]).to(kernels)
-    return matrix @ kernels @ matrix.T
-
-
-def _composed_reach(scale: int, kernel_size: int) -> int:
-    taps = 4 * scale - scale % 2 if scale > 1 else 1
-    return (kernel_size - 1 + taps - scale) // 2
+    matrix = _down_sampling_matrix(factor, kernels.shape[-1]).to(kernels.device)
+    return (matrix @ kernels.double() @ matrix.T).to(kernels.dtype)
 
 
 def _is_simple(degradation: Degradation) -> Tensor:
@@ -93,22 +90,15 @@ def _is_simple(degradation: Degradation) -> Tensor:
 def margin_needed(degradation: Degradation) -> int:
     """Input pixels beyond a patch that its pixels depend on: the largest of all rows, a multiple of the scale."""
     simple = _is_simple(degradation)
-    reach = _composed_reach(degradation.scale, degradation.kernel_size) if simple.any() else 0
-    radius = degradation.kernel_size // 2
+    reach = composed_reach(degradation.scale, degradation.kernel_size) if simple.any() else 0
     for steps in degradation[~simple].rows():
         size, total = 1.0, 0.0  # size of the image at this step relative to the input
         for name, values in steps:
-            if "relative_size" in values:
-                new = values["relative_size"]
-                total += 2 / min(size, new) if name == "bicubic" else 1 / min(size, new)
-                size = new
-            elif OPERATIONS[_CODE_OF[name]].kind == "blur":
-                total += radius / size
-        reach = max(reach, int(total) + 1)
+            after = values.get("relative_size", size)
+            total += reach_of(OPERATIONS[CODES[name]].kind, name, degradation.kernel_size // 2, size, after)
+            size = after
+        reach = max(reach, int(total + 0.999))
     return -(-reach // degradation.scale) * degradation.scale
-
-
-_CODE_OF = {operation.name: code for code, operation in enumerate(OPERATIONS)}
 
 
 @torch.no_grad()
@@ -131,13 +121,25 @@ def degrade(images: Tensor, degradation: Degradation, *, margin: int = 0, first_
         ValueError: the shapes do not fit each other or the scale.
     """
     scale = degradation.scale
+    if images.ndim != 5:
+        raise ValueError(f"images must be (B, V, C, H, W), not {tuple(images.shape)}")
     b, v, _, h, w = images.shape
     if b != len(degradation):
         raise ValueError(f"{b} rows of images for {len(degradation)} degradations: the two must be equal")
     if h % scale or w % scale or margin % scale:
         raise ValueError(f"height {h}, width {w} and margin {margin} must be multiples of the scale {scale}")
-    with torch.autocast(images.device.type, enabled=False), torch.backends.cudnn.flags(allow_tf32=False):
+    if min(h, w) <= 2 * margin:
+        raise ValueError(f"nothing is left of height {h}, width {w} after a margin of {margin} on each side")
+    with torch.autocast(images.device.type, enabled=False), _exact_convolutions():
         return _degrade(images, degradation, margin, torch.arange(first_view, first_view + v, device=images.device))
+
+
+def _exact_convolutions() -> AbstractContextManager[None]:
+    """Convolutions in full float32 (no TF32), everything else as it is set."""
+    cudnn = torch.backends.cudnn
+    return cudnn.flags(
+        enabled=cudnn.enabled, benchmark=cudnn.benchmark, deterministic=cudnn.deterministic, allow_tf32=False
+    )
 
 
 def _degrade(images: Tensor, degradation: Degradation, margin: int, views: Tensor) -> Tensor:
@@ -182,7 +184,7 @@ def _blur_and_shrink(images: Tensor, degradation: Degradation, parameters: Tenso
     scale, size = degradation.scale, degradation.kernel_size
     values = parameters[rows.to(parameters.device), 0]
     kernels = blur_kernels(degradation.operation[rows, 0], values, size)
-    reach = _composed_reach(scale, size)
+    reach = composed_reach(scale, size)
     if margin >= reach:
         spare = margin - reach
         h, w = images.shape[-2:]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from shared.degradations.operations import CODES, NONE, OPERATIONS
@@ -64,19 +65,27 @@ class Degradation:
         if any((p.scale, p.kernel_size) != (first.scale, first.kernel_size) for p in parts):
             raise ValueError("degradations of different scale or kernel size cannot be concatenated")
         steps = max(p.operation.shape[1] for p in parts)
-        padded = [torch.nn.functional.pad(p.operation, (0, steps - p.operation.shape[1]), value=NONE) for p in parts]
-        values = [torch.nn.functional.pad(p.parameters, (0, 0, 0, steps - p.parameters.shape[1])) for p in parts]
+        padded = [F.pad(p.operation, (0, steps - p.operation.shape[1]), value=NONE) for p in parts]
+        values = [F.pad(p.parameters, (0, 0, 0, steps - p.parameters.shape[1])) for p in parts]
         return first._with(torch.cat(padded), torch.cat(values), torch.cat([p.seed for p in parts]))
 
     def equals(self, other: "Degradation") -> Tensor:
         """(B, B') bool: which rows are the same degradation, whatever their noise fields."""
-        if (self.scale, self.kernel_size, self.operation.shape[1]) != (
-            other.scale, other.kernel_size, other.operation.shape[1]
-        ):  # fmt: skip
+        if (self.scale, self.kernel_size) != (other.scale, other.kernel_size):
             return torch.zeros(len(self), len(other), dtype=torch.bool)
-        same_order = (self.operation[:, None] == other.operation[None]).all(-1)
-        same_values = (self.parameters[:, None] == other.parameters[None]).flatten(2).all(-1)
+        steps = max(self.operation.shape[1], other.operation.shape[1])
+        (operation, values), (their_operation, their_values) = (one._packed(steps) for one in (self, other))
+        same_order = (operation[:, None] == their_operation[None]).all(-1)
+        same_values = (values[:, None] == their_values[None]).flatten(2).all(-1)
         return same_order & same_values
+
+    def _packed(self, steps: int) -> tuple[Tensor, Tensor]:
+        """Operations and parameters with `none` moved behind and filled up to `steps`."""
+        order = (self.operation == NONE).to(torch.int8).argsort(dim=1, stable=True)
+        operation = self.operation.gather(1, order)
+        values = self.parameters.gather(1, order[..., None].expand_as(self.parameters))
+        spare = steps - operation.shape[1]
+        return F.pad(operation, (0, spare), value=NONE), F.pad(values, (0, 0, 0, spare))
 
     def rows(self) -> list[list[tuple[str, dict[str, float]]]]:
         """Each row as a list of (operation name, {parameter: value}), `none` left out: the table of the batch."""

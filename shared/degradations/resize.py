@@ -66,6 +66,11 @@ def s_fold(images: Tensor, size: Size) -> Tensor:
     return images[..., ::factor, ::factor].contiguous()
 
 
+def bicubic_reach(factor: int) -> int:
+    """Input pixels beyond an output pixel's own block that `bicubic_taps` covers, to each side."""
+    return (4 * factor - factor % 2 - factor) // 2 if factor > 1 else 0
+
+
 def bicubic_taps(factor: int) -> Tensor:
     """The bicubic (a = -0.5) weights of one output pixel for a whole down-sampling factor, float64, sum 1.
 

@@ -3,6 +3,7 @@
 ```yaml
 scale: 1                 # whole down-sampling factor of the output; default 1
 kernel_size: 21          # default 21
+margin: 32               # input pixels around a patch; default: a bound of what the steps can reach
 shuffle: false           # draw the order of the steps marked `movable` anew for each row
 probe: grid              # the listed space that a run's probe takes; default: draws of this space
 steps:                   # applied from top to bottom
@@ -20,48 +21,26 @@ of them. Parameters and their units stand with the operations; distributions in 
 
 import difflib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 import yaml
 from torch import Tensor
 
-from shared.degradations.distributions import Distribution
-from shared.degradations.operations import CODES, MOST_PARAMETERS, NONE, OPERATIONS
-from shared.degradations.pipeline import margin_needed
+from shared.degradations.operations import MOST_PARAMETERS, NONE
+from shared.degradations.reach import end_sizes, largest_reach
 from shared.degradations.record import Degradation
+from shared.degradations.space_reading import Choice, Step, check_keys, read_step
 
 _SPACES = Path(__file__).parent / "spaces"
-_STEP_OPTIONS = {"probability", "movable", "in_order", "weight", "one_of"}
-
-
-@dataclass(frozen=True)
-class _Choice:
-    """One operation with its parameters' distributions; a string refers to another parameter's value."""
-
-    code: int
-    parameters: list[Distribution | str]
-    weight: float
-
-
-@dataclass(frozen=True)
-class _Step:
-    choices: list[_Choice]
-    probability: float
-    movable: bool
-    in_order: bool
+_KEYS = {"description", "scale", "kernel_size", "margin", "shuffle", "steps", "rows", "probe"}
 
 
 class Space:
     """A distribution over degradations, or a list of them; see the module's text for the YAML."""
 
     def __init__(self, written: Mapping, name: str) -> None:
-        _check_keys(
-            written,
-            {"description", "scale", "kernel_size", "shuffle", "steps", "rows", "probe"},
-            f"space {name}",
-        )
+        check_keys(written, _KEYS, f"space {name}")
         self.name = name
         self.scale = _whole(written.get("scale", 1), 1, f"space {name}: scale")
         self.kernel_size = _whole(written.get("kernel_size", 21), 3, f"space {name}: kernel_size")
@@ -75,10 +54,16 @@ class Space:
                 raise ValueError(f"space {name}: needs a non-empty list `steps`, or `rows` that each have one")
         self.row_names = [str(row.get("name", i)) for i, row in enumerate(rows)]
         self.is_list = bool(written.get("rows"))
+        for row in rows:
+            check_keys(row, {"name", "steps"}, f"space {name}")
         self._sequences = [
-            [_read_step(step, f"space {name}, step {i + 1}") for i, step in enumerate(row["steps"])] for row in rows
+            [read_step(step, f"space {name}, step {i + 1}", self.kernel_size) for i, step in enumerate(row["steps"])]
+            for row in rows
         ]
-        self._check_scale()
+        self._check_ends()
+        self._margin = written.get("margin")
+        if self._margin is not None:
+            _whole(self._margin, 0, f"space {name}: margin")
 
     def draw(self, count: int, generator: torch.Generator) -> Degradation:
         """`count` degradations; the only randomness is the CPU `generator`'s, so a draw is replayable from its seed."""
@@ -94,10 +79,16 @@ class Space:
         return Degradation.concatenate([self._draw_sequence(s, 1, generator) for s in self._sequences])
 
     def margin(self) -> int:
-        """`margin_needed` for what this space draws: the largest of many draws, since sizes come from short lists."""
-        return margin_needed(self.draw(4096, torch.Generator().manual_seed(0)))
+        """Input pixels around a patch, a multiple of the scale: as written, else a bound of what any draw needs."""
+        if self._margin is None:
+            reaches = [
+                largest_reach(s, scale=self.scale, kernel_size=self.kernel_size, shuffled=self.shuffle)
+                for s in self._sequences
+            ]
+            return -(-int(max(reaches) + 0.999) // self.scale) * self.scale
+        return -(-int(self._margin) // self.scale) * self.scale
 
-    def _draw_sequence(self, steps: list[_Step], count: int, generator: torch.Generator) -> Degradation:
+    def _draw_sequence(self, steps: list[Step], count: int, generator: torch.Generator) -> Degradation:
         operation = torch.full((count, len(steps)), NONE)
         parameters = torch.zeros(count, len(steps), MOST_PARAMETERS, dtype=torch.float64)
         for i, step in enumerate(steps):
@@ -118,16 +109,14 @@ class Space:
             parameters = parameters.gather(1, order[..., None].expand_as(parameters))
         return Degradation(operation, parameters.float(), seed, self.scale, self.kernel_size)
 
-    def _check_scale(self) -> None:
-        example = self.draw(64, torch.Generator().manual_seed(0))
-        for steps in example.rows():
-            sizes = [values["relative_size"] for _, values in steps if "relative_size" in values]
-            end = sizes[-1] if sizes else 1.0
-            if abs(end * self.scale - 1) > 1e-6:
-                raise ValueError(
-                    f"space {self.name}: the last resize goes to relative_size {end:.4g}, but scale {self.scale} "
-                    f"needs {1 / self.scale:.4g}"
-                )
+    def _check_ends(self) -> None:
+        for steps in self._sequences:
+            for end in sorted(end_sizes(steps, shuffled=self.shuffle)):
+                if abs(end * self.scale - 1) > 1e-6:
+                    raise ValueError(
+                        f"space {self.name}: the last resize goes to relative_size {end:.4g}, but scale {self.scale} "
+                        f"needs {1 / self.scale:.4g}"
+                    )
 
 
 def load_space(name_or_path: str) -> Space:
@@ -162,7 +151,7 @@ def space_names() -> list[str]:
     return sorted(path.stem for path in _SPACES.glob("*.yaml"))
 
 
-def _draw_order(steps: list[_Step], count: int, generator: torch.Generator) -> Tensor:
+def _draw_order(steps: list[Step], count: int, generator: torch.Generator) -> Tensor:
     """(B, S) step indices: movable steps permuted among their places, those `in_order` keeping their order."""
     order = torch.arange(len(steps)).repeat(count, 1)
     movable = torch.tensor([i for i, step in enumerate(steps) if step.movable])
@@ -178,62 +167,15 @@ def _draw_order(steps: list[_Step], count: int, generator: torch.Generator) -> T
     return order
 
 
-def _draw_parameters(choice: _Choice, uniform: Tensor) -> Tensor:
+def _draw_parameters(choice: Choice, uniform: Tensor) -> Tensor:
     """(n, 4) uniform -> (n, 4) parameters."""
-    names = list(OPERATIONS[choice.code].parameters)
+    names = list(choice.operation.parameters)
     values = torch.zeros_like(uniform)
     for i, distribution in enumerate(choice.parameters):
         values[:, i] = (
             values[:, names.index(distribution)] if isinstance(distribution, str) else distribution.draw(uniform[:, i])
         )
     return values
-
-
-def _read_step(written: object, where: str) -> _Step:
-    if not isinstance(written, Mapping):
-        raise ValueError(f"{where}: {written!r} is not a mapping such as {{gaussian: {{sigma: [0.2, 4]}}}}")
-    alternatives = (
-        written["one_of"] if "one_of" in written else [{k: v for k, v in written.items() if k not in _STEP_OPTIONS}]
-    )
-    if "one_of" in written:
-        _check_keys(written, _STEP_OPTIONS - {"weight"}, where)
-    if not isinstance(alternatives, list) or not alternatives:
-        raise ValueError(f"{where}: one_of takes a non-empty list of operations")
-    probability = Distribution(written.get("probability", 1.0), f"{where}: probability").values[0]
-    if not 0 <= probability <= 1:
-        raise ValueError(f"{where}: probability {probability} must be within 0..1")
-    choices = [_read_choice(alternative, where) for alternative in alternatives]
-    return _Step(choices, probability, bool(written.get("movable", False)), bool(written.get("in_order", False)))
-
-
-def _read_choice(written: object, where: str) -> _Choice:
-    names = [key for key in written if key != "weight"] if isinstance(written, Mapping) else []
-    if not isinstance(written, Mapping) or len(names) != 1:
-        raise ValueError(f"{where}: {written!r} must name exactly one operation")
-    name = names[0]
-    _check_keys({name: None}, set(CODES), where, "operation")
-    operation = OPERATIONS[CODES[name]]
-    given = written[name] or {}
-    if not isinstance(given, Mapping):
-        raise ValueError(f"{where}: {name} takes a mapping of its parameters, not {given!r}")
-    _check_keys(given, set(operation.parameters), f"{where}, {name}", "parameter")
-    parameters: list[Distribution | str] = []
-    for parameter, default in operation.parameters.items():
-        if parameter in given:
-            parameters.append(Distribution(given[parameter], f"{where}, {name}, {parameter}"))
-        elif default is None:
-            raise ValueError(f"{where}: {name} needs its parameter {parameter}")
-        else:
-            parameters.append(default if isinstance(default, str) else Distribution(default, where))
-    return _Choice(CODES[name], parameters, float(written.get("weight", 1.0)))
-
-
-def _check_keys(written: Mapping, allowed: set[str], where: str, what: str = "key") -> None:
-    for key in written:
-        if key not in allowed:
-            near = difflib.get_close_matches(str(key), allowed, n=1)
-            hint = f"; did you mean {near[0]}?" if near else ""
-            raise ValueError(f"{where}: unknown {what} {key!r}{hint} (valid: {', '.join(sorted(allowed))})")
 
 
 def _whole(value: object, least: int, where: str) -> int:

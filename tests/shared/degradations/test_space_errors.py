@@ -76,7 +76,8 @@ def test_a_wrong_step(step, message):
     "step",
     [
         {"gaussian": {"sigma": [-1, 2]}}, {"gaussian_noise": {"noise_sigma": 25}},
-        {"gaussian_noise": {"noise_sigma": -0.1}}, {"jpeg": {"quality": [0, 50]}}, {"jpeg": {"quality": 500}}, {"sinc": {"cutoff": 0}}, {"poisson": {"peak": 0}},
+        {"gaussian_noise": {"noise_sigma": -0.1}},
+        {"jpeg": {"quality": [0, 50]}}, {"jpeg": {"quality": 500}}, {"sinc": {"cutoff": 0}}, {"poisson": {"peak": 0}},
         {"disk": {"radius": -2}}, {"motion": {"length": 30}},
         {"bicubic": {"relative_size": 0}},
     ],
