@@ -22,11 +22,14 @@ class ViewsConfig:
         other_images: share (0..1) of the views beyond the first that come from other images.
         images: exactly so many images per degradation, the views dealt evenly (`patches per image` = views / images);
             0 leaves it to `other_images`.
+        near: rows in succession that differ in one operation of the space only, so that the most visible one does not
+            suffice to tell negatives apart; 1 = independent rows.
     """
 
     crops: str = "2x64"
     other_images: float = 0.0
     images: int = 0
+    near: int = 1
 
     def sizes(self) -> tuple[CropSize, ...]:
         """The crop sizes, largest first.
@@ -58,7 +61,9 @@ class ViewsConfig:
             raise ValueError(
                 f"views.images={self.images} and views.other_images={self.other_images}: give one of the two, not both"
             )
-        return ViewSources(self.other_images, self.images)
+        if self.near < 1:
+            raise ValueError(f"views.near={self.near} must be at least 1")
+        return ViewSources(self.other_images, self.images, self.near)
 
 
 @dataclass(frozen=True)

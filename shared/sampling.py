@@ -27,10 +27,12 @@ class ViewSources:
     Attributes:
         other_images: share (0..1) of the views beyond the first that come from another image than the first.
         images: exactly so many images per degradation, the views dealt evenly; 0 leaves it to `other_images`.
+        near: rows in succession that differ in one operation only; 1 = all rows are independent.
     """
 
     other_images: float = 0.0
     images: int = 0
+    near: int = 1
 
 
 @dataclass(frozen=True)
@@ -93,6 +95,10 @@ class Planner:
             raise ValueError(f"batch_size {batch_size} cannot be divided among {world_size} devices")
         if sources.images and self.views % sources.images:
             raise ValueError(f"{self.views} views cannot be dealt evenly among views.images={sources.images} images")
+        if sources.near > 1:
+            if batch_size % sources.near:
+                raise ValueError(f"batch_size {batch_size} is not a multiple of views.near={sources.near}")
+            space.draw_near(sources.near, sources.near, torch.Generator())  # refuses a space that cannot
         self._heights, self._widths = (
             store.heights.cpu(),
             store.widths.cpu(),
@@ -107,7 +113,10 @@ class Planner:
     def plan(self, step: int) -> Plan:
         """This rank's rows of micro-step `step`."""
         generator = generator_for(self.seed, step)
-        degradation = self.space.draw(self.batch_size, generator)
+        if self.sources.near > 1:
+            degradation = self.space.draw_near(self.batch_size, self.sources.near, generator)
+        else:
+            degradation = self.space.draw(self.batch_size, generator)
         image = self._draw_images(generator)
         place = torch.rand(2, self.batch_size, self.views, generator=generator, dtype=torch.float64)
         top = (place[0] * (self._heights[image] - self._source_side + 1)).long()

@@ -74,6 +74,43 @@ class Space:
         together = Degradation.concatenate(parts)
         return together[torch.tensor([w * count + i for i, w in enumerate(which)])]
 
+    def draw_near(self, count: int, near: int, generator: torch.Generator) -> Degradation:
+        """`draw`, but each `near` rows in succession differ in one operation only and share the others.
+
+        A batch of independent rows can be told apart by the most visible operation alone (noise hides blur); rows that
+        share it cannot.
+
+        Args:
+            count: rows, a multiple of `near`.
+            near: rows of a group.
+            generator: as `draw`.
+
+        Raises:
+            ValueError: the rows have no common order of operations, or nothing but one operation varies.
+        """
+        free = self._free_steps()
+        if self.shuffle or self.is_list or len(free) < 2:
+            raise ValueError(
+                f"space {self.name}: near rows need a fixed order and two operations or more that vary without resizing"
+            )
+        drawn = self.draw(count, generator)
+        groups = count // near
+        chosen = torch.tensor(free)[torch.randint(len(free), (groups,), generator=generator)].repeat_interleave(near)
+        own = torch.arange(drawn.operation.shape[1]) == chosen[:, None]  # (B, S)
+        first = torch.arange(groups).repeat_interleave(near) * near  # (B,)
+        operation = torch.where(own, drawn.operation, drawn.operation[first])
+        parameters = torch.where(own[..., None], drawn.parameters, drawn.parameters[first])
+        return Degradation(operation, parameters, drawn.seed, self.scale, self.kernel_size)
+
+    def _free_steps(self) -> list[int]:
+        """Steps that can differ between rows without changing a size."""
+        return [
+            i
+            for i, step in enumerate(self._sequences[0])
+            if all(c.operation.parameters and c.operation.kind != "resize" for c in step.choices)
+            and (len(step.choices) > 1 or step.probability < 1 or step.choices[0].varies)
+        ]
+
     def listed(self, generator: torch.Generator) -> Degradation:
         """One draw of each listed row, in order (a space with `steps` alone has one)."""
         return Degradation.concatenate([self._draw_sequence(s, 1, generator) for s in self._sequences])

@@ -23,6 +23,11 @@ class Choice:
         """What is done."""
         return OPERATIONS[self.code]
 
+    @property
+    def varies(self) -> bool:
+        """Whether two draws can differ."""
+        return any(not isinstance(p, str) and p.bounds[0] < p.bounds[1] for p in self.parameters)
+
 
 @dataclass(frozen=True)
 class Step:

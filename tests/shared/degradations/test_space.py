@@ -231,3 +231,21 @@ def test_a_user_s_yaml(tmp_path):
 def test_every_operation_can_be_written():
     drawn = draw(every_operation(), 2000).operation.unique().tolist()
     assert {OPERATIONS[code].name for code in drawn} == {o.name for o in OPERATIONS} - {"s_fold"}
+
+
+def test_near_rows_differ_in_one_operation_only():
+    space = load_space("blur_noise")
+    drawn = space.draw_near(40, 8, torch.Generator().manual_seed(0))
+    varied = set()
+    for group in drawn.parameters.view(5, 8, *drawn.parameters.shape[1:]):
+        differs = (group != group[:1]).flatten(2).any(2).any(0)  # (S,)
+        assert differs.sum() == 1
+        varied.add(int(differs.nonzero()))
+    assert varied == {0, 1}
+    assert len(drawn.seed.unique()) == 40
+
+
+@pytest.mark.parametrize("name", ["blur", "shuffled", "grid"])
+def test_near_rows_need_two_operations_in_a_fixed_order(name):
+    with pytest.raises(ValueError, match="near rows need a fixed order and two operations"):
+        load_space(name).draw_near(8, 4, torch.Generator())
