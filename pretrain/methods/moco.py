@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -52,20 +52,27 @@ class MoCo(MomentumMethod):
         self.queue = KeyQueue(config.queue_size, config.output_dim, config.keys_per_step)
 
     def forward(self, views: ViewBatch) -> tuple[Tensor, dict[str, Tensor]]:
-        """Computes the loss and, in training, enqueues the keys of all ranks."""
+        """Computes the loss and, in training, enqueues the keys of all ranks.
+
+        `loss_of_other_rows` in the logs is the loss of each query against another row's positive. Where it equals the
+        loss, the queries say nothing of their row: what lowers both is that fresh keys differ from stale ones.
+        """
         query_crops, key_crops = self.positives.split(views.crops)
         projections = per_view(self.projector, embed(self.encoder, query_crops))  # (B, Q, D)
         self.remember(projections)
         keys = self.target_keys(key_crops)  # (B, K, D)
         terms = self.positives.terms(unit(projections), keys)
         fresh = gather(self.positives.keys_to_enqueue(keys).unflatten(0, (len(keys), -1)))  # (R, K', D)
-        loss = queue_info_nce(terms, *self._negatives(fresh, len(keys)), self.config.temperature)
+        negatives = self._negatives(fresh, len(keys))
+        loss = queue_info_nce(terms, *negatives, self.config.temperature)
+        swapped = replace(terms, queries=terms.queries.detach().roll(1, dims=0))
         if self.training:
             self.queue.enqueue(fresh.flatten(0, 1))
         return loss, {
             "loss": loss.detach(),
             "positive_similarity": positive_similarity(terms),
             "queue_fill": self.queue.fill(),
+            "loss_of_other_rows": queue_info_nce(swapped, *negatives, self.config.temperature),
         }
 
     def _negatives(self, fresh: Tensor, rows: int) -> tuple[Tensor, Tensor]:

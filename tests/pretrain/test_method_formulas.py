@@ -46,6 +46,18 @@ def test_moco_is_the_published_loss_against_earlier_keys() -> None:
     assert float(logs["queue_fill"]) == pytest.approx(0.8)
 
 
+def test_moco_says_when_the_queries_say_nothing_of_their_row() -> None:
+    method = build("moco", PositivesConfig())
+    method(random_views(4))
+    views = random_views(4, seed=1)
+    _, logs = method(views)
+    assert abs(float(logs["loss_of_other_rows"] - logs["loss"])) > 1e-4
+    crops = views.crops[0].clone()
+    crops[:, 0] = crops[:1, 0]
+    _, logs = method(ViewBatch((crops,), views.parameters))
+    torch.testing.assert_close(logs["loss_of_other_rows"], logs["loss"])
+
+
 def test_moco_first_step_contrasts_with_the_other_rows() -> None:
     views = random_views(4)
     method = build("moco", PositivesConfig())
