@@ -9,13 +9,13 @@ from shared.degradations.operations import CODES, OPERATIONS
 from shared.degradations.pipeline import blur_kernels
 from shared.degradations.record import Degradation
 
-NARROWEST = 0.1  # pixels: what is left of log widths when there is no blur
+PIXEL_VARIANCE = 1 / 12  # of a pixel's own square aperture: without it the log width of an invisible blur would dive
 ROUND_BELOW = 0.2  # log ratio of the widths under which a blur has no direction
 
 # name -> (lowest, highest) value of the default spaces, for scaling to about unit range
 SUMMARY_RANGES: dict[str, tuple[float, float]] = {
-    "log_sigma": (-1.6, 1.4),
-    "anisotropy": (0.0, 3.0),
+    "log_sigma": (-1.25, 1.4),
+    "anisotropy": (0.0, 2.6),
     "sin_2theta": (-1.0, 1.0),
     "cos_2theta": (-1.0, 1.0),
     "noise_sigma": (0.0, 25 / 255),
@@ -63,7 +63,8 @@ def _strongest(degradation: Degradation, parameter: str, default: float, best: C
 def summarise(degradation: Degradation) -> dict[str, Tensor]:
     """What each row does, float64 (B,) per name.
 
-    `log_sigma`: log of the blur's geometric mean width in input pixels; `anisotropy`: log ratio of its widths;
+    `log_sigma`: log of the blur's geometric mean width in input pixels, `anisotropy`: log ratio of its widths, both
+    with the pixel's own aperture added in quadrature;
     `sin_2theta`, `cos_2theta`: direction of the longer axis, NaN where the blur is round; `noise_sigma`: the strongest
     noise in [0, 1] (a Poisson peak p counts as its deviation at mid-gray, sqrt(0.5 / p)); `jpeg_quality`: the lowest,
     100 without JPEG.
@@ -71,8 +72,7 @@ def summarise(degradation: Degradation) -> dict[str, Tensor]:
     covariance = _covariance(degradation)
     xx, yy, xy = covariance[:, 0, 0], covariance[:, 1, 1], covariance[:, 0, 1]
     centre, spread = (xx + yy) / 2, torch.hypot((xx - yy) / 2, xy)
-    floor = NARROWEST**2
-    major, minor = (centre + spread).clamp(min=floor), (centre - spread).clamp(min=floor)
+    major, minor = centre + spread + PIXEL_VARIANCE, (centre - spread).clamp(min=0) + PIXEL_VARIANCE
     anisotropy = 0.5 * torch.log(major / minor)
     angle = torch.atan2(2 * xy, xx - yy)  # twice the angle of the longer axis
     directed = torch.where(anisotropy > ROUND_BELOW, angle, torch.nan)

@@ -13,13 +13,19 @@ def summary_of(*steps: dict, scale: int = 1) -> dict[str, float]:
     return {name: values.item() for name, values in summarise(draw(space_of(*steps, scale=scale), 1)).items()}
 
 
+def with_aperture(sigma: float) -> float:
+    """A width with that of a pixel's own box, whose variance is 1/12, in quadrature."""
+    return math.sqrt(sigma**2 + 1 / 12)
+
+
 @pytest.mark.parametrize("theta", [0.0, 0.4, math.pi / 2, 2.0, 3.0])
 @pytest.mark.parametrize(("sigma", "sigma_y"), [(2.0, 1.0), (1.0, 2.5), (2.8, 0.8), (1.5, 1.5)])
 def test_gaussian_against_its_parameters(sigma, sigma_y, theta):
     """Within 0.03: pixels sample the kernel and 21 of them cut its tails."""
     found = summary_of({"gaussian": {"sigma": sigma, "sigma_y": sigma_y, "theta": theta}})
-    assert found["log_sigma"] == pytest.approx(math.log(sigma * sigma_y) / 2, abs=0.03)
-    assert found["anisotropy"] == pytest.approx(abs(math.log(sigma / sigma_y)), abs=0.03)
+    width, width_y = with_aperture(sigma), with_aperture(sigma_y)
+    assert found["log_sigma"] == pytest.approx(math.log(width * width_y) / 2, abs=0.03)
+    assert found["anisotropy"] == pytest.approx(abs(math.log(width / width_y)), abs=0.03)
     if sigma == sigma_y:
         assert math.isnan(found["sin_2theta"])
         assert math.isnan(found["cos_2theta"])
@@ -33,13 +39,13 @@ def test_the_width_grows_with_sigma_over_the_whole_range():
     widths = torch.linspace(0.25, 4, 30).tolist()
     values = [summary_of({"gaussian": {"sigma": width}})["log_sigma"] for width in widths]
     assert values == sorted(values)
-    assert all(abs(v - math.log(w)) < 0.08 for v, w in zip(values, widths, strict=True) if w > 0.6)
+    assert all(abs(v - math.log(with_aperture(w))) < 0.08 for v, w in zip(values, widths, strict=True) if w > 0.6)
 
 
 def test_no_blur_is_the_narrowest():
     for steps in ([{"quantize": {}}], [{"gaussian": {"sigma": 0}}], [{"disk": {"radius": 0}}]):
         found = summary_of(*steps)
-        assert found["log_sigma"] == pytest.approx(math.log(0.1))
+        assert found["log_sigma"] == pytest.approx(math.log(math.sqrt(1 / 12)))
         assert found["anisotropy"] == 0
         assert math.isnan(found["sin_2theta"])
 
@@ -50,14 +56,14 @@ def test_motion_has_its_direction_and_a_disk_its_width():
     assert motion["anisotropy"] > 1
     disk = summary_of({"disk": {"radius": 6}})
     assert disk["log_sigma"] == pytest.approx(
-        math.log(6 / 2), abs=0.05
+        math.log(with_aperture(6 / 2)), abs=0.05
     )  # a disk's deviation per axis is half its radius
     assert math.isnan(disk["cos_2theta"])
 
 
 def test_variances_of_several_blurs_add_up():
     found = summary_of({"gaussian": {"sigma": 1.2}}, {"gaussian": {"sigma": 1.6}})
-    assert found["log_sigma"] == pytest.approx(math.log(2.0), abs=0.01)
+    assert found["log_sigma"] == pytest.approx(math.log(with_aperture(2.0)), abs=0.01)
     crossed = summary_of(*({"gaussian": {"sigma": 2, "sigma_y": 1, "theta": theta}} for theta in (0, "pi/2")))
     assert crossed["anisotropy"] == pytest.approx(0, abs=1e-6)
 
@@ -65,7 +71,8 @@ def test_variances_of_several_blurs_add_up():
 def test_a_blur_after_a_resize_counts_in_input_pixels():
     blur, half = {"gaussian": {"sigma": 1.5}}, {"bicubic": {"relative_size": "1/2"}}
     before, after = summary_of(blur, half, scale=2), summary_of(half, blur, scale=2)
-    assert after["log_sigma"] - before["log_sigma"] == pytest.approx(math.log(2), abs=1e-6)
+    assert after["log_sigma"] == pytest.approx(math.log(with_aperture(3.0)), abs=0.01)
+    assert before["log_sigma"] == pytest.approx(math.log(with_aperture(1.5)), abs=0.01)
 
 
 def test_noise_is_the_strongest():
