@@ -46,6 +46,10 @@ class PretrainConfig(RunConfig):
             raise ValueError(f"key_momentum={self.key_momentum} must be within 0..1")
         if self.key_momentum_end > 1:
             raise ValueError(f"key_momentum_end={self.key_momentum_end} must be within 0..1, or below 0 for a constant")
+        if self.accumulation > 1 and getattr(self.method, "keys_per_step", None):
+            raise ValueError(
+                f"method.keys_per_step={self.method.keys_per_step} counts per micro-batch: give accumulation=1 with it"
+            )
         self.views.sources()
         Positives(self.positives).check(self.views.sizes()[0].count)
 

@@ -1,5 +1,6 @@
 """The one LightningModule of stage one: any method on any views."""
 
+import torch
 from torch import Tensor
 
 from pretrain.config import PretrainConfig
@@ -46,7 +47,8 @@ class Pretraining(PlannedTraining):
     def loss(self, plan: Plan) -> tuple[Tensor, dict[str, Tensor]]:
         """Crop, degrade, and hand the views to the method."""
         crops = degraded_crops(self.fetch(plan), plan.degradation, self.planner.margin, self.device)
-        self.last_views = ViewBatch(crops, targets(plan.degradation).to(self.device, non_blocking=True))
+        known = targets(plan.degradation) if self.trained.needs_parameters else torch.empty(len(plan.degradation), 0)
+        self.last_views = ViewBatch(crops, known.to(self.device, non_blocking=True))
         self.trained.key_momentum = self.key_momentum()
         return self.trained(self.last_views)
 

@@ -10,7 +10,7 @@ from pytorch_lightning.loggers import TensorBoardLogger
 
 from pretrain.module import Pretraining
 from shared.probe import ProbeSet, score_network
-from shared.training.monitors import alignment, collapse_warning, effective_rank, normalised_std, uniformity
+from shared.training.monitors import collapse_warning, effective_rank, normalised_std, uniformity
 from shared.training.progress import Speed
 
 PANEL_ROWS = 6
@@ -64,10 +64,8 @@ class PretrainLog(pl.Callback):
             values["projection/std"] = float(normalised_std(projection))
             values["projection/effective_rank"] = float(effective_rank(projection))
             values["projection/uniformity"] = float(uniformity(projection))
-            rows = len(module.last_plan.degradation) if module.last_plan is not None else 0
-            by_row = method.last_projection.unflatten(0, (rows, -1)) if rows else projection[:, None]
-            if by_row.shape[1] > 1:
-                values["projection/alignment"] = float(alignment(by_row[:, 0], by_row[:, 1]))
+        if "positive_similarity" in module.last_logs:  # of unit vectors: |q - k|^2 = 2 - 2 <q, k>
+            values["projection/alignment"] = 2 - 2 * float(module.last_logs["positive_similarity"])
         values["schedule/key_momentum"] = module.key_momentum()
         optimizers = module.trainer.optimizers
         values["schedule/lr"] = float(optimizers[0].param_groups[0]["lr"])

@@ -1,5 +1,7 @@
 """One pretraining run from a checked configuration: prepare, train, score, save."""
 
+import hashlib
+import json
 import time
 from pathlib import Path
 
@@ -21,7 +23,7 @@ from shared.probe_scores import ProbeScores, score_table
 from shared.runs import RunFolder, check_free_space
 from shared.sampling import Planner, source_size
 from shared.sources import ImageStore, open_images
-from shared.training.fit import build_trainer, checkpoint_step, fit, is_first_process, quiet_libraries
+from shared.training.fit import build_trainer, check_devices, checkpoint_step, fit, is_first_process, quiet_libraries
 from shared.training.progress import Bar, Speed
 
 DRY_RUN_STEPS = 2
@@ -35,7 +37,9 @@ def run(config: PretrainConfig, recipe: str) -> int:
     """
     quiet_libraries()
     folder = RunFolder(config.runs_dir, "pretrain", config.name)
+    check_devices(config)
     if config.dry_run:
+        folder.check(to_plain(config))
         return _dry_run(config)
     if not is_first_process():  # a further process of a distributed run: the first one keeps the folder
         return _train(config, recipe, folder)
@@ -74,21 +78,21 @@ def _train(config: PretrainConfig, recipe: str, folder: RunFolder) -> int:
     module, held_out, space = build(config)
     check_free_space(folder.path, 2 * checkpoint_bytes(module))
     resumed = checkpoint_step(folder.checkpoint)
-    if is_first_process():
-        folder.claim(to_plain(config))
     probe = build_probe(space, held_out, config.views.sizes()[0].patch)
+    if is_first_process():
+        folder.claim(to_plain(config) | {"inputs": inputs_of(module.planner)})
     speed = Speed(config.micro_batch_size // (config.devices * config.nodes) * module.planner.views)
     callbacks: list[pl.Callback] = [speed, PretrainLog(speed, probe), Bar(module.planner.views)]
     trainer = build_trainer(config, folder.path, callbacks, resumed_step=resumed)
     if resumed and trainer.is_global_zero:
         print(f"{folder.path}: going on from step {resumed} of {config.steps}")
-    start = time.perf_counter()
-    fit(trainer, module, folder.checkpoint)
-    if trainer.interrupted or trainer.global_step < config.steps:
+    if not fit(trainer, module, folder.checkpoint):
         print(f"stopped at step {trainer.global_step}; the same command goes on from the last checkpoint")
         return 130
     if trainer.is_global_zero:
-        _finish(config, recipe, folder, module, probe, time.perf_counter() - start)
+        seconds = module.train_seconds
+        module.to(trainer.strategy.root_device)  # Lightning has moved it to the CPU
+        _finish(config, recipe, folder, module, probe, seconds)
     return 0
 
 
@@ -118,12 +122,19 @@ def compare_with_controls(config: PretrainConfig, module: Pretraining, probe: Pr
     """Scores of the trained encoder, of the same network at its start, and of hand-made statistics."""
     bf16 = config.precision == "bf16"
     torch.manual_seed(config.seed)
-    untrained = build_encoder(config.encoder)
+    untrained = build_encoder(config.encoder).to(module.device)
     return {
         "trained": score_network(module.result, probe, bf16=bf16),
         "untrained": score_network(untrained, probe, bf16=bf16),
         "statistics": score_statistics(probe),
     }
+
+
+def inputs_of(planner: Planner) -> dict[str, object]:
+    """What a resumed run must find unchanged beside its configuration: the space's text and the images."""
+    store = planner.store
+    images = json.dumps([list(store.names), store.heights.tolist(), store.widths.tolist(), str(store.file)])
+    return {"space": planner.space.written, "images": hashlib.sha256(images.encode()).hexdigest()[:16]}
 
 
 def checkpoint_bytes(module: Pretraining) -> int:
@@ -138,6 +149,7 @@ def _dry_run(config: PretrainConfig) -> int:
     steps = config.steps
     config.steps = DRY_RUN_STEPS
     module, held_out, space = build(config)
+    check_free_space(Path(config.runs_dir), 2 * checkpoint_bytes(module))
     build_probe(space, held_out, config.views.sizes()[0].patch)
     times: list[float] = []
     trainer = build_trainer(config, None, [_StepTimes(times)])

@@ -29,7 +29,10 @@ def main(arguments: list[str]) -> int:
         from pretrain.run import run
 
         return run(config, recipe)
-    except ValueError as error:
+    except KeyboardInterrupt:
+        print(f"{PROGRAM}: stopped; the same command goes on from the last checkpoint", file=sys.stderr)
+        return 130
+    except (ValueError, OSError) as error:
         stop(PROGRAM, error)
 
 

@@ -72,7 +72,7 @@ class ViewBatch:
 
     Attributes:
         crops: one entry per crop size, largest first, each (B, V_s, 3, p_s, p_s) RGB in [0, 1].
-        parameters: (B, F) known parameters, about unit range; only the controls may read them.
+        parameters: (B, F) known parameters, about unit range, for the controls; (B, 0) for every other method.
     """
 
     crops: tuple[Tensor, ...]

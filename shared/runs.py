@@ -4,6 +4,7 @@ import fcntl
 import json
 import os
 import shutil
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -45,12 +46,13 @@ class RunFolder:
             ValueError: another configuration has the name (the differences are listed), or other files are there.
         """
         if self._config.is_file():
-            changed = differences(json.loads(self._config.read_text()), config)
+            stored = json.loads(self._config.read_text())
+            changed = differences({key: value for key, value in stored.items() if key in config}, config)
             if changed:
                 raise ValueError(
                     f"{self.path} holds a run of another configuration ({'; '.join(changed)}): give another name="
                 )
-        elif self.path.is_dir() and any(self.path.iterdir()):
+        elif self.path.is_dir() and any(not path.name.startswith(".") for path in self.path.iterdir()):
             raise ValueError(f"{self.path} holds files that are not of a run: give another name=")
 
     def claim(self, config: dict[str, Any]) -> None:
@@ -90,11 +92,11 @@ class RunFolder:
             yield
 
     def finish(self, metrics: dict[str, Any]) -> None:
-        """Write the scores, which marks the run finished, and point `latest` at it."""
-        write_atomically(self.metrics, json.dumps(metrics, indent=2) + "\n")
-        link, fresh = self.path.parent / "latest", self.path.parent / f".latest-{os.getpid()}"
+        """Point `latest` at the run, then write its scores, which marks it finished; a rerun mends a kill between."""
+        link, fresh = self.path.parent / "latest", self.path.parent / f".latest-{uuid.uuid4().hex}"
         fresh.symlink_to(self.path.name)
         os.replace(fresh, link)
+        write_atomically(self.metrics, json.dumps(metrics, indent=2) + "\n")
 
 
 def write_atomically(path: Path, text: str) -> None:

@@ -1,7 +1,7 @@
 """Batches as a function of (seed, step): which crops of which images, under which degradations."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -52,6 +52,10 @@ class Plan:
     left: Tensor
     degradation: Degradation
     crops: tuple[Tensor, ...] = ()
+
+    def pin_memory(self) -> "Plan":
+        """What a loader calls so that the crops can be copied to a GPU while it computes."""
+        return replace(self, crops=tuple(crop.pin_memory() for crop in self.crops))
 
 
 def generator_for(*numbers: int) -> torch.Generator:
@@ -164,7 +168,7 @@ class PlannedBatches(IterableDataset):
         for step in range(self.start + first, self.stop, stride):
             plan = self.planner.plan(step)
             if self.fetch:
-                plan = Plan(plan.step, plan.image, plan.top, plan.left, plan.degradation, self.planner.fetch(plan))
+                plan = replace(plan, crops=self.planner.fetch(plan))
             yield plan
 
 

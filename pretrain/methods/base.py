@@ -27,6 +27,7 @@ class Method(nn.Module):
             collapse monitors.
     """
 
+    needs_parameters = False  # only the controls see the known parameters
     key_momentum: float
     last_projection: Tensor
 

@@ -41,6 +41,8 @@ class SupCon(Method):
         ValueError: If the bandwidth is not positive.
     """
 
+    needs_parameters = True
+
     def __init__(self, encoder: Encoder, positives: Positives, config: SupConConfig) -> None:
         from lightly.models.modules.heads import SimCLRProjectionHead
 

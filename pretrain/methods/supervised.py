@@ -32,6 +32,8 @@ class Supervised(Method):
         config: No options.
     """
 
+    needs_parameters = True
+
     def __init__(self, encoder: Encoder, positives: Positives, config: SupervisedConfig) -> None:
         super().__init__(encoder, positives)
         self.config = config

@@ -42,6 +42,7 @@ class Space:
     def __init__(self, written: Mapping, name: str) -> None:
         check_keys(written, _KEYS, f"space {name}")
         self.name = name
+        self.written = dict(written)
         self.scale = _whole(written.get("scale", 1), 1, f"space {name}: scale")
         self.kernel_size = _whole(written.get("kernel_size", 21), 3, f"space {name}: kernel_size")
         if self.kernel_size % 2 == 0:

@@ -10,9 +10,10 @@ import torch
 from pytorch_lightning.loggers import TensorBoardLogger
 from pytorch_lightning.strategies import DDPStrategy, Strategy
 
-from shared.training.checkpointing import LastCheckpoint, check_readable
+from shared.training.checkpointing import DirectCheckpointIO, LastCheckpoint, check_readable
 from shared.training.guards import FiniteLoss
 from shared.training.planned_module import PlannedTraining
+from shared.training.progress import Speed
 from shared.training.run_config import RunConfig
 
 LIGHTNING_PRECISION = {"fp32": "32-true", "bf16": "bf16-mixed"}
@@ -34,11 +35,24 @@ def world_size(run: RunConfig) -> int:
 
 def is_first_process() -> bool:
     """Whether this process is rank 0 of the run, as Lightning, torchrun or SLURM started it."""
-    ranks = ("RANK", "SLURM_PROCID") if "SLURM_NTASKS" in os.environ else ("RANK",)
-    global_rank = next((os.environ[name] for name in ranks if name in os.environ), None)
-    if global_rank is None:
-        return os.environ.get("NODE_RANK", "0") == "0" and os.environ.get("LOCAL_RANK", "0") == "0"
-    return global_rank == "0"
+    if "RANK" in os.environ:
+        return os.environ["RANK"] == "0"
+    if "LOCAL_RANK" in os.environ:
+        return os.environ["LOCAL_RANK"] == "0" and os.environ.get("NODE_RANK", "0") == "0"
+    if "SLURM_NTASKS" in os.environ:
+        return os.environ.get("SLURM_PROCID", "0") == "0"
+    return os.environ.get("NODE_RANK", "0") == "0"
+
+
+def check_devices(run: RunConfig) -> None:
+    """Refuse devices that this machine does not have.
+
+    Raises:
+        ValueError: says what there is.
+    """
+    there = torch.cuda.device_count()
+    if run.accelerator == "gpu" and there < run.devices:
+        raise ValueError(f"accelerator=gpu devices={run.devices}: this machine has {there} CUDA device(s)")
 
 
 def build_trainer(
@@ -49,12 +63,14 @@ def build_trainer(
     Args:
         run: settings.
         folder: of the run, for events and `last.ckpt`; None keeps nothing.
-        callbacks: in order; the guard and the checkpoint come after them.
+        callbacks: in order; the guard comes before them, the checkpoint after.
         resumed_step: events after this step, of a killed process, are dropped from the curve.
     """
-    last: list[pl.Callback] = []
     if folder is not None:
-        last = [FiniteLoss(folder / "last.ckpt"), LastCheckpoint(folder / "last.ckpt", run.checkpoint_every)]
+        guard = FiniteLoss(folder / "last.ckpt", run.log_every)
+        callbacks = [guard, *callbacks, LastCheckpoint(folder / "last.ckpt", run.checkpoint_every)]
+    # Speed last: what the others take at the end of a step is not time spent waiting for data.
+    callbacks = sorted(callbacks, key=lambda callback: isinstance(callback, Speed))
     return pl.Trainer(
         accelerator=run.accelerator,
         devices=run.devices,
@@ -64,9 +80,8 @@ def build_trainer(
         max_steps=run.steps,
         max_epochs=-1,
         accumulate_grad_batches=run.accumulation,
-        gradient_clip_val=run.optimizer.clip or None,
-        sync_batchnorm=run.sync_batchnorm,
-        callbacks=[*callbacks, *last],
+        callbacks=callbacks,
+        plugins=[DirectCheckpointIO()],
         logger=_logger(folder, resumed_step) if folder is not None else False,
         enable_checkpointing=False,
         enable_progress_bar=False,
@@ -86,7 +101,7 @@ def _strategy(run: RunConfig) -> Strategy | str:
 def _logger(folder: Path, resumed_step: int) -> TensorBoardLogger:
     return TensorBoardLogger(
         save_dir=str(folder), name="", version="tensorboard", default_hp_metric=False,
-        purge_step=resumed_step + 1 if resumed_step else None,
+        purge_step=resumed_step + 1,
     )  # fmt: skip
 
 
@@ -102,7 +117,15 @@ def checkpoint_step(path: Path) -> int:
     return int(torch.load(path, map_location="cpu", weights_only=True, mmap=True)["global_step"])
 
 
-def fit(trainer: pl.Trainer, module: PlannedTraining, checkpoint: Path | None) -> None:
-    """Train from the checkpoint where there is one, else from the start."""
+def fit(trainer: pl.Trainer, module: PlannedTraining, checkpoint: Path | None) -> bool:
+    """Train from the checkpoint where there is one, else from the start; False when the user stopped it."""
     resume = checkpoint if checkpoint is not None and checkpoint.is_file() else None
-    trainer.fit(module, ckpt_path=resume, weights_only=True if resume else None)
+    if module.run.sync_batchnorm:
+        from timm.layers import convert_sync_batchnorm  # torch's own drops the activation in timm's fused norms
+
+        module.trained = convert_sync_batchnorm(module.trained)
+    try:
+        trainer.fit(module, ckpt_path=resume, weights_only=True if resume else None)
+    except SystemExit:  # how Lightning leaves after Ctrl-C
+        return False
+    return not trainer.interrupted

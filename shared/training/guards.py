@@ -5,49 +5,62 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
+from torch import Tensor
 
+from shared.sampling import Plan
 from shared.training.planned_module import PlannedTraining
-
-
-class NotFiniteError(ValueError):
-    """The loss became NaN or infinite."""
 
 
 class FiniteLoss(pl.Callback):
     """Stops at a loss that is NaN or infinite, before a checkpoint of it can be written.
 
-    The loss of a step is looked at when the next step begins, so that a GPU is never waited for, and once more before
-    a checkpoint.
+    Losses stay on the device and are looked at every `every` steps and before each checkpoint, so that a GPU is not
+    waited for at every step. A checkpoint also needs finite weights: gradients can overflow under a finite loss.
 
     Args:
         checkpoint: where the last good state is.
+        every: optimiser steps between two looks.
     """
 
-    def __init__(self, checkpoint: Path) -> None:
-        self.checkpoint = checkpoint
+    def __init__(self, checkpoint: Path, every: int) -> None:
+        self.checkpoint, self.every = checkpoint, every
+        self._unchecked: list[tuple[Plan, Tensor]] = []
 
-    def on_train_batch_start(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        self._check(trainer, pl_module)
+        if (
+            isinstance(pl_module, PlannedTraining)
+            and pl_module.last_plan is not None
+            and pl_module.last_loss is not None
+        ):
+            self._unchecked.append((pl_module.last_plan, pl_module.last_loss))
+            if trainer.global_step == 1 or trainer.global_step % self.every == 0:
+                self._check(pl_module)
 
     def on_save_checkpoint(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        self._check(trainer, pl_module)
+        if isinstance(pl_module, PlannedTraining):
+            self._check(pl_module)
+            norms = torch._foreach_norm(list(pl_module.trained.parameters()))
+            if not bool(torch.isfinite(torch.stack(norms)).all()):
+                raise ValueError(f"a weight is NaN or infinite at step {trainer.global_step}; {self._advice()}")
 
-    def _check(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        if not isinstance(module, PlannedTraining) or module.last_loss is None or module.last_plan is None:
+    def _check(self, module: PlannedTraining) -> None:
+        pending, self._unchecked = self._unchecked, []
+        if not pending or bool(torch.isfinite(torch.stack([loss for _, loss in pending])).all()):
             return
-        if bool(torch.isfinite(module.last_loss)):
-            return
+        plan, loss = next((plan, loss) for plan, loss in pending if not bool(torch.isfinite(loss)))
+        raise ValueError(
+            f"the loss is {float(loss)} at micro-step {plan.step} (batch seed {module.planner.seed}, {plan.step}); "
+            f"{self._advice()}"
+        )
+
+    def _advice(self) -> str:
         saved = (
             f"the last good checkpoint is {self.checkpoint}"
             if self.checkpoint.is_file()
             else "there is no checkpoint yet"
         )
-        raise NotFiniteError(
-            f"the loss is {float(module.last_loss)} at micro-step {module.last_plan.step} (batch seed "
-            f"{module.planner.seed}, {module.last_plan.step}); {saved}: "
-            "try a lower optimizer.lr, optimizer.clip=1 or precision=fp32"
-        )
+        return f"{saved}: try a lower optimizer.lr, optimizer.clip=1 or precision=fp32"

@@ -44,6 +44,8 @@ class PlannedTraining(pl.LightningModule):
         self.planner = planner
         self.run = run
         self.fetch_seconds = 0.0  # spent gathering pixels in this process, for the data-wait share
+        self.earlier_seconds = 0.0  # of training, in processes that were killed
+        self._started = time.perf_counter()
         self.last_loss: Tensor | None = None
         self.last_logs: dict[str, Tensor] = {}
         self.last_plan: Plan | None = None
@@ -93,6 +95,10 @@ class PlannedTraining(pl.LightningModule):
         if self.device.type == "cuda":
             self.planner.store = on_device_if_it_fits(self.planner.store, self.device)
 
+    def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
+        if self.run.optimizer.clip:  # by hand: Lightning's own clipping refuses fused optimisers under autocast
+            torch.nn.utils.clip_grad_norm_(self.trained.parameters(), self.run.optimizer.clip)
+
     def transfer_batch_to_device(self, batch: Plan, device: torch.device, dataloader_idx: int) -> Plan:
         return batch  # a few numbers; `loss` moves what it needs
 
@@ -111,15 +117,23 @@ class PlannedTraining(pl.LightningModule):
             multiprocessing_context="spawn" if workers else None, prefetch_factor=4 if workers else None,
         )  # fmt: skip
 
+    @property
+    def train_seconds(self) -> float:
+        """Time spent training up to now, over all processes of the run."""
+        return self.earlier_seconds + time.perf_counter() - self._started
+
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        checkpoint["train_seconds"] = self.train_seconds
         checkpoint["generators"] = {"cpu": torch.get_rng_state()}
         if self.device.type == "cuda":
             checkpoint["generators"]["cuda"] = torch.cuda.get_rng_state(self.device)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         self._generators = checkpoint["generators"]
+        self.earlier_seconds = checkpoint["train_seconds"]
 
     def on_train_start(self) -> None:
+        self._started = time.perf_counter()
         generators = getattr(self, "_generators", {})
         if "cpu" in generators:
             torch.set_rng_state(generators["cpu"].cpu())

@@ -111,7 +111,7 @@ def run_in_turn(
     timer = InTurn(other_of(module), settings, chunk, warmup)
     speed = Speed(config.batch_size * module.planner.views)
     folder = settings.scratch / f"{config.method_name}-{time.monotonic_ns()}"
-    trainer = build_trainer(config, folder, [timer, speed, PretrainLog(speed, None)])
+    trainer = build_trainer(config, folder, [speed, PretrainLog(speed, None), timer])
     fit(trainer, module, None)
     return timer, _seconds_to_save(trainer, folder / "again.ckpt")
 

@@ -152,11 +152,40 @@ def test_dry_run_says_the_cost_and_keeps_nothing(tmp_path, capsys):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_loss_that_is_not_finite_stops_with_step_seed_and_checkpoint(tmp_path, capsys):
-    message = refused(small(tmp_path, "a", "optimizer.lr=1e30", "optimizer.warmup=0", "checkpoint_every=1"), capsys)
+@pytest.mark.parametrize("accumulation", [1, 2])
+def test_a_loss_that_is_not_finite_stops_with_step_seed_and_checkpoint(accumulation, tmp_path, capsys):
+    broken = ["optimizer.lr=1e30", "optimizer.warmup=0", "checkpoint_every=100", f"accumulation={accumulation}"]
+    message = refused(small(tmp_path, "a", *broken), capsys)
     assert "the loss is nan" in message or "the loss is inf" in message
     assert "batch seed 0," in message
-    assert "checkpoint" in message
+    assert "there is no checkpoint yet" in message
+
+
+def test_weights_that_are_not_finite_never_reach_a_checkpoint(tmp_path, capsys):
+    message = refused(small(tmp_path, "a", "optimizer.lr=1e38", "optimizer.warmup=0", "checkpoint_every=1"), capsys)
+    assert "a weight is NaN or infinite at step" in message
+    assert not (tmp_path / "pretrain" / "a" / "last.ckpt").exists()
+
+
+def test_clipping_under_bf16(tmp_path):
+    more = ["precision=bf16", "optimizer.clip=1", "optimizer.name=sgd", "dry_run=true"]
+    assert main(small(tmp_path, "a", *more)) == 0
+
+
+def test_a_gpu_that_is_not_there_is_refused_without_a_trace(tmp_path, capsys):
+    message = refused(small(tmp_path, "a", "accelerator=gpu", "devices=64", "batch_size=64", "accumulation=1"), capsys)
+    assert "devices=64: this machine has" in message
+    assert not (tmp_path / "pretrain" / "a").exists()
+
+
+def test_a_resumed_run_refuses_another_space_under_the_same_path(tmp_path, capsys):
+    space = tmp_path / "mine.yaml"
+    space.write_text("steps: [{gaussian: {sigma: [0.2, 2]}}]")
+    arguments = small(tmp_path, "a", f"degradation={space}", "steps=2", "checkpoint_every=1")
+    assert main(arguments) == 0
+    (tmp_path / "pretrain" / "a" / "metrics.json").unlink()
+    space.write_text("steps: [{gaussian: {sigma: [0.2, 3]}}]")
+    assert "inputs.space" in refused(arguments, capsys)
 
 
 def test_help_lists_recipes_and_options(capsys):
