@@ -40,14 +40,18 @@ class ProbeSet:
     def targets(self) -> dict[str, np.ndarray]:
         """Known parameters of the drawn samples, (N,) or (N, 2) for the angle; NaN for listed samples.
 
-        Parameters that do not vary are left out.
+        Parameters that do not vary, or that no drawn sample has, are left out.
         """
         summary = {name: values.numpy() for name, values in summarise(self.degradation).items()}
         angle = np.stack((summary.pop("sin_2theta"), summary.pop("cos_2theta")), 1)
         found: dict[str, np.ndarray] = {**summary, "angle": angle}
         for values in found.values():
             values[self.label != UNLISTED] = np.nan
-        return {name: values for name, values in found.items() if np.nanmax(values) - np.nanmin(values) > 1e-9}
+        return {name: values for name, values in found.items() if _varies(values[np.isfinite(values)])}
+
+
+def _varies(values: np.ndarray) -> bool:
+    return values.size > 0 and float(np.ptp(values)) > 1e-9
 
 
 def build_probe(space: Space, store: ImageStore, patch: int, seed: int = 0) -> ProbeSet:
