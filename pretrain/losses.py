@@ -82,7 +82,7 @@ def parameter_info_nce(projections: Tensor, parameters: Tensor, temperature: flo
     With similarity w = exp(-|p_i - p_j|^2 / (2 bandwidth^2)), a view of row j is a positive of row i with
     weight w and a negative with weight 1 - w; all views of a row are positives of each other. A bandwidth
     towards 0 gives NT-Xent.
-    Source: SupCon, arXiv:2004.11362, eq. 2, with the weights of y-aware InfoNCE, arXiv:2106.08808, eq. 3.
+    Source: SupCon, arXiv:2004.11362, eq. 2, with the weights of y-aware InfoNCE, arXiv:2106.08808.
     Deviation: a positive competes with the weighted negatives only, not with other positives.
 
     Args:

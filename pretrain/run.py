@@ -65,6 +65,7 @@ def build(config: PretrainConfig) -> tuple[Pretraining, ImageStore, Space]:
     torch.manual_seed(config.seed)
     encoder = build_encoder(config.encoder)
     method = build_method(config.method_name, encoder, Positives(config.positives), config.method)
+    method.check(tuple(size.patch for size in sizes), config.micro_batch_size)
     if config.channels_last:
         method = method.to(memory_format=torch.channels_last)
     if config.compile:
@@ -133,7 +134,8 @@ def compare_with_controls(config: PretrainConfig, module: Pretraining, probe: Pr
 def inputs_of(planner: Planner) -> dict[str, object]:
     """What a resumed run must find unchanged beside its configuration: the space's text and the images."""
     store = planner.store
-    images = json.dumps([list(store.names), store.heights.tolist(), store.widths.tolist(), str(store.file)])
+    cache = store.file.parent.name if store.file else ""  # a hash of the files' names, sizes and times
+    images = json.dumps([list(store.names), store.heights.tolist(), store.widths.tolist(), cache])
     return {"space": planner.space.written, "images": hashlib.sha256(images.encode()).hexdigest()[:16]}
 
 

@@ -8,8 +8,7 @@ from torch import Tensor
 
 from shared.degradations import Degradation, degrade
 from shared.sampling import CropSize, ViewSources
-
-SMALLEST_PATCH = 16
+from shared.timm_backbone import SMALLEST_IMAGE
 
 
 @dataclass
@@ -24,12 +23,14 @@ class ViewsConfig:
             0 leaves it to `other_images`.
         near: rows in succession that differ in one operation of the space only, so that the most visible one does not
             suffice to tell negatives apart; 1 = independent rows.
+        turned: mirror and turn the source crops at random before they are degraded, so that few images show more.
     """
 
     crops: str = "2x64"
     other_images: float = 0.0
     images: int = 0
     near: int = 1
+    turned: bool = True
 
     def sizes(self) -> tuple[CropSize, ...]:
         """The crop sizes, largest first.
@@ -41,8 +42,8 @@ class ViewsConfig:
         found = [CropSize(int(match[1]), int(match[2])) for match in parts if match]
         if len(found) < len(parts) or any(size.count < 1 for size in found):
             raise ValueError(f"views={self.crops!r} is not of the form 2x64 or 2x64+4x48 (count x pixels)")
-        if min(size.patch for size in found) < SMALLEST_PATCH:
-            raise ValueError(f"views={self.crops}: patches have at least {SMALLEST_PATCH} pixels")
+        if min(size.patch for size in found) < SMALLEST_IMAGE:
+            raise ValueError(f"views={self.crops}: patches have at least {SMALLEST_IMAGE} pixels")
         if len({size.patch for size in found}) < len(found):
             raise ValueError(
                 f"views={self.crops}: each size stands once, such as {found[0].count * 2}x{found[0].patch}"
@@ -63,7 +64,7 @@ class ViewsConfig:
             )
         if self.near < 1:
             raise ValueError(f"views.near={self.near} must be at least 1")
-        return ViewSources(self.other_images, self.images, self.near)
+        return ViewSources(self.other_images, self.images, self.near, self.turned)
 
 
 @dataclass(frozen=True)

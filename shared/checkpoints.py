@@ -7,7 +7,6 @@ The folder is what the Hugging Face hub expects: `huggingface_hub.upload_folder`
 import hashlib
 import json
 import math
-import os
 from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
+from shared.atomic_file import write_atomically
 from shared.encoders import Encoder, EncoderConfig, build_encoder
 
 FORMAT = "unblind-encoder"
@@ -59,9 +59,9 @@ def save_encoder(folder: Path, encoder: Encoder, *, card: str, metadata: dict[st
     except TypeError as error:
         raise ValueError(f"metadata must hold plain JSON values: {error}") from error
     folder.mkdir(parents=True, exist_ok=True)
-    _write_atomically(folder / WEIGHTS_FILE, weights)
-    _write_atomically(folder / CARD_FILE, (card if card.startswith("---\n") else CARD_HEADER + card).encode())
-    _write_atomically(folder / CONFIG_FILE, config_text.encode())
+    write_atomically(folder / WEIGHTS_FILE, weights)
+    write_atomically(folder / CARD_FILE, (card if card.startswith("---\n") else CARD_HEADER + card).encode())
+    write_atomically(folder / CONFIG_FILE, config_text.encode())
 
 
 def load_encoder(path: str | Path) -> Encoder:
@@ -103,19 +103,6 @@ def encoder_hash(path: str | Path) -> str:
     digest = hashlib.sha256(json.dumps(_read_config(folder)["encoder"], sort_keys=True).encode())
     digest.update((folder / WEIGHTS_FILE).read_bytes())
     return digest.hexdigest()
-
-
-def _write_atomically(path: Path, data: bytes) -> None:
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        with partial.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    except OSError:
-        partial.unlink(missing_ok=True)
-        raise
 
 
 def _without_nan(value: Any) -> Any:

@@ -9,11 +9,11 @@ from torch import Tensor, nn
 from shared.bands import ContrastFreeBands, ContrastFreeBandsWithLevel
 from shared.timm_backbone import SMALLEST_IMAGE, TimmBackbone, evaluating
 
-INPUT_CHANNELS = {
-    "rgb": 3,
-    "bands": ContrastFreeBands.channels,
-    "bands_level": ContrastFreeBandsWithLevel.channels,
+BANDS: dict[str, type[ContrastFreeBands | ContrastFreeBandsWithLevel]] = {
+    "bands": ContrastFreeBands,
+    "bands_level": ContrastFreeBandsWithLevel,
 }
+INPUTS = ("rgb", *BANDS)
 STEMS = ("standard", "3x3", "no_maxpool", "3x3_no_maxpool")
 OUTPUT_STRIDES = (8, 16, 32)
 
@@ -155,10 +155,10 @@ def build_encoder(config: EncoderConfig) -> Encoder:
     Raises:
         ValueError: A name or value is unknown, options do not fit the network, or weights cannot be had.
     """
-    _require("input", config.input, tuple(INPUT_CHANNELS))
+    _require("input", config.input, INPUTS)
     _require("stem", config.stem, STEMS)
     _require("output_stride", config.output_stride, OUTPUT_STRIDES)
-    in_channels = INPUT_CHANNELS[config.input]
+    in_channels = 3 if config.input == "rgb" else BANDS[config.input].channels
     backbone: nn.Module
     if config.name == "dasr":
         for option, default in (("stem", "standard"), ("output_stride", 32), ("pretrained", False)):
@@ -179,8 +179,7 @@ def build_encoder(config: EncoderConfig) -> Encoder:
         )
         weights = backbone.network.pretrained_cfg
         rgb_front_end = RgbNormalisation(tuple(weights["mean"]), tuple(weights["std"]))
-    bands = {"bands": ContrastFreeBands, "bands_level": ContrastFreeBandsWithLevel}
-    front_end = rgb_front_end if config.input == "rgb" else bands[config.input]()
+    front_end = rgb_front_end if config.input == "rgb" else BANDS[config.input]()
     return Encoder(config, front_end, backbone)
 
 

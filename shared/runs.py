@@ -10,8 +10,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from shared.atomic_file import write_atomically
+
 # What may differ between two starts of one run: it changes neither the weights nor the scores.
-FREE_TO_CHANGE = frozenset({"name", "runs_dir", "checkpoint_every", "log_every", "workers", "dry_run"})
+FREE_TO_CHANGE = frozenset({"name", "runs_dir", "checkpoint_every", "log_every", "workers", "dry_run", "probe_every",
+                            "panel_every", "data.cache_dir"})  # fmt: skip
 
 
 class RunFolder:
@@ -46,7 +49,7 @@ class RunFolder:
             ValueError: another configuration has the name (the differences are listed), or other files are there.
         """
         if self._config.is_file():
-            stored = json.loads(self._config.read_text())
+            stored = self._stored()
             changed = differences({key: value for key, value in stored.items() if key in config}, config)
             if changed:
                 raise ValueError(
@@ -54,6 +57,16 @@ class RunFolder:
                 )
         elif self.path.is_dir() and any(not path.name.startswith(".") for path in self.path.iterdir()):
             raise ValueError(f"{self.path} holds files that are not of a run: give another name=")
+
+    def _stored(self) -> dict[str, Any]:
+        try:
+            stored = json.loads(self._config.read_text(encoding="utf-8"))
+            if isinstance(stored, dict):
+                return stored
+            reason = "not an object"
+        except ValueError as error:
+            reason = str(error)
+        raise ValueError(f"{self._config} is corrupt ({reason}): restore it, or give another name=")
 
     def claim(self, config: dict[str, Any]) -> None:
         """Take the folder for this configuration, or go on with it.
@@ -65,7 +78,7 @@ class RunFolder:
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             if not self._config.is_file():
-                write_atomically(self._config, json.dumps(config, indent=2) + "\n")
+                write_atomically(self._config, _json(config))
         except OSError as error:
             raise ValueError(f"{self.path} cannot be written ({error.strerror}): give another runs_dir=") from error
 
@@ -96,24 +109,18 @@ class RunFolder:
         link, fresh = self.path.parent / "latest", self.path.parent / f".latest-{uuid.uuid4().hex}"
         fresh.symlink_to(self.path.name)
         os.replace(fresh, link)
-        write_atomically(self.metrics, json.dumps(metrics, indent=2) + "\n")
+        write_atomically(self.metrics, _json(metrics))
 
 
-def write_atomically(path: Path, text: str) -> None:
-    """Write a file that is either whole or not there."""
-    fresh = path.with_name(f".{path.name}.{os.getpid()}")
-    with open(fresh, "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(fresh, path)
+def _json(values: dict[str, Any]) -> bytes:
+    return (json.dumps(values, indent=2) + "\n").encode()
 
 
 def differences(old: dict[str, Any], new: dict[str, Any], prefix: str = "") -> list[str]:
     """The settings that differ, as "steps: 500 -> 600"; those in `FREE_TO_CHANGE` do not count."""
     found = []
     for key in sorted(old.keys() | new.keys()):
-        if not prefix and key in FREE_TO_CHANGE:
+        if f"{prefix}{key}" in FREE_TO_CHANGE:
             continue
         before, after = old.get(key), new.get(key)
         if isinstance(before, dict) and isinstance(after, dict):

@@ -28,11 +28,14 @@ class ViewSources:
         other_images: share (0..1) of the views beyond the first that come from another image than the first.
         images: exactly so many images per degradation, the views dealt evenly; 0 leaves it to `other_images`.
         near: rows in succession that differ in one operation only; 1 = all rows are independent.
+        turned: each source crop is mirrored and turned by quarter turns at random before it is degraded: new content
+            under the same degradation.
     """
 
     other_images: float = 0.0
     images: int = 0
     near: int = 1
+    turned: bool = False
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,7 @@ class Plan:
     Attributes:
         step: micro-step that it was drawn for.
         image, top, left: (B, V) int64, the source crop of each view, margin included.
+        turn: (B, V) int64, how it is turned, see `turned`.
         degradation: B rows.
         crops: the source pixels where a loader worker fetched them, else empty; per size (B * V_s, 3, S, S) uint8.
     """
@@ -50,6 +54,7 @@ class Plan:
     image: Tensor
     top: Tensor
     left: Tensor
+    turn: Tensor
     degradation: Degradation
     crops: tuple[Tensor, ...] = ()
 
@@ -125,17 +130,20 @@ class Planner:
         place = torch.rand(2, self.batch_size, self.views, generator=generator, dtype=torch.float64)
         top = (place[0] * (self._heights[image] - self._source_side + 1)).long()
         left = (place[1] * (self._widths[image] - self._source_side + 1)).long()
+        turn = torch.randint(8 if self.sources.turned else 1, image.shape, generator=generator)
         share = self.batch_size // self.world_size
         mine = slice(self.rank * share, (self.rank + 1) * share)
-        return Plan(step, image[mine], top[mine], left[mine], degradation[mine])
+        return Plan(step, image[mine], top[mine], left[mine], turn[mine], degradation[mine])
 
     def fetch(self, plan: Plan) -> tuple[Tensor, ...]:
         """The source pixels of a plan on the store's device, per size (B * V_s, 3, S, S) uint8."""
         crops, start = [], 0
         for size, side in zip(self.sizes, self.source_sizes, strict=True):
             views = slice(start, start + size.count)
-            image, top, left = (part[:, views].reshape(-1) for part in (plan.image, plan.top, plan.left))
-            crops.append(self.store.crops(image, top, left, side))
+            parts = (plan.image, plan.top, plan.left, plan.turn)
+            image, top, left, turn = (part[:, views].reshape(-1) for part in parts)
+            crop = self.store.crops(image, top, left, side)
+            crops.append(turned(crop, turn) if self.sources.turned else crop)
             start += size.count
         return tuple(crops)
 
@@ -170,6 +178,15 @@ class PlannedBatches(IterableDataset):
             if self.fetch:
                 plan = replace(plan, crops=self.planner.fetch(plan))
             yield plan
+
+
+def turned(crops: Tensor, turn: Tensor) -> Tensor:
+    """Mirrors and turns squares (M, 3, S, S): bit 0 of `turn` (M,) swaps left and right, bit 1 top and bottom, bit 2
+    rows and columns; together the eight symmetries of the square."""
+    bits = turn.to(crops.device)[:, None, None, None]
+    crops = torch.where((bits & 1).bool(), crops.flip(3), crops)
+    crops = torch.where((bits & 2).bool(), crops.flip(2), crops)
+    return torch.where((bits & 4).bool(), crops.transpose(2, 3), crops)
 
 
 def source_size(patch: int, scale: int, margin: int) -> int:

@@ -28,6 +28,7 @@ class Method(nn.Module):
     """
 
     needs_parameters = False  # only the controls see the known parameters
+    compares_rows = False  # the rows of one batch with each other
     key_momentum: float
     last_projection: Tensor
 
@@ -35,7 +36,7 @@ class Method(nn.Module):
         super().__init__()
         self.encoder = encoder
         self.positives = positives
-        self.key_momentum = 0.999  # MoCo, arXiv:1911.05722, table 3
+        self.key_momentum = 0.999  # MoCo, arXiv:1911.05722, section 4.1
         self.last_projection = torch.empty(0, 0)
 
     def forward(self, views: ViewBatch) -> tuple[Tensor, dict[str, Tensor]]:
@@ -45,6 +46,19 @@ class Method(nn.Module):
             The loss, a scalar, and detached scalars to log.
         """
         raise NotImplementedError
+
+    def check(self, patches: tuple[int, ...], rows: int) -> None:
+        """Refuses views that the method cannot use, before training.
+
+        Args:
+            patches: Crop sizes in pixels, largest first.
+            rows: Of the global batch.
+
+        Raises:
+            ValueError: The values do not fit; says what would.
+        """
+        if self.compares_rows and rows < 2:
+            raise ValueError(f"batch_size: {rows} row in a (micro-)batch, but the method compares rows: at least 2")
 
     def after_step(self) -> None:
         """Called after each optimiser step."""

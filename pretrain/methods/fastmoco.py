@@ -13,6 +13,7 @@ from pretrain.methods.base import MomentumMethod, embed, per_view, unit
 from pretrain.positives import Positives, Terms
 from pretrain.views import ViewBatch
 from shared.encoders import Encoder
+from shared.timm_backbone import SMALLEST_IMAGE
 
 COMBINES = ("parts", "images")
 
@@ -50,6 +51,8 @@ class FastMoCo(MomentumMethod):
             combine.
     """
 
+    compares_rows = True
+
     def __init__(self, encoder: Encoder, positives: Positives, config: FastMoCoConfig) -> None:
         from lightly.models.modules.heads import MoCoProjectionHead, SimSiamPredictionHead
 
@@ -68,12 +71,19 @@ class FastMoCo(MomentumMethod):
         self.predictor = SimSiamPredictionHead(config.output_dim, config.prediction_hidden_dim, config.output_dim)
         self.config = config
 
-    def forward(self, views: ViewBatch) -> tuple[Tensor, dict[str, Tensor]]:
-        """Computes the loss.
+    def check(self, patches: tuple[int, ...], rows: int) -> None:
+        """Refuses crops that cannot be cut into parts."""
+        super().check(patches, rows)
+        grid = self.config.grid
+        for patch in patches:
+            if patch % grid or patch // grid < SMALLEST_IMAGE:
+                raise ValueError(
+                    f"a crop of {patch} pixels cannot be cut into method.grid={grid} x {grid} equal parts of at least "
+                    f"{SMALLEST_IMAGE} pixels"
+                )
 
-        Raises:
-            ValueError: If a crop size is not a multiple of the grid.
-        """
+    def forward(self, views: ViewBatch) -> tuple[Tensor, dict[str, Tensor]]:
+        """Computes the loss."""
         query_crops, key_crops = self.positives.split(views.crops)
         parts = tuple(cut(crop, self.config.grid).flatten(1, 2) for crop in query_crops)
         vectors = embed(self.encoder, parts).unflatten(1, (-1, self.config.grid**2))  # (B, Q, P, dim)
@@ -107,12 +117,6 @@ def _pick(x: Tensor, dim: int, indices: tuple[int, ...]) -> Tensor:
 
 
 def cut(crops: Tensor, grid: int) -> Tensor:
-    """Cuts views into parts, row by row, (B, V, 3, p, p) -> (B, V, grid^2, 3, p / grid, p / grid).
-
-    Raises:
-        ValueError: If p is not a multiple of the grid.
-    """
-    if crops.shape[-1] % grid:
-        raise ValueError(f"a crop of {crops.shape[-1]} pixels cannot be cut into {grid}x{grid} equal parts")
+    """Cuts views into parts, row by row, (B, V, 3, p, p) -> (B, V, grid^2, 3, p / grid, p / grid)."""
     parts = crops.unflatten(-1, (grid, -1)).unflatten(-3, (grid, -1))  # (B, V, 3, grid, h, grid, h)
     return parts.permute(0, 1, 3, 5, 2, 4, 6).flatten(2, 3)

@@ -36,6 +36,8 @@ class SimCLR(Method):
         config: The options.
     """
 
+    compares_rows = True
+
     def __init__(self, encoder: Encoder, positives: Positives, config: SimCLRConfig) -> None:
         from lightly.models.modules.heads import SimCLRProjectionHead
 

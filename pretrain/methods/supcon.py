@@ -42,6 +42,7 @@ class SupCon(Method):
     """
 
     needs_parameters = True
+    compares_rows = True
 
     def __init__(self, encoder: Encoder, positives: Positives, config: SupConConfig) -> None:
         from lightly.models.modules.heads import SimCLRProjectionHead

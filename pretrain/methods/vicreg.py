@@ -42,6 +42,8 @@ class VICReg(Method):
         ValueError: If the policy re-normalises means, which the variance term contradicts.
     """
 
+    compares_rows = True
+
     def __init__(self, encoder: Encoder, positives: Positives, config: VICRegConfig) -> None:
         from lightly.loss import VICRegLoss
         from lightly.models.modules.heads import VICRegProjectionHead
@@ -59,7 +61,7 @@ class VICReg(Method):
         )
 
     def forward(self, views: ViewBatch) -> tuple[Tensor, dict[str, Tensor]]:
-        """Computes the loss; needs at least two rows."""
+        """Computes the loss."""
         projections = per_view(self.projector, embed(self.encoder, views.crops))  # (B, V, D)
         self.remember(projections)
         terms = self.positives.terms(*self.positives.roles(projections.float()))

@@ -12,26 +12,20 @@ class MovingAverage(nn.Module):
     The decay is lowered in the first steps, min(decay, (1 + n) / (10 + n)), so that the start is forgotten.
     """
 
-    updates: torch.Tensor
-
     def __init__(self, network: nn.Module, decay: float) -> None:
         super().__init__()
         self.network = copy.deepcopy(network).requires_grad_(False).eval()
         self.decay = decay
-        self.register_buffer("updates", torch.zeros((), dtype=torch.int64))
 
     @torch.no_grad()
-    def update(self, network: nn.Module) -> None:
-        """Move towards `network`; whole-number buffers are copied."""
-        self.updates += 1
-        count = self.updates.float()
-        weight = 1 - ((1 + count) / (10 + count)).clamp(max=self.decay)
-        theirs = dict(network.state_dict())
-        for key, mine in self.network.state_dict().items():
-            if mine.is_floating_point():
-                mine.lerp_(theirs[key], weight)
-            else:
-                mine.copy_(theirs[key])
+    def update(self, network: nn.Module, step: int) -> None:
+        """Move towards `network` after optimiser step `step` = 1, 2, ...; whole-number buffers are copied."""
+        decay = min(self.decay, (1 + step) / (10 + step))
+        mine, theirs = self.network.state_dict(), network.state_dict()
+        averaged = [name for name, value in mine.items() if value.is_floating_point()]
+        torch._foreach_lerp_([mine[name] for name in averaged], [theirs[name] for name in averaged], 1 - decay)
+        for name in mine.keys() - averaged:
+            mine[name].copy_(theirs[name])
 
     def train(self, mode: bool = True) -> "MovingAverage":
         """Stays in eval mode."""

@@ -67,7 +67,7 @@ class PlannedTraining(pl.LightningModule):
     def after_optimizer_step(self) -> None:
         """Called once after each optimiser step."""
         if self.average is not None:
-            self.average.update(self.averaged)
+            self.average.update(self.averaged, self.global_step)
 
     def fetch(self, plan: Plan) -> tuple[Tensor, ...]:
         """The pixels of a plan, timed."""

@@ -31,6 +31,9 @@ def test_two_devices_train_what_one_does(tmp_path):
         for name in ("on1", "on2")
     )
     assert one.keys() == two.keys()
+    target = "trained.target_encoder."
+    pairs = [(key, key.replace("target_encoder", "encoder")) for key in one if key.startswith(target)]
+    assert any(not torch.equal(one[behind], one[ahead]) for behind, ahead in pairs), "nothing was trained"
     assert torch.equal(one["trained.queue.filled"], two["trained.queue.filled"])
     for key, value in one.items():
         assert torch.allclose(value.float(), two[key].float(), rtol=1e-3, atol=2e-5), key

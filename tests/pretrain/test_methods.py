@@ -1,6 +1,7 @@
 """What all methods have in common: gradients, targets, state, refusals."""
 
 import copy
+from dataclasses import replace
 
 import pytest
 import torch
@@ -39,6 +40,25 @@ def test_contract(name: str, small: int) -> None:
     trained = {n for n, p in method.named_parameters() if p.requires_grad}
     assert {n for n, p in method.named_parameters() if p.grad is not None} == trained
     assert not any(n.startswith("target_") for n in trained)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_methods_that_compare_rows_refuse_a_single_one(name: str) -> None:
+    method = build(name, _policy(name))
+    method.check((64, 48), rows=2)
+    if name in ("simclr", "fastmoco", "supcon", "vicreg"):
+        with pytest.raises(ValueError, match="1 row in a"):
+            method.check((64, 48), rows=1)
+    else:
+        method.check((64, 48), rows=1)
+
+
+@pytest.mark.parametrize(("grid", "patches", "bad"), [(3, (64,), 64), (2, (64, 33), 33), (4, (64, 48), 48)])
+def test_fastmoco_refuses_crops_that_have_no_parts(grid: int, patches: tuple[int, ...], bad: int) -> None:
+    method = build("fastmoco", PAIR)
+    method.config = replace(method.config, grid=grid)
+    with pytest.raises(ValueError, match=f"crop of {bad} pixels cannot be cut into method.grid={grid}"):
+        method.check(patches, rows=4)
 
 
 @pytest.mark.parametrize("name", METHODS)

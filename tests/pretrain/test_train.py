@@ -1,5 +1,6 @@
 """The entry point on real images: it runs, resumes exactly, refuses, and keeps what it wrote."""
 
+import errno
 import json
 import os
 import signal
@@ -13,6 +14,7 @@ import torch
 
 from pretrain.train import main
 from shared.checkpoints import load_encoder
+from shared.training.checkpointing import DirectCheckpointIO
 
 ROOT = Path(__file__).resolve().parents[2]
 SMALL = [
@@ -111,6 +113,45 @@ def refused(arguments: list[str], capsys) -> str:
 def test_a_name_taken_by_another_configuration(finished, capsys):
     message = refused(small(finished, "whole", "probe_every=4", "seed=9"), capsys)
     assert "seed: 0 -> 9" in message
+
+
+def test_a_dry_run_says_that_the_name_is_taken(finished, capsys):
+    message = refused(small(finished, "whole", "probe_every=4", "steps=9", "dry_run=true"), capsys)
+    assert "steps: 6 -> 9" in message
+
+
+def test_a_full_disk_keeps_the_checkpoint_before(tmp_path, capsys, monkeypatch):
+    written = []
+    save = DirectCheckpointIO.save_checkpoint
+
+    def save_once(self, checkpoint, path, storage_options=None):
+        if written:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        written.append(path)
+        save(self, checkpoint, path)
+
+    monkeypatch.setattr(DirectCheckpointIO, "save_checkpoint", save_once)
+    message = refused(small(tmp_path, "a"), capsys)
+    assert "the disk is full" in message
+    assert "at step 4; the checkpoint before it is kept" in message
+    folder = tmp_path / "pretrain" / "a"
+    assert torch.load(folder / "last.ckpt", weights_only=True)["global_step"] == 2
+    assert not list(folder.glob(".last*"))
+
+
+def test_ctrl_c_says_how_to_go_on(tmp_path):
+    arguments = small(tmp_path, "a", "steps=10000")
+    process = subprocess.Popen(
+        command(arguments), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    deadline = time.monotonic() + 200
+    while not (tmp_path / "pretrain" / "a" / "last.ckpt").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    output, _ = process.communicate(timeout=100)
+    assert process.returncode == 130, output[-2000:]
+    assert "the same command goes on" in output
+    assert "Traceback" not in output
 
 
 def test_a_corrupt_checkpoint(tmp_path, capsys, finished):

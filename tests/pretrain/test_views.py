@@ -25,7 +25,7 @@ def test_crops_of_another_form_are_refused(crops):
 
 
 def test_sources():
-    assert ViewsConfig(other_images=0.5).sources() == ViewSources(0.5, 0)
+    assert ViewsConfig(other_images=0.5).sources() == ViewSources(0.5, turned=True)
     with pytest.raises(ValueError, match="within 0..1"):
         ViewsConfig(other_images=1.5).sources()
     with pytest.raises(ValueError, match="one of the two"):

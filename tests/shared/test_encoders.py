@@ -3,7 +3,7 @@ import safetensors.torch
 import timm
 import torch
 
-from shared.encoders import INPUT_CHANNELS, DasrBackbone, EncoderConfig, build_encoder
+from shared.encoders import INPUTS, DasrBackbone, EncoderConfig, build_encoder
 
 SMALL = ["resnet18", "convnext_atto", "mobilenetv3_small_050", "efficientnet_b0", "regnety_002", "dasr"]
 RESNET_STEMS = {
@@ -39,7 +39,7 @@ def built(**options):
     return build_encoder(EncoderConfig(**options))
 
 
-@pytest.mark.parametrize("input_", INPUT_CHANNELS)
+@pytest.mark.parametrize("input_", INPUTS)
 @pytest.mark.parametrize("name", SMALL)
 def test_contract(name, input_):
     encoder = built(name=name, input=input_)
@@ -151,7 +151,7 @@ def test_construction_leaves_batch_norm_and_mode_alone(name):
         assert torch.equal(norm.running_var, torch.ones_like(norm.running_var))
 
 
-@pytest.mark.parametrize("input_", INPUT_CHANNELS)
+@pytest.mark.parametrize("input_", INPUTS)
 @pytest.mark.parametrize("name", ["resnet18", "dasr"])
 def test_compiles_as_one_graph_in_bf16_and_channels_last(name, input_):
     encoder = build_encoder(EncoderConfig(name=name, input=input_)).eval()

@@ -1,10 +1,9 @@
 import json
 import multiprocessing
-from pathlib import Path
 
 import pytest
 
-from shared.runs import RunFolder, check_free_space, differences, write_atomically
+from shared.runs import RunFolder, check_free_space, differences
 
 
 def test_claim_again_with_the_same_configuration_goes_on(tmp_path):
@@ -19,6 +18,23 @@ def test_another_configuration_is_refused_with_the_difference(tmp_path):
     folder.claim({"steps": 5, "encoder": {"name": "resnet18", "input": "rgb"}})
     with pytest.raises(ValueError, match=r"encoder.input: rgb -> bands; steps: 5 -> 6.*another name="):
         folder.claim({"steps": 6, "encoder": {"name": "resnet18", "input": "bands"}})
+
+
+def test_what_changes_no_result_may_change(tmp_path):
+    folder = RunFolder(str(tmp_path), "pretrain", "a")
+    folder.claim({"steps": 5, "probe_every": 0, "data": {"root": "x", "cache_dir": "a"}})
+    folder.claim({"steps": 5, "probe_every": 9, "data": {"root": "x", "cache_dir": "b"}})
+    with pytest.raises(ValueError, match=r"configuration \(data.root: x -> y\)"):
+        folder.claim({"steps": 5, "probe_every": 0, "data": {"root": "y", "cache_dir": "a"}})
+
+
+@pytest.mark.parametrize("text", ["{", "[]"])
+def test_a_corrupt_configuration_is_named(tmp_path, text):
+    folder = RunFolder(str(tmp_path), "pretrain", "a")
+    folder.claim({})
+    (folder.path / "config.json").write_text(text)
+    with pytest.raises(ValueError, match=r"a/config.json is corrupt"):
+        folder.claim({})
 
 
 def test_files_that_are_not_of_a_run_are_left_alone(tmp_path):
@@ -82,12 +98,3 @@ def test_free_space(tmp_path):
     check_free_space(tmp_path / "not" / "there", 1)
     with pytest.raises(ValueError, match="GB are free"):
         check_free_space(tmp_path, 10**18)
-
-
-def test_an_interrupted_write_leaves_the_old_file(tmp_path, monkeypatch):
-    path = tmp_path / "metrics.json"
-    write_atomically(path, "old")
-    monkeypatch.setattr("os.replace", lambda *_: (_ for _ in ()).throw(OSError("killed here")))
-    with pytest.raises(OSError, match="killed here"):
-        write_atomically(path, "new")
-    assert Path(path).read_text() == "old"

@@ -1,10 +1,11 @@
+import numpy as np
 import pytest
 import torch
 from torch.utils.data import DataLoader
 
 from shared.degradations import load_space
 from shared.image_store import ImageStore
-from shared.sampling import CropSize, PlannedBatches, Planner, ViewSources, source_size
+from shared.sampling import CropSize, PlannedBatches, Planner, ViewSources, source_size, turned
 
 
 def make_store(sizes: list[tuple[int, int]]) -> ImageStore:
@@ -39,9 +40,11 @@ def make_planner(**changes) -> Planner:
 
 
 def same_plan(a, b) -> bool:
-    pairs = ((a.image, b.image), (a.top, b.top), (a.left, b.left), (a.degradation.parameters, b.degradation.parameters),
-             (a.degradation.seed, b.degradation.seed))  # fmt: skip
-    return all(torch.equal(x, y) for x, y in pairs)
+    parts = ("image", "top", "left", "turn")
+    return all(torch.equal(getattr(a, part), getattr(b, part)) for part in parts) and (
+        torch.equal(a.degradation.parameters, b.degradation.parameters)
+        and torch.equal(a.degradation.seed, b.degradation.seed)
+    )
 
 
 def test_a_plan_is_a_function_of_seed_and_step():
@@ -72,6 +75,29 @@ def test_crops_are_where_the_plan_says():
         assert torch.equal(corners[..., 2], plan.left[:, views])
 
 
+def test_crops_are_turned_as_the_plan_says():
+    upright = make_planner(seed=5)
+    planner = make_planner(seed=5, sources=ViewSources(turned=True))
+    plan = planner.plan(0)
+    assert set(plan.turn.flatten().tolist()) == set(range(8))
+    start = 0
+    for crops, expected in zip(planner.fetch(plan), upright.fetch(plan), strict=True):
+        count = len(crops) // 8
+        turn = plan.turn[:, start : start + count].flatten().tolist()
+        start += count
+        for crop, source, code in zip(crops, expected, turn, strict=True):
+            array = source.numpy().transpose(1, 2, 0)
+            array = np.fliplr(array) if code & 1 else array
+            array = np.flipud(array) if code & 2 else array
+            array = array.transpose(1, 0, 2) if code & 4 else array
+            assert np.array_equal(crop.numpy().transpose(1, 2, 0), array)
+
+
+def test_the_eight_turns_of_a_square_differ():
+    square = torch.arange(27, dtype=torch.uint8).view(1, 3, 3, 3).expand(8, 3, 3, 3)
+    assert len({crop.numpy().tobytes() for crop in turned(square, torch.arange(8))}) == 8
+
+
 def test_every_place_is_reached_and_none_outside():
     planner = make_planner(store=make_store([(54, 53)]), sizes=(CropSize(1, 32),), batch_size=256)
     plan = planner.plan(0)
@@ -99,7 +125,14 @@ def test_views_are_dealt_evenly_among_a_number_of_images():
 @pytest.mark.parametrize("workers", [0, 2])
 def test_a_loader_started_late_goes_on_where_the_first_would_be(workers):
     planner = make_planner()
-    late = list(DataLoader(PlannedBatches(planner, 3, 7, fetch=True), batch_size=None, num_workers=workers))
+    late = list(
+        DataLoader(
+            PlannedBatches(planner, 3, 7, fetch=True),
+            batch_size=None,
+            num_workers=workers,
+            multiprocessing_context="spawn" if workers else None,
+        )
+    )
     assert [plan.step for plan in late] == [3, 4, 5, 6]
     for plan in late:
         assert same_plan(plan, planner.plan(plan.step))

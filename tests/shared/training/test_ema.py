@@ -13,7 +13,7 @@ def test_follows_the_published_recursion_and_copies_whole_numbers():
         with torch.no_grad():
             network[0].weight.add_(torch.randn(3, 3))
             network(torch.randn(5, 3))
-        average.update(network)
+        average.update(network, n)
         decay = min(0.9, (1 + n) / (10 + n))
         expected = decay * expected + (1 - decay) * network[0].weight.detach()
     assert torch.allclose(average.network[0].weight, expected, atol=1e-6)
