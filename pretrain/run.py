@@ -165,7 +165,7 @@ def _dry_run(config: PretrainConfig) -> int:
         ("images", f"{len(module.planner.store)} to train on, {len(held_out)} held out"),
         ("views", f"{config.views.crops} of space {space.name}, {config.batch_size} degradations a step"),
         ("step", f"{per_step:.2f} s (the second of two)"),
-        ("full run", f"{steps} steps, about {per_step * steps / 60:.0f} min on this machine"),
+        ("full run", f"{steps} steps, about {per_step * steps / 60:.0f} min on this machine, then the scores"),
         (
             "checkpoint",
             f"{checkpoint_bytes(module) / 1e6:.0f} MB in {Path(config.runs_dir) / 'pretrain' / config.name}",

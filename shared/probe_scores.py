@@ -28,7 +28,8 @@ class ProbeScores:
         knn_accuracy: see `knn_accuracy`.
         nmi: see `cluster_nmi`.
         r2: per parameter, see `ridge_r2`; NaN where the parameter is constant in the probe set.
-        content_accuracy: see `content_accuracy`; lower is better.
+        content_accuracy: see `content_accuracy`; lower is better. Where the same patches come under every
+            degradation, as in `build_probe`, this counts what is recognised of a patch, not only of its image.
         intervals: 95 % intervals over images (low, high), by the names above and `r2/<parameter>`.
         chance: the level that needs no embedding, by the names above except `r2`, where it is 0.
     """

@@ -22,7 +22,8 @@ class SupervisedConfig:
 class Supervised(Method):
     """Regresses the parameters of the degradation from the pooled vector of every view by one linear layer.
 
-    The loss is the mean squared error. `ViewBatch.parameters` come in about unit range, so they are taken as
+    Before it the vectors are standardised over the batch: pooled vectors are non-negative and far from zero, and
+    without it AdamW spends a short run on their mean. The loss is the mean squared error. `ViewBatch.parameters` come in about unit range, so they are taken as
     they are: all weigh the same and nothing has to be estimated on the way. The policy of positives only says
     how many large views there are. `last_projection` holds the pooled vectors, there being no projector.
 
@@ -37,7 +38,8 @@ class Supervised(Method):
     def __init__(self, encoder: Encoder, positives: Positives, config: SupervisedConfig) -> None:
         super().__init__(encoder, positives)
         self.config = config
-        self.regressor = nn.Linear(encoder.dim, len(SUMMARY_RANGES))
+        standardise = nn.BatchNorm1d(encoder.dim, affine=False)
+        self.regressor = nn.Sequential(standardise, nn.Linear(encoder.dim, len(SUMMARY_RANGES)))
 
     def forward(self, views: ViewBatch) -> tuple[Tensor, dict[str, Tensor]]:
         """Computes the loss."""

@@ -5,7 +5,7 @@ scale: 1                 # whole down-sampling factor of the output; default 1
 kernel_size: 21          # default 21
 margin: 32               # input pixels around a patch; default: a bound of what the steps can reach
 shuffle: false           # draw the order of the steps marked `movable` anew for each row
-probe: grid              # the listed space that a run's probe takes; default: draws of this space
+probe: grid              # the listed space that a run's probe takes, or a .yaml beside this one; default: draws
 steps:                   # applied from top to bottom
   - gaussian: {sigma: [0.2, 4.0], sigma_y: [0.2, 4.0], theta: [0, pi]}
   - one_of:              # one of several, by weight (default 1)
@@ -33,6 +33,7 @@ from shared.degradations.record import Degradation
 from shared.degradations.space_reading import Choice, Step, check_keys, read_step
 
 _SPACES = Path(__file__).parent / "spaces"
+YAML_SUFFIXES = (".yaml", ".yml")
 _KEYS = {"description", "scale", "kernel_size", "margin", "shuffle", "steps", "rows", "probe"}
 
 
@@ -164,7 +165,7 @@ def load_space(name_or_path: str) -> Space:
         ValueError: no such space (with the near matches), or something in the YAML is not right (with the place).
     """
     path = Path(name_or_path)
-    if path.suffix not in (".yaml", ".yml"):
+    if path.suffix not in YAML_SUFFIXES:
         path = _SPACES / f"{name_or_path}.yaml"
         if not path.is_file():
             near = difflib.get_close_matches(name_or_path, space_names(), n=1)
@@ -181,6 +182,8 @@ def load_space(name_or_path: str) -> Space:
         raise ValueError(f"degradation space {path}: not valid YAML: {' '.join(str(error).split())}") from error
     if not isinstance(written, Mapping):
         raise ValueError(f"degradation space {path}: must be a mapping with `steps` or `rows`")
+    if str(written.get("probe", "")).endswith(YAML_SUFFIXES):
+        written = {**written, "probe": str(path.parent / written["probe"])}
     return Space(written, path.stem)
 
 

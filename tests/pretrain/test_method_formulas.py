@@ -215,5 +215,5 @@ def test_supcon_reads_the_parameters() -> None:
 
 def test_supervised_is_the_mean_squared_error_of_every_view() -> None:
     method, views = build("supervised", PAIR), random_views(6)
-    predicted = method.regressor(_vectors(method.encoder, views.crops[0]))
+    predicted = _heads(method.regressor, _vectors(method.encoder, views.crops[0]))
     torch.testing.assert_close(method(views)[0], mse_loss(predicted, views.parameters[:, None].expand(-1, 2, -1)))

@@ -249,3 +249,9 @@ def test_near_rows_differ_in_one_operation_only():
 def test_near_rows_need_two_operations_in_a_fixed_order(name):
     with pytest.raises(ValueError, match="near rows need a fixed order and two operations"):
         load_space(name).draw_near(8, 4, torch.Generator())
+
+
+def test_a_probe_beside_a_space_of_ones_own_is_found_from_anywhere(tmp_path):
+    (tmp_path / "mine.yaml").write_text("{probe: listed.yaml, steps: [{gaussian: {sigma: [0.2, 2]}}]}")
+    (tmp_path / "listed.yaml").write_text("rows: [{name: sharp, steps: [{gaussian: {sigma: 0.3}}]}]")
+    assert load_space(load_space(str(tmp_path / "mine.yaml")).probe).row_names == ["sharp"]
