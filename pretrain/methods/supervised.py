@@ -23,9 +23,10 @@ class Supervised(Method):
     """Regresses the parameters of the degradation from the pooled vector of every view by one linear layer.
 
     Before it the vectors are standardised over the batch: pooled vectors are non-negative and far from zero, and
-    without it AdamW spends a short run on their mean. The loss is the mean squared error. `ViewBatch.parameters` come in about unit range, so they are taken as
-    they are: all weigh the same and nothing has to be estimated on the way. The policy of positives only says
-    how many large views there are. `last_projection` holds the pooled vectors, there being no projector.
+    without it AdamW spends a short run on their mean. The loss is the mean squared error. `ViewBatch.parameters`
+    come in about unit range, so they are taken as they are: all weigh the same and nothing has to be estimated on the
+    way. The policy of positives only says how many large views there are. `last_projection` holds the pooled
+    vectors, there being no projector.
 
     Args:
         encoder: The online encoder.
