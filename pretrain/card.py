@@ -7,13 +7,7 @@ from shared.probe_scores import ProbeScores, score_table
 def model_card(config: PretrainConfig, recipe: str, scores: dict[str, ProbeScores], *, training_images: int) -> str:
     """Markdown: what it is, how it was trained, what it scores, how to load it."""
     data = "built-in photographs and dead leaves" if config.data.kind == "builtin" else "a folder of images"
-    return f"""---
-library_name: unblind
-tags: [degradation-representation, blind-super-resolution]
-license: mit
----
-
-# {config.name}: degradation encoder ({config.encoder.name}, input {config.encoder.input})
+    return f"""# {config.name}: degradation encoder ({config.encoder.name}, input {config.encoder.input})
 
 Maps an image to a vector that describes its degradation. Trained by `{config.method_name}` (recipe `{recipe}`)
 on {training_images} images ({data}), degradation space `{config.degradation}`, views `{config.views.crops}`,

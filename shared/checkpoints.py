@@ -24,7 +24,7 @@ FORMAT_VERSION = 1
 WEIGHTS_FILE = "model.safetensors"
 CONFIG_FILE = "config.json"
 CARD_FILE = "README.md"
-CARD_HEADER = "---\nlibrary_name: unblind\ntags: [super-resolution, degradation-representation]\n---\n\n"
+CARD_HEADER = "---\nlibrary_name: unblind\ntags: [degradation-representation, blind-super-resolution]\n---\n\n"
 
 
 def save_encoder(folder: Path, encoder: Encoder, *, card: str, metadata: dict[str, Any]) -> None:
@@ -35,7 +35,7 @@ def save_encoder(folder: Path, encoder: Encoder, *, card: str, metadata: dict[st
     Args:
         folder: Created if missing; other files in it stay.
         encoder: Any encoder, on any device.
-        card: The model card in Markdown: data, recipe, scores. Gets a hub header unless it brings its own.
+        card: The model card in Markdown: data, recipe, scores. Gets a hub header.
         metadata: Plain JSON values, such as degradation space, recipe, scores; NaN and infinity become null.
 
     Raises:
@@ -60,7 +60,7 @@ def save_encoder(folder: Path, encoder: Encoder, *, card: str, metadata: dict[st
         raise ValueError(f"metadata must hold plain JSON values: {error}") from error
     folder.mkdir(parents=True, exist_ok=True)
     write_atomically(folder / WEIGHTS_FILE, weights)
-    write_atomically(folder / CARD_FILE, (card if card.startswith("---\n") else CARD_HEADER + card).encode())
+    write_atomically(folder / CARD_FILE, (CARD_HEADER + card).encode())
     write_atomically(folder / CONFIG_FILE, config_text.encode())
 
 

@@ -67,11 +67,6 @@ def test_artefact_is_a_hub_folder(artefact):
     assert card == "\n# A card\n"
 
 
-def test_a_card_with_its_own_header_stays_as_it_is(tmp_path):
-    save_encoder(tmp_path, trained_encoder(name="dasr"), card="---\nlicense: mit\n---\nHi", metadata={})
-    assert (tmp_path / "README.md").read_text() == "---\nlicense: mit\n---\nHi"
-
-
 def test_metadata(tmp_path):
     metadata = {"scores": {"knn": 0.5, "loss": float("nan")}, "sizes": (64, 48)}
     encoder = trained_encoder(name="dasr")
