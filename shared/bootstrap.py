@@ -7,21 +7,22 @@ import numpy as np
 
 def bootstrap_over_images(
     score: Callable[[np.ndarray], float], image: np.ndarray, repeats: int = 500, seed: int = 0
-) -> tuple[float, float]:
-    """95 % percentile interval of a score over images, which are drawn again with replacement.
+) -> np.ndarray:
+    """A score over images that are drawn again with replacement.
 
     Patches of one image are not independent, so whole images are drawn: as many as there are, each with all
     of its samples, as often as it was drawn. What was fitted or searched (clusters, probes, neighbours) stays
-    as it is when `score` only picks from it.
+    as it is when `score` only picks from it. Scores with the same images and seed are paired: their difference,
+    draw by draw, gives the interval of the difference.
 
     Args:
         score: gives the score of the samples with these indices (M,), repetitions included; NaN for none.
         image: (N,) image of each sample.
-        repeats: number of draws; 0 gives no interval, (NaN, NaN).
+        repeats: number of draws.
         seed: of the draws.
 
     Returns:
-        (low, high), the 2.5 and the 97.5 percentile over the draws that have a score; NaN where none has.
+        (repeats,), NaN where a draw has no score.
 
     Source: Field and Welsh, "Bootstrapping clustered data", 2007 (the cluster bootstrap).
     """
@@ -32,6 +33,11 @@ def bootstrap_over_images(
     for repeat in range(repeats):
         drawn = generator.integers(len(members), size=len(members))
         scores[repeat] = score(np.concatenate([members[one] for one in drawn]))
+    return scores
+
+
+def percentile_interval(scores: np.ndarray) -> tuple[float, float]:
+    """95 % interval: the 2.5 and the 97.5 percentile of the draws that have a score; NaN where none has."""
     scores = scores[np.isfinite(scores)]
     if not len(scores):
         return float("nan"), float("nan")

@@ -2,13 +2,13 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-from shared.bootstrap import bootstrap_over_images
+from shared.bootstrap import bootstrap_over_images, percentile_interval
 from shared.probe_measures import (
     chance_accuracy,
     chance_nmi,
@@ -30,7 +30,7 @@ class ProbeScores:
         r2: per parameter, see `ridge_r2`; NaN where the parameter is constant in the probe set.
         content_accuracy: see `content_accuracy`; lower is better. Where the same patches come under every
             degradation, as in `build_probe`, this counts what is recognised of a patch, not only of its image.
-        intervals: 95 % intervals over images (low, high), by the names above and `r2/<parameter>`.
+        draws: (repeats,) each, the scores over images drawn again, by the names above and `r2/<parameter>`.
         chance: the level that needs no embedding, by the names above except `r2`, where it is 0.
     """
 
@@ -38,12 +38,39 @@ class ProbeScores:
     nmi: float
     r2: dict[str, float]
     content_accuracy: float
-    intervals: dict[str, tuple[float, float]]
+    draws: dict[str, np.ndarray]
     chance: dict[str, float]
+
+    @property
+    def values(self) -> dict[str, float]:
+        """The scores by the names of `draws`."""
+        single = {"knn_accuracy": self.knn_accuracy, "nmi": self.nmi, "content_accuracy": self.content_accuracy}
+        return single | {f"r2/{name}": value for name, value in self.r2.items()}
+
+    @property
+    def intervals(self) -> dict[str, tuple[float, float]]:
+        """95 % intervals over images (low, high), by the names of `draws`."""
+        return {name: percentile_interval(draws) for name, draws in self.draws.items()}
+
+    def ahead_of(self, other: "ProbeScores") -> dict[str, tuple[float, float, float]]:
+        """This score less the other's, and the 95 % interval of the difference, both over the same drawn images.
+
+        An interval without 0 is a difference that other images would show too.
+        """
+        mine, theirs = self.values, other.values
+        return {
+            name: (mine[name] - theirs[name], *percentile_interval(self.draws[name] - other.draws[name]))
+            for name in self.draws
+        }
 
     def to_dict(self) -> dict[str, Any]:
         """The scores as plain JSON: dicts, lists, floats, and None where a score is NaN."""
-        return _plain(asdict(self))
+        return _plain(
+            {
+                "knn_accuracy": self.knn_accuracy, "nmi": self.nmi, "r2": self.r2,
+                "content_accuracy": self.content_accuracy, "intervals": self.intervals, "chance": self.chance,
+            }
+        )  # fmt: skip
 
 
 def score_embedding(
@@ -122,7 +149,7 @@ def _score(
         nmi=value["nmi"],
         r2={name: value[f"r2/{name}"] for name in targets},
         content_accuracy=value["content_accuracy"],
-        intervals={name: bootstrap_over_images(score, image, repeats, seed) for name, score in scores.items()},
+        draws={name: bootstrap_over_images(score, image, repeats, seed) for name, score in scores.items()},
         chance={
             "knn_accuracy": chance_accuracy(seen),
             "nmi": chance_nmi(seen),
@@ -139,7 +166,8 @@ def score_table(rows: dict[str, ProbeScores]) -> str:
             not fit follow in another block under the same names.
 
     Returns:
-        Lines without a final newline; the last ones are a caption with the chance levels.
+        Lines without a final newline: the scores, how far the first row is ahead of each other one, and a caption
+        with the chance levels.
 
     Raises:
         ValueError: there is no row, or the rows were scored on different probe sets.
@@ -158,13 +186,27 @@ def score_table(rows: dict[str, ProbeScores]) -> str:
         *([f"R^2 {parameter}", *(_number(one.r2[parameter]) for one in scores)] for parameter in parameters),
         ["content kNN", *(_number(one.content_accuracy) for one in scores)],
     ]
+    ahead = _ahead(rows) if len(rows) > 1 else []
     caption = (
         "In brackets the 95 % interval over images. kNN: neighbours from other images name the degradation.\n"
         "Content kNN, the lower the better: neighbours of other degradations name the image. By chance: kNN\n"
         f"accuracy {_number(chance['knn_accuracy'])}, NMI {_number(chance['nmi'])}, R^2 0.00, content kNN "
         f"{_number(chance['content_accuracy'])}. R^2: ridge probe on left-out images."
     )
-    return "\n\n".join([*_blocks(["", *rows], columns), caption])
+    return "\n\n".join([*_blocks(["", *rows], columns), *ahead, caption])
+
+
+def _ahead(rows: dict[str, ProbeScores]) -> list[str]:
+    """Blocks that compare the first row with each other one, in the scores of which more is better."""
+    (name, first), *others = rows.items()
+    differences = [first.ahead_of(other) for _, other in others]
+    titles = {"knn_accuracy": "kNN accuracy", "nmi": "NMI"} | {f"r2/{one}": f"R^2 {one}" for one in first.r2}
+    columns = [
+        [title, *(_with_interval(one[key][0], one[key][1:]) for one in differences)]
+        for key, title in titles.items()
+        if key in first.draws
+    ]
+    return _blocks([f"{name} ahead of", *(f"  {other}" for other, _ in others)], columns)
 
 
 def _blocks(names: list[str], columns: list[list[str]]) -> list[str]:

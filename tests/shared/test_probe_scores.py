@@ -75,6 +75,19 @@ def test_chance_of_nmi_is_that_of_shuffled_labels(probe):
     assert np.isnan(scores.intervals["nmi"]).all()
 
 
+def test_a_difference_is_paired(probe):
+    """What an image's content adds to both scores alike does not blur their difference."""
+    better, worse = (
+        score_embedding(embedding_of(probe, degradation, 1, 1), *probe, repeats=200) for degradation in (1, 0.4)
+    )
+    for name, (difference, low, high) in better.ahead_of(worse).items():
+        if name in ("knn_accuracy", "nmi", "r2/blur"):
+            assert difference == better.values[name] - worse.values[name]
+            assert 0 < low < difference < high
+    same, low, high = better.ahead_of(better)["r2/blur"]
+    assert (same, low, high) == (0, 0, 0)
+
+
 def test_same_seed_same_scores(probe):
     embedding = embedding_of(probe, 0.5, 1, 1)
     first, second = (score_embedding(embedding, *probe, repeats=50).to_dict() for _ in range(2))
@@ -95,7 +108,7 @@ def scores_with(r2: dict[str, float], knn: float = 0.934) -> ProbeScores:
         nmi=0.823,
         r2=r2,
         content_accuracy=0.111,
-        intervals={"knn_accuracy": (0.9, 0.96)},
+        draws={"knn_accuracy": np.array([0.9, 0.96])},
         chance={"knn_accuracy": 1 / 6, "nmi": 0.012, "content_accuracy": 1 / 12},
     )
 
@@ -110,7 +123,9 @@ def test_table_shows_every_score_and_the_chance_levels():
     assert table[1].split() == ["trained", "0.93", "[0.90,", "0.96]", "0.82", "0.84", "-", "0.11"]
     assert table[2].split() == ["untrained", "0.20", "[0.90,", "0.96]", "0.82", "0.00", "0.50", "0.11"]
     assert len({len(line) for line in table[:3]}) == 1
-    caption = " ".join(table[4:])
+    assert table[4].split("  ")[0] == "trained ahead of"
+    assert table[5].split() == ["untrained", "0.73", "[0.00,", "0.00]"]
+    caption = " ".join(table[7:])
     assert "kNN accuracy 0.17, NMI 0.01, R^2 0.00, content kNN 0.08" in caption
 
 
