@@ -17,7 +17,7 @@ SHARE_OF_BARE = 0.90
 
 
 def measure(settings: Settings) -> list[Row]:
-    """The quick recipe as it is, and with MoCo, whose keys pass through a second network."""
+    """The quick recipe, and the same with MoCo, whose keys pass through a second network."""
     return [*_compare(settings, "simclr", ()), *_compare(settings, "moco", MOCO)]
 
 
