@@ -8,13 +8,14 @@ from torch.nn.functional import cross_entropy, softplus
 
 from pretrain.gathering import gather, gather_with_gradient, own_rows
 from pretrain.positives import Terms
+from shared.training.monitors import alignment
 
 EXCLUDED = -1e9  # logit of what must not count: finite, so that a row without negatives has loss 0, not NaN
 
 
-def positive_similarity(terms: Terms) -> Tensor:
-    """Mean similarity of queries and their positives, scalar, detached."""
-    return (terms.queries * terms.keys).sum(dim=-1).mean().detach()
+def alignment_of(terms: Terms) -> Tensor:
+    """`alignment` of queries and their positives, scalar, detached."""
+    return alignment(terms.queries, terms.keys)
 
 
 def alignment_loss(terms: Terms) -> Tensor:

@@ -1,6 +1,7 @@
 """What a pretraining run writes to TensorBoard, and its warnings in words."""
 
 import logging
+import time
 from typing import Any
 
 import numpy as np
@@ -48,13 +49,14 @@ class PretrainLog(pl.Callback):
         if step == 1 or (config.panel_every and step % config.panel_every == 0):
             self._write_panel(board, pl_module, step)
         if config.probe_every and step % config.probe_every == 0 and self.probe is not None and trainer.is_global_zero:
+            start = time.perf_counter()
             scores = score_network(pl_module.result, self.probe, bf16=config.precision == "bf16", repeats=0)
             found = {"probe/knn_accuracy": scores.knn_accuracy, "probe/nmi": scores.nmi,
                      "probe/content_accuracy": scores.content_accuracy}  # fmt: skip
             found |= {f"probe/r2_{name}": value for name, value in scores.r2.items()}
             if board is not None:
                 board.log_metrics(found, step)
-            self.speed.pause()
+            self.speed.leave_out(time.perf_counter() - start)
 
     def _values(self, module: Pretraining) -> dict[str, float]:
         method = module.trained
@@ -64,11 +66,8 @@ class PretrainLog(pl.Callback):
             values["projection/std"] = float(normalised_std(projection))
             values["projection/effective_rank"] = float(effective_rank(projection))
             values["projection/uniformity"] = float(uniformity(projection))
-        if "positive_similarity" in module.last_logs:  # of unit vectors: |q - k|^2 = 2 - 2 <q, k>
-            values["projection/alignment"] = 2 - 2 * float(module.last_logs["positive_similarity"])
-        values["schedule/key_momentum"] = module.key_momentum()
-        optimizers = module.trainer.optimizers
-        values["schedule/lr"] = float(optimizers[0].param_groups[0]["lr"])
+        values["schedule/key_momentum"] = method.key_momentum
+        values["schedule/lr"] = module.last_lr
         return values | {f"speed/{name}": value for name, value in self.speed.read(module).items()}
 
     def _warn_of_collapse(self, module: Pretraining, step: int) -> None:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import time
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytorch_lightning as pl
@@ -18,6 +19,7 @@ from shared.checkpoints import save_encoder
 from shared.config import to_plain
 from shared.degradations import Space, load_space
 from shared.encoders import build_encoder
+from shared.image_cache import checksum
 from shared.probe import ProbeSet, build_probe, score_network, score_statistics
 from shared.probe_scores import ProbeScores, score_table
 from shared.runs import RunFolder, check_free_space
@@ -41,14 +43,13 @@ def run(config: PretrainConfig, recipe: str) -> int:
     if config.dry_run:
         folder.check(to_plain(config))
         return _dry_run(config)
-    if not is_first_process():  # a further process of a distributed run: the first one keeps the folder
-        return _train(config, recipe, folder)
-    with folder.locked():
+    first = is_first_process()  # of a distributed run: it keeps the folder; all refuse or leave together
+    with folder.locked() if first else nullcontext():
         folder.check(to_plain(config))
         if folder.finished:
-            print(
-                f"{folder.path} is finished: its encoder is {folder.path / 'encoder'}; give another name= for a new run"
-            )
+            if first:
+                artefact = folder.path / "encoder"
+                print(f"{folder.path} is finished: its encoder is {artefact}; give another name= for a new run")
             return 0
         return _train(config, recipe, folder)
 
@@ -77,11 +78,12 @@ def build(config: PretrainConfig) -> tuple[Pretraining, ImageStore, Space]:
 
 def _train(config: PretrainConfig, recipe: str, folder: RunFolder) -> int:
     module, held_out, space = build(config)
-    check_free_space(folder.path, 2 * checkpoint_bytes(module))
+    checkpoints = 1 if folder.checkpoint.exists() else 2  # the old one stays until the new one is whole
+    check_free_space(folder.path, checkpoints * checkpoint_bytes(module))
     resumed = checkpoint_step(folder.checkpoint)
     probe = build_probe(space, held_out, config.views.sizes()[0].patch)
     if is_first_process():
-        folder.claim(to_plain(config) | {"inputs": inputs_of(module.planner)})
+        folder.claim(to_plain(config) | {"inputs": inputs_of(space, module.planner.store, held_out)})
     speed = Speed(config.micro_batch_size // (config.devices * config.nodes) * module.planner.views)
     callbacks: list[pl.Callback] = [speed, PretrainLog(speed, probe), Bar(module.planner.views)]
     trainer = build_trainer(config, folder.path, callbacks, resumed_step=resumed)
@@ -124,19 +126,23 @@ def compare_with_controls(config: PretrainConfig, module: Pretraining, probe: Pr
     bf16 = config.precision == "bf16"
     torch.manual_seed(config.seed)
     untrained = build_encoder(config.encoder).to(module.device)
+    start = "ImageNet weights" if config.encoder.pretrained else "untrained"
     return {
         "trained": score_network(module.result, probe, bf16=bf16),
-        "untrained": score_network(untrained, probe, bf16=bf16),
+        start: score_network(untrained, probe, bf16=bf16),
         "statistics": score_statistics(probe),
     }
 
 
-def inputs_of(planner: Planner) -> dict[str, object]:
-    """What a resumed run must find unchanged beside its configuration: the space's text and the images."""
-    store = planner.store
-    cache = store.file.parent.name if store.file else ""  # a hash of the files' names, sizes and times
-    images = json.dumps([list(store.names), store.heights.tolist(), store.widths.tolist(), cache])
-    return {"space": planner.space.written, "images": hashlib.sha256(images.encode()).hexdigest()[:16]}
+def inputs_of(space: Space, training: ImageStore, held_out: ImageStore) -> dict[str, object]:
+    """What a resumed run must find unchanged beside its configuration: the space's text and the images' pixels."""
+    return {"space": space.written, "training_images": _summary(training), "held_out_images": _summary(held_out)}
+
+
+def _summary(store: ImageStore) -> str:
+    pixels = checksum(store.file) if store.file else 0
+    described = json.dumps([store.names, store.heights.tolist(), store.widths.tolist(), pixels])
+    return f"{len(store)} images, {hashlib.sha256(described.encode()).hexdigest()[:12]}"
 
 
 def checkpoint_bytes(module: Pretraining) -> int:
@@ -155,8 +161,11 @@ def _dry_run(config: PretrainConfig) -> int:
     build_probe(space, held_out, config.views.sizes()[0].patch)
     times: list[float] = []
     trainer = build_trainer(config, None, [_StepTimes(times)])
-    fit(trainer, module, None)
-    per_step = times[-1] if times else float("nan")
+    if not fit(trainer, module, None):
+        return 130
+    if not is_first_process():
+        return 0
+    per_step = times[-1]
     rows = [
         (
             "network",

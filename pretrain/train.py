@@ -32,7 +32,7 @@ def main(arguments: list[str]) -> int:
     except KeyboardInterrupt:
         print(f"{PROGRAM}: stopped; the same command goes on from the last checkpoint", file=sys.stderr)
         return 130
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, ImportError) as error:
         stop(PROGRAM, error)
 
 

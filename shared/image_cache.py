@@ -21,11 +21,12 @@ from tqdm import tqdm
 
 from shared.image_store import ImageStore
 
-FORMAT = 1  # raise it when the files below change their meaning
+FORMAT = 2  # raise it when the files below change their meaning
 PIXELS, INDEX = "pixels.bin", "index.json"
 DECODERS = min(4, os.cpu_count() or 1)  # threads; memory holds at most one more image than these
 BAR_FROM = 200  # images; fewer are decoded before a progress bar can be read
 PROBES, PROBE_BYTES = 64, 4096  # parts of the pixels that are checked at every start
+MENTIONED_FROM = 10**9  # bytes of older caches of the same images, from which on they are worth a word
 
 logger = logging.getLogger(__name__)
 
@@ -77,7 +78,7 @@ def cached_images(sources: Sequence[ImageSource], identity: str, cache_dir: Path
     try:
         cache_dir.mkdir(parents=True, exist_ok=True)
         with _exclusive(cache_dir / f".{key}.lock") as locked:
-            return _opened(folder) or _built(sources, folder, locked)
+            return _opened(folder) or _built(sources, identity, folder, locked)
     except OSError as error:
         raise ValueError(
             f"cannot write the image cache in {str(cache_dir)!r} ({error.strerror or error}); give a "
@@ -97,7 +98,7 @@ def _opened(folder: Path) -> CachedImages | None:
         index = json.loads((folder / INDEX).read_text())
         heights, widths = torch.tensor(index["heights"]), torch.tensor(index["widths"])
         size = 3 * int((heights * widths).sum())
-        if pixels.stat().st_size != size or _probe(pixels) != index["probe"]:
+        if pixels.stat().st_size != size or checksum(pixels) != index["checksum"]:
             return None
     except (OSError, ValueError, KeyError, TypeError, RuntimeError):
         return None
@@ -105,15 +106,15 @@ def _opened(folder: Path) -> CachedImages | None:
     return CachedImages(store, tuple((name, reason) for name, reason in index["skipped"]))
 
 
-def _probe(pixels: Path) -> int:
-    """Checksum of parts spread evenly over the file, which finds holes without reading a large file whole."""
+def checksum(pixels: Path) -> int:
+    """CRC-32 of parts spread evenly over a file, which finds holes without reading a large file whole."""
     size = pixels.stat().st_size
-    checksum = 0
+    found = 0
     with pixels.open("rb") as stream:
         for start in np.linspace(0, max(0, size - PROBE_BYTES), PROBES).astype(np.int64):
             stream.seek(int(start))
-            checksum = zlib.crc32(stream.read(PROBE_BYTES), checksum)
-    return checksum
+            found = zlib.crc32(stream.read(PROBE_BYTES), found)
+    return found
 
 
 @contextmanager
@@ -134,7 +135,7 @@ def _exclusive(lock: Path) -> Iterator[bool]:
         yield locked
 
 
-def _built(sources: Sequence[ImageSource], folder: Path, locked: bool) -> CachedImages:
+def _built(sources: Sequence[ImageSource], identity: str, folder: Path, locked: bool) -> CachedImages:
     if folder.exists():
         logger.warning("the image cache %s is damaged and is built again", folder)
         shutil.rmtree(folder)
@@ -144,18 +145,37 @@ def _built(sources: Sequence[ImageSource], folder: Path, locked: bool) -> Cached
     private = folder.parent / f".{folder.name}-{uuid.uuid4().hex}"
     private.mkdir()
     try:
-        _write(sources, private)
+        _write(sources, identity, private)
         _publish(private, folder)
     finally:
         shutil.rmtree(private, ignore_errors=True)
     built = _opened(folder)
     if built is None:
         raise OSError(f"{folder} cannot be read back")
+    _mention_older(identity, folder)
     logger.info("decoded %d images into %s, %.1f MB", len(built.store), folder, built.store.nbytes / 1e6)
     return built
 
 
-def _write(sources: Sequence[ImageSource], folder: Path) -> None:
+def _mention_older(identity: str, folder: Path) -> None:
+    """A changed file makes a new cache; the old one is kept, since a run may be reading it."""
+    older = []
+    for index in folder.parent.glob(f"*/{INDEX}"):
+        try:
+            if index.parent != folder and json.loads(index.read_text())["identity"] == identity:
+                older.append(index.parent)
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+    total = sum((old / PIXELS).stat().st_size for old in older if (old / PIXELS).is_file())
+    if total >= MENTIONED_FROM:
+        names = ", ".join(sorted(old.name for old in older))
+        logger.warning(
+            "older states of the same images take %.1f GB in %s: delete %s once no run uses them",
+            total / 1e9, folder.parent, names,
+        )  # fmt: skip
+
+
+def _write(sources: Sequence[ImageSource], identity: str, folder: Path) -> None:
     names, heights, widths, skipped = [], [], [], []
     with (folder / PIXELS).open("wb") as stream:
         for name, image in tqdm(
@@ -175,7 +195,8 @@ def _write(sources: Sequence[ImageSource], folder: Path) -> None:
         "heights": heights,
         "widths": widths,
         "skipped": skipped,
-        "probe": _probe(folder / PIXELS),
+        "checksum": checksum(folder / PIXELS),
+        "identity": identity,
     }
     with (folder / INDEX).open("w") as text:
         json.dump(index, text)

@@ -104,6 +104,11 @@ class Planner:
             raise ValueError(f"batch_size {batch_size} cannot be divided among {world_size} devices")
         if sources.images and self.views % sources.images:
             raise ValueError(f"{self.views} views cannot be dealt evenly among views.images={sources.images} images")
+        if len(store) < max(sources.images, 2 if sources.other_images else 1):
+            raise ValueError(
+                f"{len(store)} training image(s) for views.images={sources.images}, "
+                f"views.other_images={sources.other_images}: give more images or fewer per degradation"
+            )
         if sources.near > 1:
             if batch_size % sources.near:
                 raise ValueError(f"batch_size {batch_size} is not a multiple of views.near={sources.near}")
@@ -148,13 +153,15 @@ class Planner:
         return tuple(crops)
 
     def _draw_images(self, generator: torch.Generator) -> Tensor:
-        shape = (self.batch_size, self.views)
-        drawn = torch.randint(len(self.store), shape, generator=generator)
-        elsewhere = torch.rand(shape, generator=generator) < self.sources.other_images
+        rows, number = self.batch_size, len(self.store)
         if self.sources.images:
-            return drawn[:, : self.sources.images].repeat_interleave(self.views // self.sources.images, 1)
-        elsewhere[:, 0] = True
-        return torch.where(elsewhere, drawn, drawn[:, :1])
+            chosen = distinct(rows, self.sources.images, number, generator)
+            return chosen[:, torch.arange(self.views) % self.sources.images]  # in turn: large views differ too
+        first = torch.randint(number, (rows, 1), generator=generator)
+        other = first + torch.randint(1, max(2, number), (rows, self.views), generator=generator)
+        elsewhere = torch.rand(rows, self.views, generator=generator) < self.sources.other_images
+        elsewhere[:, 0] = False
+        return torch.where(elsewhere, other % number, first)
 
 
 class PlannedBatches(IterableDataset):
@@ -178,6 +185,17 @@ class PlannedBatches(IterableDataset):
             if self.fetch:
                 plan = replace(plan, crops=self.planner.fetch(plan))
             yield plan
+
+
+def distinct(rows: int, count: int, number: int, generator: torch.Generator) -> Tensor:
+    """Draws `count` different ones of `number` things for each row, (rows, count) int64."""
+    drawn = torch.empty(rows, 0, dtype=torch.int64)
+    for taken in range(count):
+        one = torch.randint(number - taken, (rows,), generator=generator)
+        for earlier in drawn.sort(1).values.unbind(1):  # ascending: count past each one that is taken
+            one += one >= earlier
+        drawn = torch.cat([drawn, one[:, None]], 1)
+    return drawn
 
 
 def turned(crops: Tensor, turn: Tensor) -> Tensor:

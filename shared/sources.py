@@ -38,7 +38,7 @@ HELD_OUT_PHOTOGRAPHS = (
 )
 DEAD_LEAVES_VERSION = 1  # raise it when the generator draws other images, so that caches are built again
 HELD_OUT_LIMITS = (4, 64)  # images; fewer give noisy probe scores, more only slow the probes down
-NAMED_AT_MOST = 5  # skipped files named in a warning
+NAMED_AT_MOST = 20  # skipped files named in a warning
 
 logger = logging.getLogger(__name__)
 

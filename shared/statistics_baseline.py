@@ -4,10 +4,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from shared.bands import to_gray
+
 SCALES = 3
 SMALLEST_SIZE = 16  # leaves 4 x 4 pixels at the coarsest scale
 ENERGY_FLOOR = 1e-8  # a root mean square of 1/40 of an 8-bit level: keeps flat images finite and away from the rest
-LUMA = (0.299, 0.587, 0.114)  # Rec. 601
 STATISTICS = ("horizontal", "vertical", "diagonal", "antidiagonal", "laplacian")
 
 
@@ -39,8 +40,7 @@ def degradation_statistics(images: Tensor) -> Tensor:
         raise ValueError(
             f"statistics take RGB images (B, 3, H, W) with H, W >= {SMALLEST_SIZE}, got {tuple(images.shape)}"
         )
-    images = images.float()
-    gray = (images * images.new_tensor(LUMA)[:, None, None]).sum(1, keepdim=True)  # (B, 1, H, W)
+    gray = to_gray(images)
     energies = []
     for scale in range(SCALES):
         if scale:

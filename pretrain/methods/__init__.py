@@ -54,8 +54,8 @@ def build_method(name: str, encoder: Encoder, positives: Positives, config: obje
     """
     if name not in METHODS:
         near = get_close_matches(name, METHODS, n=1)
-        hint = f", did you mean {near[0]}?" if near else ""
-        raise ValueError(f"method {name!r} is unknown{hint} Choose one of {', '.join(METHODS)}")
+        hint = f"; did you mean {near[0]}?" if near else ""
+        raise ValueError(f"method {name!r} is unknown{hint} (there are {', '.join(METHODS)})")
     entry = METHODS[name]
     if not isinstance(config, entry.config):
         raise ValueError(f"method {name} takes a {entry.config.__name__}, got {type(config).__name__}")

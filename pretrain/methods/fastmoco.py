@@ -8,7 +8,7 @@ from itertools import combinations
 import torch
 from torch import Tensor
 
-from pretrain.losses import batch_info_nce, positive_similarity
+from pretrain.losses import alignment_of, batch_info_nce
 from pretrain.methods.base import MomentumMethod, embed, per_view, unit
 from pretrain.positives import Positives, Terms
 from pretrain.views import ViewBatch
@@ -20,7 +20,7 @@ COMBINES = ("parts", "images")
 
 @dataclass
 class FastMoCoConfig:
-    """Options of Fast-MoCo; its key momentum is 0.99."""
+    """Options of Fast-MoCo; published with key momentum 0.99, as the recipe sets it."""
 
     combine: str = "parts"  # parts of one view, as published; images: parts of different views of a row
     grid: int = 2  # a view is cut into grid x grid parts, as published
@@ -100,7 +100,7 @@ class FastMoCo(MomentumMethod):
             slots=torch.cat([t.slots for t in per_combination]),
         )
         loss = batch_info_nce(terms, self.config.temperature, same_slot=True)
-        return loss, {"loss": loss.detach(), "positive_similarity": positive_similarity(terms)}
+        return loss, {"loss": loss.detach(), "alignment": alignment_of(terms)}
 
     def _combine(self, vectors: Tensor) -> Tensor:
         """Means of pairs of parts, (B, Q, P, dim) -> (B, Q, N, dim), or (B, N * P, 1, dim) across views."""

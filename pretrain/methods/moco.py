@@ -9,7 +9,7 @@ from torch import Tensor
 
 from pretrain.gathering import gather, own_rows
 from pretrain.key_queue import KeyQueue
-from pretrain.losses import positive_similarity, queue_info_nce
+from pretrain.losses import alignment_of, queue_info_nce
 from pretrain.methods.base import MomentumMethod, embed, per_view, unit
 from pretrain.positives import Positives
 from pretrain.views import ViewBatch
@@ -70,7 +70,7 @@ class MoCo(MomentumMethod):
             self.queue.enqueue(fresh.flatten(0, 1))
         return loss, {
             "loss": loss.detach(),
-            "positive_similarity": positive_similarity(terms),
+            "alignment": alignment_of(terms),
             "queue_fill": self.queue.fill(),
             "loss_of_other_rows": queue_info_nce(swapped, *negatives, self.config.temperature),
         }

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from pretrain.losses import batch_info_nce, positive_similarity
+from pretrain.losses import alignment_of, batch_info_nce
 from pretrain.methods.base import Method, embed, per_view, unit
 from pretrain.positives import Positives
 from pretrain.views import ViewBatch
@@ -53,4 +53,4 @@ class SimCLR(Method):
         self.remember(projections)
         terms = self.positives.terms(*self.positives.roles(unit(projections)))
         loss = batch_info_nce(terms, self.config.temperature)
-        return loss, {"loss": loss.detach(), "positive_similarity": positive_similarity(terms)}
+        return loss, {"loss": loss.detach(), "alignment": alignment_of(terms)}

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from pretrain.losses import alignment_loss
+from pretrain.losses import alignment_loss, alignment_of
 from pretrain.methods.base import Method, embed, per_view, unit
 from pretrain.positives import Positives
 from pretrain.views import ViewBatch
@@ -48,7 +48,7 @@ class SimSiam(Method):
         predictions = unit(per_view(self.predictor, queries))
         terms = self.positives.terms(predictions, self.targets(keys.detach()))
         loss = alignment_loss(terms)
-        return loss, {"loss": loss.detach(), "positive_similarity": -loss.detach()}
+        return loss, {"loss": loss.detach(), "alignment": alignment_of(terms)}
 
     def targets(self, keys: Tensor) -> Tensor:
         """What is aggregated on the key side, (B, K, D) -> (B, K, D)."""

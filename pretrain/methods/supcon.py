@@ -11,6 +11,7 @@ from pretrain.methods.base import Method, embed, per_view, unit
 from pretrain.positives import Positives
 from pretrain.views import ViewBatch
 from shared.encoders import Encoder
+from shared.training.monitors import alignment
 
 
 @dataclass
@@ -60,4 +61,4 @@ class SupCon(Method):
         projections = per_view(self.projector, embed(self.encoder, views.crops))  # (B, V, D)
         self.remember(projections)
         loss = parameter_info_nce(unit(projections), views.parameters, self.config.temperature, self.config.bandwidth)
-        return loss, {"loss": loss.detach()}
+        return loss, {"loss": loss.detach(), "alignment": alignment(projections[:, :1], projections[:, 1:])}

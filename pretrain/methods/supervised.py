@@ -12,6 +12,7 @@ from pretrain.positives import Positives
 from pretrain.views import ViewBatch
 from shared.degradations.summary import SUMMARY_RANGES
 from shared.encoders import Encoder
+from shared.training.monitors import alignment
 
 
 @dataclass
@@ -22,8 +23,9 @@ class SupervisedConfig:
 class Supervised(Method):
     """Regresses the parameters of the degradation from the pooled vector of every view by one linear layer.
 
-    Before it the vectors are standardised over the batch: pooled vectors are non-negative and far from zero, and
-    without it AdamW spends a short run on their mean. The loss is the mean squared error. `ViewBatch.parameters`
+    Before it the vectors are standardised over the batch and divided by the root of their number of dimensions:
+    pooled vectors are non-negative and far from zero, and without the division AdamW's equal steps on 2048 weights
+    move a prediction by more than a parameter varies. The loss is the mean squared error. `ViewBatch.parameters`
     come in about unit range, so they are taken as they are: all weigh the same and nothing has to be estimated on the
     way. The policy of positives only says how many large views there are. `last_projection` holds the pooled
     vectors, there being no projector.
@@ -39,13 +41,14 @@ class Supervised(Method):
     def __init__(self, encoder: Encoder, positives: Positives, config: SupervisedConfig) -> None:
         super().__init__(encoder, positives)
         self.config = config
-        standardise = nn.BatchNorm1d(encoder.dim, affine=False)
-        self.regressor = nn.Sequential(standardise, nn.Linear(encoder.dim, len(SUMMARY_RANGES)))
+        self.standardise = nn.BatchNorm1d(encoder.dim, affine=False)
+        self.regressor = nn.Linear(encoder.dim, len(SUMMARY_RANGES))
 
     def forward(self, views: ViewBatch) -> tuple[Tensor, dict[str, Tensor]]:
         """Computes the loss."""
         vectors = embed(self.encoder, views.crops)  # (B, V, dim)
         self.remember(vectors)
-        predicted = per_view(self.regressor, vectors).float()  # (B, V, F)
+        standardised = per_view(self.standardise, vectors) * vectors.shape[-1] ** -0.5
+        predicted = self.regressor(standardised).float()  # (B, V, F)
         loss = mse_loss(predicted, views.parameters.float()[:, None].expand_as(predicted))
-        return loss, {"loss": loss.detach()}
+        return loss, {"loss": loss.detach(), "alignment": alignment(vectors[:, :1], vectors[:, 1:])}

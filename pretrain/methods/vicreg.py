@@ -8,9 +8,9 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from pretrain.losses import positive_similarity
-from pretrain.methods.base import Method, embed, per_view, unit
-from pretrain.positives import Positives, Terms
+from pretrain.losses import alignment_of
+from pretrain.methods.base import Method, embed, per_view
+from pretrain.positives import Positives
 from pretrain.views import ViewBatch
 from shared.encoders import Encoder
 
@@ -67,5 +67,4 @@ class VICReg(Method):
         terms = self.positives.terms(*self.positives.roles(projections.float()))
         with torch.autocast(projections.device.type, enabled=False):
             loss = self.criterion(terms.queries, terms.keys)
-        similarity = positive_similarity(Terms(unit(terms.queries), unit(terms.candidates), terms.slots))
-        return loss, {"loss": loss.detach(), "positive_similarity": similarity}
+        return loss, {"loss": loss.detach(), "alignment": alignment_of(terms)}

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-KINDS = ("uniform", "log_uniform", "root_uniform", "choice")
+KINDS = ("uniform", "log_uniform", "root_uniform", "inverse_root_uniform", "choice")
 
 
 def number(text: object, where: str) -> float:
@@ -38,7 +38,7 @@ class Distribution:
     """One parameter's distribution.
 
     Written as a number (constant), `[low, high]` (uniform), or `{kind: [...]}` with kind `uniform`, `log_uniform`,
-    `root_uniform` (the square root of a uniform draw between the squares) or `choice`.
+    `root_uniform` (the square is uniform), `inverse_root_uniform` (one over the square root is uniform) or `choice`.
     """
 
     def __init__(self, written: object, where: str) -> None:
@@ -55,8 +55,8 @@ class Distribution:
         self.values = [number(value, where) for value in values]
         if kind != "choice" and (len(self.values) != 2 or self.values[0] > self.values[1]):
             raise ValueError(f"{where}: {kind} takes [low, high] with low <= high, not {values!r}")
-        if kind == "log_uniform" and self.values[0] <= 0:
-            raise ValueError(f"{where}: log_uniform takes positive bounds, not {values!r}")
+        if kind in ("log_uniform", "inverse_root_uniform") and self.values[0] <= 0:
+            raise ValueError(f"{where}: {kind} takes positive bounds, not {values!r}")
         if kind == "root_uniform" and self.values[0] < 0:
             raise ValueError(f"{where}: root_uniform takes bounds that are not negative, not {values!r}")
         if not self.values:
@@ -72,6 +72,8 @@ class Distribution:
             return torch.exp(math.log(low) + uniform * math.log(high / low))
         if self.kind == "root_uniform":
             return torch.sqrt(low**2 + uniform * (high**2 - low**2))
+        if self.kind == "inverse_root_uniform":
+            return (low**-0.5 - uniform * (low**-0.5 - high**-0.5)) ** -2
         return low + uniform * (high - low)
 
     @property

@@ -30,7 +30,7 @@ from torch import Tensor
 from shared.degradations.operations import MOST_PARAMETERS, NONE
 from shared.degradations.reach import end_sizes, largest_reach
 from shared.degradations.record import Degradation
-from shared.degradations.space_reading import Choice, Step, check_keys, read_step
+from shared.degradations.space_reading import Choice, Step, check_keys, read_flag, read_step
 
 _SPACES = Path(__file__).parent / "spaces"
 YAML_SUFFIXES = (".yaml", ".yml")
@@ -48,8 +48,10 @@ class Space:
         self.kernel_size = _whole(written.get("kernel_size", 21), 3, f"space {name}: kernel_size")
         if self.kernel_size % 2 == 0:
             raise ValueError(f"space {name}: kernel_size {self.kernel_size} must be odd")
-        self.shuffle = bool(written.get("shuffle", False))
+        self.shuffle = read_flag(written, "shuffle", f"space {name}")
         self.probe = str(written.get("probe", ""))
+        if "rows" in written and "steps" in written:
+            raise ValueError(f"space {name}: give `steps` or `rows`, not both")
         rows = written.get("rows") or [{"name": name, "steps": written.get("steps")}]
         for row in rows:
             if not isinstance(row, Mapping) or not isinstance(row.get("steps"), list) or not row["steps"]:

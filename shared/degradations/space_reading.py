@@ -67,7 +67,7 @@ def read_step(written: object, where: str, kernel_size: int) -> Step:
     choices = [_read_choice(alternative, where, kernel_size) for alternative in alternatives]
     if sum(choice.weight for choice in choices) <= 0:
         raise ValueError(f"{where}: at least one weight must be positive")
-    return Step(choices, probability, _flag(written, "movable", where), _flag(written, "in_order", where))
+    return Step(choices, probability, read_flag(written, "movable", where), read_flag(written, "in_order", where))
 
 
 def _read_choice(written: object, where: str, kernel_size: int) -> Choice:
@@ -108,7 +108,12 @@ def _check_values(distribution: Distribution, parameter: str, place: str, kernel
         raise ValueError(f"{place}: values {low:g}..{high:g} are outside {bracket}{least:g}, {most:g}]")
 
 
-def _flag(written: Mapping, name: str, where: str) -> bool:
+def read_flag(written: Mapping, name: str, where: str) -> bool:
+    """A boolean, false where it is missing.
+
+    Raises:
+        ValueError: it is something else.
+    """
     value = written.get(name, False)
     if not isinstance(value, bool):
         raise ValueError(f"{where}: {name} is true or false, not {value!r}")

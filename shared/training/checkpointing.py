@@ -1,7 +1,7 @@
 """`last.ckpt`: everything a killed run needs to go on exactly, written so that it is either whole or the one before."""
 
-import errno
 import os
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -47,16 +47,16 @@ class LastCheckpoint(pl.Callback):
             trainer.save_checkpoint(fresh)
             if trainer.is_global_zero:
                 os.replace(fresh, self.path)
-        except (OSError, RuntimeError) as error:  # torch reports a failed write as a RuntimeError
+        except (OSError, RuntimeError) as error:
             fresh.unlink(missing_ok=True)
-            if isinstance(error, RuntimeError) and "write" not in str(error):
+            # torch's writer hides the system's error behind a RuntimeError of its own
+            cause = error if isinstance(error, OSError) else error.__context__
+            if not isinstance(cause, OSError):
                 raise
-            if isinstance(error, RuntimeError) or error.errno == errno.ENOSPC:
-                raise ValueError(
-                    f"the disk is full or refuses: {self.path} could not be written at step {trainer.global_step}; "
-                    "the checkpoint before it is kept: free space and give the same command again"
-                ) from error
-            raise
+            raise ValueError(
+                f"{self.path} could not be written at step {trainer.global_step} ({cause.strerror}); the checkpoint "
+                "before it is kept: free space and give the same command again"
+            ) from error
 
 
 def check_readable(path: Path) -> None:
@@ -66,9 +66,12 @@ def check_readable(path: Path) -> None:
         ValueError: it cannot be read.
     """
     try:
-        torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+        with zipfile.ZipFile(path) as parts:
+            damaged = parts.testzip()  # torch itself compares no checksums
+        if damaged is None:
+            torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+            return
+        reason = f"a damaged byte in {damaged}"
     except Exception as error:  # torch raises many kinds here; each of them means the same to the user
         reason = str(error).split("\n")[0]
-        raise ValueError(
-            f"{path} is corrupt ({reason}): delete it to start this run over, or restore a copy"
-        ) from error
+    raise ValueError(f"{path} is corrupt ({reason}): delete it to start this run over, or restore a copy")

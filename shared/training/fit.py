@@ -53,6 +53,12 @@ def check_devices(run: RunConfig) -> None:
     there = torch.cuda.device_count()
     if run.accelerator == "gpu" and there < run.devices:
         raise ValueError(f"accelerator=gpu devices={run.devices}: this machine has {there} CUDA device(s)")
+    if run.accelerator == "auto" and world_size(run) > 1 and there < run.devices:
+        raise ValueError(
+            f"devices={run.devices}: this machine has {there} CUDA device(s); accelerator=cpu takes processes instead"
+        )
+    if run.sync_batchnorm and (run.accelerator == "cpu" or not there):
+        raise ValueError("sync_batchnorm=true works on GPUs alone, and there is none: leave it off")
 
 
 def build_trainer(

@@ -12,16 +12,16 @@ def alignment(first: Tensor, second: Tensor) -> Tensor:
     """Mean squared distance of the L2-normalised positives: 0 when they coincide, 2 for random directions.
 
     Args:
-        first: (B, D).
-        second: (B, D), its row i a positive of row i.
+        first: (..., D).
+        second: (..., D), each a positive of its counterpart; broadcast.
 
     Returns:
-        A scalar in [0, 4].
+        A scalar in [0, 4], detached.
 
     Source: Wang and Isola, "Understanding contrastive representation learning through alignment and
         uniformity on the hypersphere", 2020, with alpha = 2.
     """
-    return (_unit(first) - _unit(second)).square().sum(1).mean()
+    return (_unit(first) - _unit(second)).square().sum(-1).mean()
 
 
 def uniformity(embedding: Tensor) -> Tensor:
@@ -102,4 +102,4 @@ def collapse_warning(projection: Tensor) -> str | None:
 
 
 def _unit(embedding: Tensor) -> Tensor:
-    return F.normalize(embedding.detach().float(), dim=1)
+    return F.normalize(embedding.detach().float(), dim=-1)

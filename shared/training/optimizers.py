@@ -49,7 +49,10 @@ class OptimizerConfig:
             raise ValueError(f"optimizer.lr={self.lr} must be positive")
         if not 0 <= self.warmup < 1:
             raise ValueError(f"optimizer.warmup={self.warmup} is a share of the steps, within 0..1")
-        for option in ("weight_decay", "momentum", "clip"):
+        for option in ("momentum", "beta2"):
+            if not 0 <= getattr(self, option) < 1:
+                raise ValueError(f"optimizer.{option}={getattr(self, option)} must be within 0..1 (not included)")
+        for option in ("weight_decay", "clip"):
             if getattr(self, option) < 0:
                 raise ValueError(f"optimizer.{option}={getattr(self, option)} must not be negative")
 

@@ -49,6 +49,7 @@ class PlannedTraining(pl.LightningModule):
         self.last_loss: Tensor | None = None
         self.last_logs: dict[str, Tensor] = {}
         self.last_plan: Plan | None = None
+        self.last_lr = 0.0
 
     @property
     def averaged(self) -> nn.Module:
@@ -67,7 +68,7 @@ class PlannedTraining(pl.LightningModule):
     def after_optimizer_step(self) -> None:
         """Called once after each optimiser step."""
         if self.average is not None:
-            self.average.update(self.averaged, self.global_step)
+            self.average.update(self.averaged, self.global_step + 1)  # Lightning counts after this hook
 
     def fetch(self, plan: Plan) -> tuple[Tensor, ...]:
         """The pixels of a plan, timed."""
@@ -81,6 +82,7 @@ class PlannedTraining(pl.LightningModule):
     def training_step(self, batch: Plan, batch_idx: int) -> Tensor:
         loss, self.last_logs = self.loss(batch)
         self.last_loss, self.last_plan = loss.detach(), batch
+        self.last_lr = self.trainer.optimizers[0].param_groups[0]["lr"]
         return loss
 
     def optimizer_step(

@@ -32,18 +32,16 @@ class Speed(pl.Callback):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
     ) -> None:
         self._waited += time.perf_counter() - self._ended
+        self._batches += 1  # here, so that a reading at the end of a batch counts that batch
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        self._batches += 1
         self._ended = time.perf_counter()
 
-    def pause(self) -> None:
-        """Leave the time since the last batch out: it went into probes or checkpoints."""
-        now = time.perf_counter()
-        self._since += now - self._ended
-        self._ended = now
+    def leave_out(self, seconds: float) -> None:
+        """Do not count time that went into something else, such as probes."""
+        self._since += seconds
 
     def read(self, module: PlannedTraining) -> dict[str, float]:
         """patches/s and data-wait share (0..1) since the last call."""

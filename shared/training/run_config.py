@@ -90,8 +90,6 @@ class RunConfig:
             raise ValueError(f"accelerator={self.accelerator!r} must be auto, cpu or gpu")
         if not 0 <= self.ema < 1:
             raise ValueError(f"ema={self.ema} must be within 0 (off) .. 1 (not included)")
-        if self.sync_batchnorm and self.accelerator == "cpu":
-            raise ValueError("sync_batchnorm=true works on GPUs alone; with accelerator=cpu leave it off")
         if self.batch_size % self.accumulation:
             raise ValueError(
                 f"batch_size={self.batch_size} cannot be cut into accumulation={self.accumulation} equal parts"

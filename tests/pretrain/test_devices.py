@@ -35,5 +35,12 @@ def test_two_devices_train_what_one_does(tmp_path):
     pairs = [(key, key.replace("target_encoder", "encoder")) for key in one if key.startswith(target)]
     assert any(not torch.equal(one[behind], one[ahead]) for behind, ahead in pairs), "nothing was trained"
     assert torch.equal(one["trained.queue.filled"], two["trained.queue.filled"])
+    again = subprocess.run(
+        [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "-m", "pretrain.train",
+         *arguments, "devices=2", "name=on2"],
+        cwd=ROOT, capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert again.returncode == 0, again.stderr[-3000:]
+    assert again.stdout.count("is finished") == 1
     for key, value in one.items():
         assert torch.allclose(value.float(), two[key].float(), rtol=1e-3, atol=2e-5), key

@@ -215,5 +215,8 @@ def test_supcon_reads_the_parameters() -> None:
 
 def test_supervised_is_the_mean_squared_error_of_every_view() -> None:
     method, views = build("supervised", PAIR), random_views(6)
-    predicted = _heads(method.regressor, _vectors(method.encoder, views.crops[0]))
+    vectors = _vectors(method.encoder, views.crops[0])
+    flat = vectors.flatten(0, 1)
+    standardised = (vectors - flat.mean(0)) / (flat.var(0, correction=0) + 1e-5).sqrt() / vectors.shape[-1] ** 0.5
+    predicted = method.regressor(standardised)
     torch.testing.assert_close(method(views)[0], mse_loss(predicted, views.parameters[:, None].expand(-1, 2, -1)))

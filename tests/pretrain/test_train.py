@@ -1,8 +1,8 @@
 """The entry point on real images: it runs, resumes exactly, refuses, and keeps what it wrote."""
 
-import errno
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -125,15 +125,17 @@ def test_a_full_disk_keeps_the_checkpoint_before(tmp_path, capsys, monkeypatch):
     save = DirectCheckpointIO.save_checkpoint
 
     def save_once(self, checkpoint, path, storage_options=None):
-        if written:
-            raise OSError(errno.ENOSPC, "No space left on device")
+        if written:  # files of this process end here, in the middle of a weight
+            resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, resource.RLIM_INFINITY))
         written.append(path)
         save(self, checkpoint, path)
 
     monkeypatch.setattr(DirectCheckpointIO, "save_checkpoint", save_once)
-    message = refused(small(tmp_path, "a"), capsys)
-    assert "the disk is full" in message
-    assert "at step 4; the checkpoint before it is kept" in message
+    try:
+        message = refused(small(tmp_path, "a"), capsys)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    assert "last.ckpt could not be written at step 4 (File too large); the checkpoint before it is kept" in message
     folder = tmp_path / "pretrain" / "a"
     assert torch.load(folder / "last.ckpt", weights_only=True)["global_step"] == 2
     assert not list(folder.glob(".last*"))
@@ -160,6 +162,9 @@ def test_a_corrupt_checkpoint(tmp_path, capsys, finished):
     (folder / "config.json").write_bytes((finished / "pretrain" / "whole" / "config.json").read_bytes())
     whole = (finished / "pretrain" / "whole" / "last.ckpt").read_bytes()
     (folder / "last.ckpt").write_bytes(whole[: len(whole) // 2])
+    assert "last.ckpt is corrupt" in refused(small(tmp_path, "broken", "probe_every=4"), capsys)
+    middle = len(whole) // 2
+    (folder / "last.ckpt").write_bytes(whole[:middle] + bytes([whole[middle] ^ 1]) + whole[middle + 1 :])
     assert "last.ckpt is corrupt" in refused(small(tmp_path, "broken", "probe_every=4"), capsys)
 
 

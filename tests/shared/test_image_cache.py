@@ -198,3 +198,16 @@ def test_place_that_cannot_be_written(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(ValueError, match=r"cannot write the image cache in .*cache_dir"):
         cached_images(sources(), "set", tmp_path / "file" / "cache")
+
+
+def test_older_states_of_the_same_images_are_mentioned(tmp_path, caplog, monkeypatch):
+    cached_images(sources(), "set", tmp_path)
+    cached_images(sources(), "another set", tmp_path)
+    old = cached_images(sources(), "set", tmp_path).store.file.parent.name
+    cached_images(sources(stamp="2"), "set", tmp_path)
+    assert "older states" not in caplog.text
+    monkeypatch.setattr(image_cache, "MENTIONED_FROM", 1)
+    cached_images(sources(stamp="3"), "set", tmp_path)
+    assert "older states of the same images take" in caplog.text
+    assert old in caplog.text
+    assert len(folders(tmp_path)) == 4

@@ -5,7 +5,7 @@ from torch.utils.data import DataLoader
 
 from shared.degradations import load_space
 from shared.image_store import ImageStore
-from shared.sampling import CropSize, PlannedBatches, Planner, ViewSources, source_size, turned
+from shared.sampling import CropSize, PlannedBatches, Planner, ViewSources, distinct, source_size, turned
 
 
 def make_store(sizes: list[tuple[int, int]]) -> ImageStore:
@@ -107,19 +107,28 @@ def test_every_place_is_reached_and_none_outside():
 
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
-def test_share_of_views_from_other_images(share):
-    store = make_store([(60, 60)] * 50)
-    planner = make_planner(store=store, sources=ViewSources(other_images=share), batch_size=1000)
+@pytest.mark.parametrize("images", [2, 50])
+def test_share_of_views_from_other_images(share, images):
+    store = make_store([(60, 60)] * images)
+    planner = make_planner(store=store, sources=ViewSources(other_images=share), batch_size=2000)
     image = planner.plan(0).image
-    other = (image[:, 1:] != image[:, :1]).float().mean()
-    assert other == pytest.approx(share * 49 / 50, abs=0.03)
+    assert set(image.flatten().tolist()) == set(range(images))
+    assert (image[:, 1:] != image[:, :1]).float().mean() == pytest.approx(share, abs=0.03)
 
 
-def test_views_are_dealt_evenly_among_a_number_of_images():
-    planner = make_planner(sizes=(CropSize(6, 32),), sources=ViewSources(images=3))
+def test_views_are_dealt_in_turn_among_different_images():
+    planner = make_planner(sizes=(CropSize(2, 32), CropSize(4, 24)), sources=ViewSources(images=3), batch_size=64)
     image = planner.plan(0).image
-    assert torch.equal(image[:, 0::2], image[:, 1::2])
-    assert (image[:, 0] != image[:, 2]).any()
+    assert torch.equal(image[:, :3], image[:, 3:])
+    assert all(len(set(row)) == 3 for row in image[:, :3].tolist())
+
+
+def test_distinct_draws_are_uniform_over_ordered_choices():
+    drawn = distinct(60_000, 3, 4, torch.Generator().manual_seed(0))
+    choices, counts = drawn.unique(dim=0, return_counts=True)
+    assert len(choices) == 24
+    assert all(len(set(row)) == 3 for row in choices.tolist())
+    assert (counts - 2500).abs().max() < 5 * 2500**0.5
 
 
 @pytest.mark.parametrize("workers", [0, 2])
@@ -145,6 +154,8 @@ def test_a_loader_started_late_goes_on_where_the_first_would_be(workers):
         ({"store": make_store([(90, 100), (51, 100)])}, "side of 51 pixels.*takes 52"),
         ({"world_size": 3}, "batch_size 8 cannot be divided among 3"),
         ({"sources": ViewSources(images=2)}, "5 views cannot be dealt evenly among views.images=2"),
+        ({"sources": ViewSources(images=5)}, r"4 training image\(s\) for views.images=5"),
+        ({"store": make_store([(90, 100)]), "sources": ViewSources(other_images=0.1)}, r"1 training image\(s\)"),
     ],
 )
 def test_what_does_not_fit_is_refused(changes, message):

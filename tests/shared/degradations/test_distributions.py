@@ -51,6 +51,7 @@ def test_constant():
         ({"uniform": [-1, "pi"]}, stats.uniform(-1, 1 + math.pi).cdf),
         ({"log_uniform": [0.01, 100]}, stats.loguniform(0.01, 100).cdf),
         ({"root_uniform": [0.1, 2.83]}, lambda x: (x**2 - 0.1**2) / (2.83**2 - 0.1**2)),
+        ({"inverse_root_uniform": [4, 100]}, lambda x: (1 / 2 - x**-0.5) / (1 / 2 - 1 / 10)),
     ],
 )
 def test_the_draw_has_its_distribution(written, cdf):
@@ -70,7 +71,7 @@ def test_choice():
 
 
 @given(
-    kind=st.sampled_from(["uniform", "log_uniform", "root_uniform"]),
+    kind=st.sampled_from(["uniform", "log_uniform", "root_uniform", "inverse_root_uniform"]),
     bounds=st.lists(st.floats(1e-3, 1e3), min_size=2, max_size=2).map(sorted),
     uniform=st.floats(0, 1 - 2**-53),
 )
@@ -92,6 +93,7 @@ def test_every_draw_lies_within_the_bounds_and_grows_with_the_uniform(kind, boun
         ([1, 2, 3], r"uniform takes \[low, high\]"),
         ([1], r"uniform takes \[low, high\]"),
         ({"log_uniform": [0, 1]}, "log_uniform takes positive bounds"),
+        ({"inverse_root_uniform": [0, 1]}, "inverse_root_uniform takes positive bounds"),
         ({"root_uniform": [-2, 1]}, "root_uniform takes"),
         ({"choice": []}, "empty list has nothing to draw from"),
         (["a", 2], "'a' is not a number"),

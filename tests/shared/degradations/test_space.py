@@ -147,6 +147,7 @@ def test_a_space_of_steps_lists_one_row():
 def test_a_space_may_name_a_listed_one_for_its_probe():
     for name in NAMES:
         probe = load_space(name).probe
+        assert probe or not name.startswith(("blur", "dasr"))
         assert not probe or load_space(probe).is_list
         assert not probe or load_space(probe).scale == load_space(name).scale
 

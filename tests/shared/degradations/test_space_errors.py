@@ -31,6 +31,8 @@ def test_an_unknown_space(name, message):
         ("scale: 1", "needs a non-empty list `steps`"),
         ("steps: []", "needs a non-empty list `steps`"),
         ("rows: [{name: a}]", "needs a non-empty list `steps`, or `rows` that each have one"),
+        ("{shuffle: 'false', steps: [{quantize: {}}]}", "shuffle is true or false, not 'false'"),
+        ("{steps: [{quantize: {}}], rows: [{steps: [{quantize: {}}]}]}", "give `steps` or `rows`, not both"),
         ("step: [{quantize: {}}]", "unknown key 'step'; did you mean steps"),
         ("rows: [{nmae: a, steps: [{quantize: {}}]}]", "unknown key 'nmae'; did you mean name"),
     ],

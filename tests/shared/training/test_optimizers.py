@@ -46,7 +46,17 @@ def test_vectors_do_not_decay_and_every_optimiser_descends(name):
 
 
 @pytest.mark.parametrize(
-    "change", [{"name": "adam"}, {"lr": 0}, {"warmup": 1.0}, {"schedule": "step"}, {"weight_decay": -1}, {"clip": -1}]
+    "change",
+    [
+        {"name": "adam"},
+        {"lr": 0},
+        {"warmup": 1.0},
+        {"schedule": "step"},
+        {"weight_decay": -1},
+        {"clip": -1},
+        {"beta2": 2},
+        {"momentum": 1},
+    ],
 )
 def test_values_no_optimiser_can_have(change):
     with pytest.raises(ValueError, match=f"optimizer.{next(iter(change))}"):
