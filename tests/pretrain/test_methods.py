@@ -141,7 +141,7 @@ def test_low_precision_leaves_similarities_in_float32() -> None:
 @pytest.mark.parametrize(
     ("name", "positives", "config", "message"),
     [
-        ("mocco", PAIR, SMALL["moco"], "method 'mocco' is unknown, did you mean moco?"),
+        ("mocco", PAIR, SMALL["moco"], "method 'mocco' is unknown; did you mean moco?"),
         ("moco", PAIR, SMALL["byol"], "method moco takes a MoCoConfig, got BYOLConfig"),
         ("moco", PAIR, MoCoConfig(queue_size=0), "queue size 0"),
         ("fastsiam", PAIR, SMALL["fastsiam"], "fastsiam averages several targets"),

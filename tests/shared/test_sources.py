@@ -131,12 +131,12 @@ def test_unusable_files_are_named_and_counted_every_time(config, root, caplog, m
 
 def test_only_the_first_unusable_files_are_named(config, root, caplog):
     save_pictures(root, 2)
-    for index in range(9):
+    for index in range(10, 34):
         (root / f"x{index}.png").write_bytes(b"")
     open_images(config, 32)
-    assert "9 of 11 images" in caplog.text
-    assert "'x4.png'" in caplog.text
-    assert "'x5.png'" not in caplog.text
+    assert "24 of 26 images" in caplog.text
+    assert "'x29.png'" in caplog.text
+    assert "'x30.png'" not in caplog.text
     assert "and 4 more" in caplog.text
 
 
