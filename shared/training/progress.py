@@ -18,15 +18,16 @@ class Speed(pl.Callback):
 
     def __init__(self, patches_per_step: int) -> None:
         self.patches_per_step = patches_per_step
-        self._restart(0.0)
-        self._ended = 0.0
+        self._since = self._ended = self._waited = self._fetched = 0.0
+        self._batches = 0
 
-    def _restart(self, now: float) -> None:
-        self._since, self._batches, self._waited, self._fetched = now, 0, 0.0, 0.0
+    def _restart(self, now: float, module: PlannedTraining) -> None:
+        self._since, self._batches, self._waited, self._fetched = now, 0, 0.0, module.fetch_seconds
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self._ended = time.perf_counter()
-        self._restart(self._ended)
+        assert isinstance(pl_module, PlannedTraining)
+        self._restart(self._ended, pl_module)
 
     def on_train_batch_start(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
@@ -47,13 +48,12 @@ class Speed(pl.Callback):
         """patches/s and data-wait share (0..1) since the last call."""
         now = time.perf_counter()
         elapsed = max(now - self._since, 1e-9)
-        waited = self._waited + module.fetch_seconds
-        module.fetch_seconds = 0.0
+        waited = self._waited + module.fetch_seconds - self._fetched
         result = {
             "patches_per_second": self._batches * self.patches_per_step * module.trainer.world_size / elapsed,
             "data_wait_share": min(1.0, waited / elapsed),
         }
-        self._restart(now)
+        self._restart(now, module)
         return result
 
 

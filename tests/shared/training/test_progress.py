@@ -1,8 +1,10 @@
 from types import SimpleNamespace
+from unittest.mock import Mock
 
 import pytest
 
 from shared.training import progress
+from shared.training.planned_module import PlannedTraining
 from shared.training.progress import Speed
 
 
@@ -28,7 +30,7 @@ def step(speed: Speed, clock, module, *, wait: float, fetch: float, work: float,
 
 
 def test_speed_counts_every_batch_once_and_leaves_probes_out(clock):
-    module = SimpleNamespace(fetch_seconds=0.0, trainer=SimpleNamespace(world_size=2))
+    module = Mock(PlannedTraining, fetch_seconds=7.0, trainer=SimpleNamespace(world_size=2))
     speed = Speed(patches_per_step=30)
     speed.on_train_start(None, module)
     found = step(speed, clock, module, wait=0.5, fetch=0.5, work=2.0, reads=True, probe=50)
