@@ -55,7 +55,7 @@ class ProbeScores:
     def ahead_of(self, other: "ProbeScores") -> dict[str, tuple[float, float, float]]:
         """This score less the other's, and the 95 % interval of the difference, both over the same drawn images.
 
-        An interval without 0 is a difference that other images would show too.
+        An interval without 0 is a difference that the choice of images does not explain.
         """
         mine, theirs = self.values, other.values
         return {

@@ -52,7 +52,7 @@ class Method(nn.Module):
 
         Args:
             patches: Crop sizes in pixels, largest first.
-            rows: Of the global batch.
+            rows: Of a micro-batch, over all devices.
 
         Raises:
             ValueError: The values do not fit; says what would.
