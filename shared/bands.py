@@ -72,7 +72,7 @@ def _smooth(image: Tensor, taps: tuple[float, ...], distance: int, dim: int) -> 
 
 def signed_log(values: Tensor, unit: float) -> Tensor:
     """sign(x) log(1 + |x| / unit): linear below `unit`, logarithmic above."""
-    return torch.copysign(values.abs().mul_(1 / unit).log1p_(), values)
+    return values.abs().mul_(1 / unit).log1p_().copysign_(values)
 
 
 class ContrastFreeBands(nn.Module):
@@ -118,4 +118,4 @@ class ContrastFreeBandsWithLevel(nn.Module):
 def _contrast_free(bands: Tensor) -> Tensor:
     power = bands[:, -1:].square().mean(dim=(2, 3), keepdim=True)  # (B, 1, 1, 1)
     contrast = (power + SMALLEST_CONTRAST**2).sqrt()
-    return torch.copysign((bands.abs() / (RELATIVE_UNIT * contrast)).log1p_(), bands)
+    return bands.abs().div_(RELATIVE_UNIT * contrast).log1p_().copysign_(bands)

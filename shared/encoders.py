@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from shared.bands import ContrastFreeBands, ContrastFreeBandsWithLevel
@@ -86,8 +87,10 @@ class Encoder(nn.Module):
             raise ValueError(f"images of {size} pixels are too small: at least {SMALLEST_IMAGE} a side")
         if not images.is_floating_point():
             raise ValueError(f"images must be floating point in [0, 1], not {images.dtype}: divide by 255")
-        maps = self.backbone(self.front_end(images))
-        return Representation(vector=maps[-1].mean(dim=(2, 3)), maps=maps)  # (B, D)
+        # in this layout a CPU convolves up to a third faster, whatever the layout of the weights
+        features = self.front_end(images).contiguous(memory_format=torch.channels_last)
+        maps = self.backbone(features)
+        return Representation(vector=F.adaptive_avg_pool2d(maps[-1], 1).flatten(1), maps=maps)
 
 
 class RgbNormalisation(nn.Module):

@@ -199,12 +199,21 @@ def distinct(rows: int, count: int, number: int, generator: torch.Generator) -> 
 
 
 def turned(crops: Tensor, turn: Tensor) -> Tensor:
-    """Mirrors and turns squares (M, 3, S, S): bit 0 of `turn` (M,) swaps left and right, bit 1 top and bottom, bit 2
-    rows and columns; together the eight symmetries of the square."""
-    bits = turn.to(crops.device)[:, None, None, None]
-    crops = torch.where((bits & 1).bool(), crops.flip(3), crops)
-    crops = torch.where((bits & 2).bool(), crops.flip(2), crops)
-    return torch.where((bits & 4).bool(), crops.transpose(2, 3), crops)
+    """Mirrors and turns squares; a loop over the eight symmetries, never over samples.
+
+    Args:
+        crops: (M, C, S, S).
+        turn: (M,) in 0..7, on the CPU: bit 0 swaps left and right, bit 1 top and bottom, bit 2 rows and columns.
+
+    Returns:
+        (M, C, S, S), contiguous.
+    """
+    result = torch.empty_like(crops, memory_format=torch.contiguous_format)
+    for symmetry in turn.unique().tolist():
+        rows = (turn == symmetry).nonzero().squeeze(1).to(crops.device)
+        mirrored = crops[rows].flip([dim for bit, dim in ((1, 3), (2, 2)) if symmetry & bit])
+        result[rows] = mirrored.transpose(2, 3) if symmetry & 4 else mirrored
+    return result
 
 
 def source_size(patch: int, scale: int, margin: int) -> int:

@@ -10,6 +10,7 @@ import torch
 from pytorch_lightning.loggers import TensorBoardLogger
 from pytorch_lightning.strategies import DDPStrategy, Strategy
 
+from shared.training.allocator import keep_freed_memory
 from shared.training.checkpointing import DirectCheckpointIO, LastCheckpoint, check_readable
 from shared.training.guards import FiniteLoss
 from shared.training.planned_module import PlannedTraining
@@ -130,6 +131,8 @@ def fit(trainer: pl.Trainer, module: PlannedTraining, checkpoint: Path | None) -
         from timm.layers import convert_sync_batchnorm  # torch's own drops the activation in timm's fused norms
 
         module.trained = convert_sync_batchnorm(module.trained)
+    if trainer.strategy.root_device.type == "cpu":
+        keep_freed_memory()
     try:
         trainer.fit(module, ckpt_path=resume, weights_only=True if resume else None)
     except SystemExit:  # how Lightning leaves after Ctrl-C

@@ -5,7 +5,7 @@ import torch
 from shared.encoders import build_encoder
 from shared.probe import embed
 from tests.bench.measuring import Row, Settings, speed_row, timed_in_turn
-from tests.bench.real_run import quick_config
+from tests.bench.real_run import recipe_config
 
 BATCH = 128
 BATCHES = 4
@@ -13,7 +13,7 @@ BATCHES = 4
 
 def measure(settings: Settings) -> list[Row]:
     """From 8-bit images to vectors in memory, over forward passes on images that are ready on the device."""
-    config = quick_config(settings, ())
+    config = recipe_config(settings, "quick")
     patch, batch = (32, 4) if settings.tiny else (config.views.sizes()[0].patch, BATCH)
     encoder = build_encoder(config.encoder).to(settings.device).to(memory_format=torch.channels_last).eval()
     images = torch.randint(256, (batch * BATCHES, 3, patch, patch), dtype=torch.uint8)

@@ -21,7 +21,7 @@ from pretrain.module import Pretraining
 from shared.encoders import build_encoder
 from shared.sources import ImageStore
 from tests.bench.measuring import Row, Settings, speed_row
-from tests.bench.real_run import MOCO, quick_config, run_in_turn
+from tests.bench.real_run import recipe_config, run_in_turn
 
 MOST_WORKERS = 8  # of lightly's examples; never more than processors
 PREFETCH = 1  # batches per worker: few, since those ready when its turn comes are a present to the loop
@@ -103,7 +103,7 @@ def measure(settings: Settings) -> list[Row]:
     rows = []
     chunk, warmup = (1, 1) if settings.tiny else (50, 20) if settings.device.type == "cuda" else (4, 3)
     for our_precision in (False, True):
-        config = quick_config(settings, (*MOCO, "optimizer.name=sgd", "optimizer.lr=0.06"))
+        config = recipe_config(settings, "moco_resnet50", "optimizer.name=sgd", "optimizer.lr=0.06")
 
         def other_of(module: Pretraining, our_precision: bool = our_precision) -> Callable[[], object]:
             step = loop_step(module, settings, our_precision=our_precision)
@@ -116,7 +116,7 @@ def measure(settings: Settings) -> list[Row]:
         patches = 2 * config.batch_size
         rows.append(
             speed_row(
-                f"moco, {config.encoder.name}: speed over lightly's loop {precision}",
+                f"moco_resnet50: speed over lightly's loop {precision}",
                 timer.pairs,
                 1.0,
                 patches,

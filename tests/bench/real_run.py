@@ -20,12 +20,11 @@ from tests.bench.image_folder import write_images
 from tests.bench.measuring import Settings, seconds_for, synchronise
 
 TINY = ("encoder=dasr", "views=2x32", "batch_size=4", "data=folder", "log_every=1")
-MOCO = ("method=moco", "positives.symmetric=false")
 
 
-def quick_config(settings: Settings, overrides: tuple[str, ...]) -> PretrainConfig:
-    """The quick recipe on the device that is measured, with the other recipes' patches; all smaller where tiny."""
-    given = ["views=2x64", *overrides]
+def recipe_config(settings: Settings, recipe: str, *overrides: str) -> PretrainConfig:
+    """A recipe on the device that is measured; all smaller where tiny."""
+    given = [f"--config-name={recipe}", *overrides]
     if settings.tiny:
         folder = settings.scratch / "few_images"
         if not folder.exists():
