@@ -66,6 +66,44 @@ def end_sizes(steps: list[Step], *, shuffled: bool) -> set[float]:
     return ends
 
 
+def check_whole_factors(steps: list[Step], *, shuffled: bool) -> None:
+    """Refuse an s-fold down-sampling that some draw would ask for a fractional factor.
+
+    Raises:
+        ValueError: says from which size to which.
+    """
+    movable = [step for step in steps if shuffled and step.movable and _sizes(step)]
+    before: set[float] | None = {1.0}  # the sizes the image can have; None: any of a range
+    for step in steps:
+        from_anywhere = step in movable and len(movable) > 1
+        for choice in step.choices:
+            if choice.operation.name == "s_fold":
+                after = _listed_sizes(choice)
+                if after is None or before is None or from_anywhere:
+                    raise ValueError("s_fold needs a listed relative_size, and no resize to a range of sizes before it")
+                for large, small in ((large, small) for large in before for small in after):
+                    if abs(large / small - round(large / small)) > 1e-6:
+                        raise ValueError(f"s_fold needs a whole factor, not one from size {large:g} to {small:g}")
+        resizes = [choice for choice in step.choices if choice.operation.kind == "resize"]
+        if resizes:
+            keeps = step.probability < 1 or len(resizes) < len(step.choices)
+            before = _union([_listed_sizes(choice) for choice in resizes] + ([before] if keeps else []))
+
+
+def _union(parts: list[set[float] | None]) -> set[float] | None:
+    """All sizes of the parts; None as soon as one is a range."""
+    listed = [part for part in parts if part is not None]
+    return set().union(*listed) if len(listed) == len(parts) else None
+
+
+def _listed_sizes(choice: Choice) -> set[float] | None:
+    """The relative sizes a resizing choice can draw; None where they are a range."""
+    size = choice.parameters[0]
+    if isinstance(size, str) or (size.kind != "choice" and size.bounds[0] < size.bounds[1]):
+        return None
+    return set(size.values)
+
+
 def _is_simple(steps: list[Step], scale: int) -> bool:
     """Whether every row blurs first, goes to the output size by bicubic, and changes no geometry after."""
     kinds = [{choice.operation.kind for choice in step.choices} for step in steps]

@@ -28,7 +28,7 @@ import yaml
 from torch import Tensor
 
 from shared.degradations.operations import MOST_PARAMETERS, NONE
-from shared.degradations.reach import end_sizes, largest_reach
+from shared.degradations.reach import check_whole_factors, end_sizes, largest_reach
 from shared.degradations.record import Degradation
 from shared.degradations.space_reading import Choice, Step, check_keys, read_flag, read_step
 
@@ -152,6 +152,10 @@ class Space:
 
     def _check_ends(self) -> None:
         for steps in self._sequences:
+            try:
+                check_whole_factors(steps, shuffled=self.shuffle)
+            except ValueError as error:
+                raise ValueError(f"space {self.name}: {error}") from error
             for end in sorted(end_sizes(steps, shuffled=self.shuffle)):
                 if abs(end * self.scale - 1) > 1e-6:
                     raise ValueError(

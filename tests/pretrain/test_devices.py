@@ -1,7 +1,10 @@
 """The whole entry point on two processes (gloo, CPU) against one."""
 
+import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import torch
@@ -9,23 +12,39 @@ import torch
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def test_two_devices_train_what_one_does(tmp_path):
+def started(*arguments: str) -> subprocess.Popen:
+    return subprocess.Popen(
+        [sys.executable, "-m", "pretrain.train", *arguments],
+        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
+    )  # fmt: skip
+
+
+def kill_at_the_first_checkpoint(process: subprocess.Popen, checkpoint: Path) -> None:
+    deadline = time.monotonic() + 200
+    while not checkpoint.exists():
+        assert process.poll() is None, "it ended before its first checkpoint"
+        assert time.monotonic() < deadline, "no checkpoint was written"
+        time.sleep(0.01)
+    os.killpg(process.pid, signal.SIGKILL)  # all ranks
+    process.communicate()
+
+
+def test_two_devices_killed_and_resumed_train_what_one_does(tmp_path):
     # No batch norm anywhere, and SGD: the gradient of the global batch is then the mean of the ranks' gradients.
     arguments = [
         "encoder=convnext_atto", "encoder.input=bands", "method=moco", "method.queue_size=24", "views=2x32",
-        "positives.symmetric=false", "batch_size=8", "steps=3", "precision=fp32", "data.dead_leaves=2",
-        "accelerator=cpu", "optimizer.name=sgd", "optimizer.lr=0.05", f"runs_dir={tmp_path}",
+        "positives.symmetric=false", "batch_size=8", "steps=4", "precision=fp32", "data.dead_leaves=2",
+        "accelerator=cpu", "optimizer.name=sgd", "optimizer.lr=0.05", "checkpoint_every=1", f"runs_dir={tmp_path}",
     ]  # fmt: skip
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-m", "pretrain.train", *arguments, f"devices={devices}", f"name=on{devices}"],
-            cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        )
-        for devices in (1, 2)
-    ]  # fmt: skip
-    for process in processes:
+    alone = started(*arguments, "devices=1", "name=on1")
+    kill_at_the_first_checkpoint(
+        started(*arguments, "devices=2", "name=on2"), tmp_path / "pretrain" / "on2" / "last.ckpt"
+    )
+    resumed = started(*arguments, "devices=2", "name=on2")
+    for process in (alone, resumed):
         output, _ = process.communicate(timeout=280)
         assert process.returncode == 0, output[-3000:]
+    assert "going on from step" in output
     one, two = (
         torch.load(tmp_path / "pretrain" / name / "last.ckpt", weights_only=True)["state_dict"]
         for name in ("on1", "on2")
@@ -43,4 +62,4 @@ def test_two_devices_train_what_one_does(tmp_path):
     assert again.returncode == 0, again.stderr[-3000:]
     assert again.stdout.count("is finished") == 1
     for key, value in one.items():
-        assert torch.allclose(value.float(), two[key].float(), rtol=1e-3, atol=2e-5), key
+        assert torch.allclose(value.float(), two[key].float(), rtol=1e-3, atol=5e-5), key

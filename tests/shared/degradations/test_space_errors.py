@@ -1,9 +1,10 @@
 """What a user writes wrongly is refused with its place and what would be right."""
 
 import pytest
+import torch
 from written_spaces import draw, space_of
 
-from shared.degradations import Space, load_space
+from shared.degradations import Space, degrade, load_space
 
 SIGMA = {"sigma": [0.2, 2]}
 
@@ -130,3 +131,28 @@ def test_in_order_is_needed_where_two_resizes_are_shuffled():
         Space({"scale": 4, "shuffle": True, "steps": steps}, "mine")
     kept = Space({"scale": 4, "shuffle": True, "steps": [{**step, "in_order": True} for step in steps]}, "mine")
     assert all(row[-1][1]["relative_size"] == 0.25 for row in draw(kept, 100).rows())
+
+
+HALF = {"bilinear": {"relative_size": 0.5}}
+TO_QUARTER = {"s_fold": {"relative_size": 0.25}}
+
+
+@pytest.mark.parametrize(
+    ("steps", "message"),
+    [
+        ([{"bilinear": {"relative_size": [0.5, 1.2]}}, TO_QUARTER], "no resize to a range of sizes before it"),
+        ([{"s_fold": {"relative_size": [0.2, 0.5]}}, {"bicubic": {"relative_size": 0.25}}], "listed relative_size"),
+        ([{"bilinear": {"relative_size": 0.6}}, TO_QUARTER], "whole factor, not one from size 0.6 to 0.25"),
+        ([{**HALF, "probability": 0.5}, {"area": {"relative_size": 0.7}, "probability": 0.5}, TO_QUARTER], "size 0.7"),
+        ([{**HALF, "movable": True}, {**TO_QUARTER, "movable": True, "in_order": True}], "s_fold needs"),
+    ],
+)
+def test_an_s_fold_that_some_draw_could_not_do_is_refused(steps, message):
+    with pytest.raises(ValueError, match=message):
+        Space({"scale": 4, "shuffle": "movable" in steps[0], "steps": steps}, "mine")
+
+
+def test_an_s_fold_after_listed_sizes_is_taken():
+    space = Space({"scale": 4, "steps": [{**HALF, "probability": 0.5}, TO_QUARTER]}, "mine")
+    drawn = space.draw(20, torch.Generator().manual_seed(0))
+    assert degrade(torch.rand(20, 1, 3, 32, 32), drawn).shape == (20, 1, 3, 8, 8)
