@@ -116,7 +116,8 @@ def _finish(
         "scores": {name: one.to_dict() for name, one in scores.items()},
     }  # fmt: skip
     card = model_card(config, recipe, scores, training_images=len(module.planner.store))
-    save_encoder(artefact, module.result, card=card, metadata=metadata)
+    projector = getattr(module.trained, "projector", None)
+    save_encoder(artefact, module.result, card=card, metadata=metadata, projector=projector)
     folder.finish({"scores": metadata["scores"], "train_seconds": metadata["train_seconds"], "steps": config.steps})
     print(f"\nHeld-out images, space {config.degradation}:\n\n{score_table(scores)}\n\nencoder: {artefact}")
 

@@ -14,20 +14,24 @@ from typing import Any
 import safetensors.torch
 import torch
 from safetensors import SafetensorError
-from torch import Tensor
+from torch import Tensor, nn
 
 from shared.atomic_file import write_atomically
 from shared.encoders import Encoder, EncoderConfig, build_encoder
+from shared.projector import build_projector, describe_projector, projector_state
 
 FORMAT = "unblind-encoder"
 FORMAT_VERSION = 1
 WEIGHTS_FILE = "model.safetensors"
+PROJECTOR_FILE = "projector.safetensors"
 CONFIG_FILE = "config.json"
 CARD_FILE = "README.md"
 CARD_HEADER = "---\nlibrary_name: unblind\ntags: [degradation-representation, blind-super-resolution]\n---\n\n"
 
 
-def save_encoder(folder: Path, encoder: Encoder, *, card: str, metadata: dict[str, Any]) -> None:
+def save_encoder(
+    folder: Path, encoder: Encoder, *, card: str, metadata: dict[str, Any], projector: nn.Module | None = None
+) -> None:
     """Writes an artefact: `model.safetensors`, `README.md` and last `config.json`, each in one atomic step.
 
     A kill in between leaves nothing that loads wrongly: `config.json` holds the hash of the weights.
@@ -37,13 +41,14 @@ def save_encoder(folder: Path, encoder: Encoder, *, card: str, metadata: dict[st
         encoder: Any encoder, on any device.
         card: The model card in Markdown: data, recipe, scores. Gets a hub header.
         metadata: Plain JSON values, such as degradation space, recipe, scores; NaN and infinity become null.
+        projector: The head the encoder was trained with, kept beside it in `projector.safetensors`.
 
     Raises:
-        ValueError: The metadata is not plain JSON.
+        ValueError: The metadata is not plain JSON, or the projector is of an unknown kind.
         OSError: The folder cannot be written, the disk is full.
     """
-    state = {name: tensor.detach().cpu().contiguous() for name, tensor in encoder.state_dict().items()}
-    weights = safetensors.torch.save(state, metadata={"format": "pt"})
+    weights = _serialised(encoder.state_dict())
+    head = _serialised(projector_state(projector)) if projector is not None else b""
     config = {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
@@ -54,12 +59,17 @@ def save_encoder(folder: Path, encoder: Encoder, *, card: str, metadata: dict[st
         "weights_sha256": hashlib.sha256(weights).hexdigest(),
         "metadata": _without_nan(metadata),
     }
+    if projector is not None:
+        layers = describe_projector(projector)
+        config["projector"] = {"layers": layers, "weights_sha256": hashlib.sha256(head).hexdigest()}
     try:
         config_text = json.dumps(config, indent=2, allow_nan=False) + "\n"
     except TypeError as error:
         raise ValueError(f"metadata must hold plain JSON values: {error}") from error
     folder.mkdir(parents=True, exist_ok=True)
     write_atomically(folder / WEIGHTS_FILE, weights)
+    if projector is not None:
+        write_atomically(folder / PROJECTOR_FILE, head)
     write_atomically(folder / CARD_FILE, (CARD_HEADER + card).encode())
     write_atomically(folder / CONFIG_FILE, config_text.encode())
 
@@ -80,13 +90,32 @@ def load_encoder(path: str | Path) -> Encoder:
     folder = _artefact_folder(path)
     config = _read_config(folder)
     encoder_config = _encoder_config(folder, config)
-    state = _read_weights(folder, config["weights_sha256"])
+    state = _read_weights(folder / WEIGHTS_FILE, config["weights_sha256"])
     with torch.random.fork_rng(devices=[]):
         encoder = build_encoder(replace(encoder_config, pretrained=False))
     encoder.config = encoder_config
-    _check_fit(folder / WEIGHTS_FILE, state, encoder)
+    _check_fit(folder / WEIGHTS_FILE, state, encoder, f"the encoder {encoder_config.name}")
     encoder.load_state_dict(state)
     return encoder.eval()
+
+
+def load_projector(path: str | Path) -> nn.Module:
+    """Reads the projection head that an encoder was trained with, in evaluation mode, on the CPU.
+
+    Raises:
+        FileNotFoundError: As `load_encoder`, or the artefact keeps no projector.
+        ValueError: As `load_encoder`.
+    """
+    folder = _artefact_folder(path)
+    described = _read_config(folder).get("projector")
+    if not isinstance(described, dict):
+        raise FileNotFoundError(f"{folder} keeps no projector: its method has none, or an older version saved it")
+    with torch.random.fork_rng(devices=[]):
+        projector = build_projector(described.get("layers", []))
+    state = _read_weights(folder / PROJECTOR_FILE, described.get("weights_sha256", ""))
+    _check_fit(folder / PROJECTOR_FILE, state, projector, "the projector")
+    projector.load_state_dict(state)
+    return projector.eval()
 
 
 def encoder_metadata(path: str | Path) -> dict[str, Any]:
@@ -103,6 +132,11 @@ def encoder_hash(path: str | Path) -> str:
     digest = hashlib.sha256(json.dumps(_read_config(folder)["encoder"], sort_keys=True).encode())
     digest.update((folder / WEIGHTS_FILE).read_bytes())
     return digest.hexdigest()
+
+
+def _serialised(state: dict[str, Tensor]) -> bytes:
+    plain = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
+    return safetensors.torch.save(plain, metadata={"format": "pt"})
 
 
 def _without_nan(value: Any) -> Any:
@@ -159,8 +193,9 @@ def _encoder_config(folder: Path, config: dict[str, Any]) -> EncoderConfig:
     return EncoderConfig(**values)
 
 
-def _read_weights(folder: Path, sha256: str) -> dict[str, Tensor]:
-    path = folder / WEIGHTS_FILE
+def _read_weights(path: Path, sha256: str) -> dict[str, Tensor]:
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} is missing")
     data = path.read_bytes()
     try:
         state = safetensors.torch.load(data)
@@ -171,12 +206,12 @@ def _read_weights(folder: Path, sha256: str) -> dict[str, Tensor]:
     return state
 
 
-def _check_fit(path: Path, state: dict[str, Tensor], encoder: Encoder) -> None:
+def _check_fit(path: Path, state: dict[str, Tensor], network: nn.Module, what: str) -> None:
     found = {name: tuple(tensor.shape) for name, tensor in state.items()}
-    wanted = {name: tuple(tensor.shape) for name, tensor in encoder.state_dict().items()}
+    wanted = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
     for name in [*wanted, *found]:
         if found.get(name) != wanted.get(name):
             raise ValueError(
-                f"{path} does not fit the encoder {encoder.config.name} of its {CONFIG_FILE}: {name} is "
+                f"{path} does not fit {what} of its {CONFIG_FILE}: {name} is "
                 f"{found.get(name, 'missing')} in the file and {wanted.get(name, 'missing')} in the network"
             )

@@ -30,26 +30,29 @@ def stop(program: str, error: BaseException | str) -> NoReturn:
 
 
 def load_config(
-    schema: type[Schema], recipes: Path, arguments: list[str], *,
+    schema: type[Schema], recipes: Path | None, arguments: list[str], *,
     groups: dict[str, dict[str, type]], shorthands: dict[str, Callable[[str], list[str]]],
 ) -> tuple[str, Schema]:  # fmt: skip
     """Compose a recipe with overrides.
 
     Args:
         schema: the dataclass that the result is checked against; recipes name it as `schema` in their defaults.
-        recipes: folder of the built-in recipes.
+        recipes: folder of the built-in recipes; None where there are none, and the dataclass's defaults are all.
         arguments: `--config-name=RECIPE` (a name, or the path of a user's .yaml) and overrides `key=value`.
         groups: group -> choice -> dataclass, selected by `group=choice`.
         shorthands: key -> function from the value of `key=value` to the overrides it stands for.
 
     Returns:
-        The recipe's name and the filled dataclass.
+        The recipe's name (`options` without recipes) and the filled dataclass.
 
     Raises:
         ConfigError: unknown recipe, option or choice (with the near match), or a value of the wrong type.
     """
     recipe, overrides = _split(arguments)
-    path = _find_recipe(recipe, recipes)
+    if recipes is None and recipe:
+        raise ConfigError(f"--config-name={recipe}: there are no recipes here, only options key=value")
+    path = _find_recipe(recipe or "quick", recipes) if recipes else None
+    name = path.stem if path else "options"
     expanded = [new for old in overrides for new in _expand(old, shorthands)]
     _check_keys(schema, groups, expanded)
     store = ConfigStore.instance()
@@ -59,15 +62,15 @@ def load_config(
             store.store(group=group, name=choice, node=node)
     GlobalHydra.instance().clear()
     try:
-        store.store(name=path.stem, node=_read_recipe(path, expanded, groups))
+        store.store(name=name, node=_read_recipe(path, expanded, groups) if path else {"defaults": ["schema"]})
         with initialize(config_path=None, version_base="1.3"):
-            composed = compose(path.stem, overrides=[_quoted(override, schema) for override in expanded])
+            composed = compose(name, overrides=[_quoted(override, schema) for override in expanded])
         filled = OmegaConf.to_object(composed)
     except (HydraException, OmegaConfBaseException, YAMLError) as error:
-        raise ConfigError(_one_sentence(error, schema, groups, path.stem)) from error
+        raise ConfigError(_one_sentence(error, schema, groups, name)) from error
     if not isinstance(filled, schema):
-        raise ConfigError(f"recipe {path.stem}: its defaults list must begin with `schema`")
-    return path.stem, filled
+        raise ConfigError(f"recipe {name}: its defaults list must begin with `schema`")
+    return name, filled
 
 
 def to_plain(config: Any) -> dict[str, Any]:
@@ -78,7 +81,7 @@ def to_plain(config: Any) -> dict[str, Any]:
 
 
 def _split(arguments: list[str]) -> tuple[str, list[str]]:
-    recipe, overrides = "quick", []
+    recipe, overrides = "", []
     for argument in arguments:
         if argument.startswith("--config-name="):
             recipe = argument.partition("=")[2]

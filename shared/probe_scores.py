@@ -16,8 +16,7 @@ from shared.probe_measures import (
     spherical_kmeans,
 )
 from shared.ridge_probe import r_squared, ridge_predictions
-
-TABLE_WIDTH = 100
+from shared.text_table import aligned_blocks, number, with_interval
 
 
 @dataclass(frozen=True)
@@ -179,21 +178,21 @@ def score_table(rows: dict[str, ProbeScores]) -> str:
     for name, one in rows.items():
         if one.chance != chance or one.r2.keys() != parameters:
             raise ValueError(f"{name!r} was scored on another probe set than {next(iter(rows))!r}")
-    knn_accuracy = [_with_interval(one.knn_accuracy, one.intervals["knn_accuracy"]) for one in scores]
+    knn_accuracy = [with_interval(one.knn_accuracy, one.intervals["knn_accuracy"]) for one in scores]
     columns = [
         ["kNN accuracy", *knn_accuracy],
-        ["NMI", *(_number(one.nmi) for one in scores)],
-        *([f"R^2 {parameter}", *(_number(one.r2[parameter]) for one in scores)] for parameter in parameters),
-        ["content kNN", *(_number(one.content_accuracy) for one in scores)],
+        ["NMI", *(number(one.nmi) for one in scores)],
+        *([f"R^2 {parameter}", *(number(one.r2[parameter]) for one in scores)] for parameter in parameters),
+        ["content kNN", *(number(one.content_accuracy) for one in scores)],
     ]
     ahead = _ahead(rows) if len(rows) > 1 else []
     caption = (
         "In brackets the 95 % interval over images. kNN: neighbours from other images name the degradation.\n"
         "Content kNN, the lower the better: neighbours of other degradations name the image. By chance: kNN\n"
-        f"accuracy {_number(chance['knn_accuracy'])}, NMI {_number(chance['nmi'])}, R^2 0.00, content kNN "
-        f"{_number(chance['content_accuracy'])}. R^2: ridge probe on left-out images."
+        f"accuracy {number(chance['knn_accuracy'])}, NMI {number(chance['nmi'])}, R^2 0.00, content kNN "
+        f"{number(chance['content_accuracy'])}. R^2: ridge probe on left-out images."
     )
-    return "\n\n".join([*_blocks(["", *rows], columns), *ahead, caption])
+    return "\n\n".join([*aligned_blocks(["", *rows], columns), *ahead, caption])
 
 
 def _ahead(rows: dict[str, ProbeScores]) -> list[str]:
@@ -202,33 +201,11 @@ def _ahead(rows: dict[str, ProbeScores]) -> list[str]:
     differences = [first.ahead_of(other) for _, other in others]
     titles = {"knn_accuracy": "kNN accuracy", "nmi": "NMI"} | {f"r2/{one}": f"R^2 {one}" for one in first.r2}
     columns = [
-        [title, *(_with_interval(one[key][0], one[key][1:]) for one in differences)]
+        [title, *(with_interval(one[key][0], one[key][1:]) for one in differences)]
         for key, title in titles.items()
         if key in first.draws
     ]
-    return _blocks([f"{name} ahead of", *(f"  {other}" for other, _ in others)], columns)
-
-
-def _blocks(names: list[str], columns: list[list[str]]) -> list[str]:
-    """Columns side by side, each right-aligned, broken into blocks that fit the width."""
-    name_width = max(map(len, names))
-    blocks: list[list[str]] = []
-    for column in columns:
-        width = max(map(len, column))
-        if not blocks or len(blocks[-1][0]) + 2 + width > TABLE_WIDTH:
-            blocks.append([name.ljust(name_width) for name in names])
-        blocks[-1] = [f"{line}  {cell.rjust(width)}" for line, cell in zip(blocks[-1], column, strict=True)]
-    return ["\n".join(block) for block in blocks]
-
-
-def _with_interval(value: float, interval: tuple[float, float]) -> str:
-    if math.isnan(interval[0]):
-        return _number(value)
-    return f"{_number(value)} [{_number(interval[0])}, {_number(interval[1])}]"
-
-
-def _number(value: float) -> str:
-    return "-" if math.isnan(value) else f"{round(value, 2) + 0.0:.2f}"  # + 0.0 for the sign of -0.00
+    return aligned_blocks([f"{name} ahead of", *(f"  {other}" for other, _ in others)], columns)
 
 
 def _probe_all(

@@ -115,6 +115,12 @@ class Space:
             and (len(step.choices) > 1 or step.probability < 1 or step.choices[0].varies)
         ]
 
+    @property
+    def operations(self) -> tuple[str, ...]:
+        """Names of the operations that a draw can have, sorted."""
+        choices = [choice for sequence in self._sequences for step in sequence for choice in step.choices]
+        return tuple(sorted({choice.operation.name for choice in choices}))
+
     def listed(self, generator: torch.Generator) -> Degradation:
         """One draw of each listed row, in order (a space with `steps` alone has one)."""
         return Degradation.concatenate([self._draw_sequence(s, 1, generator) for s in self._sequences])

@@ -1,0 +1,63 @@
+"""What `python -m analysis.report` is told."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from shared.sources import DataConfig
+from shared.training.run_config import PRECISIONS
+
+LAYERS = ("vector", "map", "projection")
+MAPS = ("umap", "pca")
+
+
+@dataclass
+class AnalysisConfig:
+    """A look at encoders.
+
+    Attributes:
+        name: folder under `runs_dir/analysis/`; empty takes the encoder's name and the probe's.
+        runs_dir: root of all runs.
+        probe: what the images are degraded with: a built-in probe (`grid`, `continuous`, `unseen`, `dasr_figure`), a
+            degradation space, or the path of a YAML of the same form.
+        layer: `vector` (pooled), `map` (the middle position of the last map, not pooled) or `projection` (after the
+            head that the contrastive loss saw).
+        data: whose held-out images are degraded.
+        seed: of patches, drawn degradations, clusters, maps and intervals.
+        size: patches, about.
+        patch: their side in pixels.
+        repeats: draws of the images behind each interval.
+        map: `umap`, or `pca` at once.
+        precision: `bf16` (autocast, as in training) or `fp32`.
+        accelerator: `auto`, `cpu` or `gpu`.
+    """
+
+    name: str = ""
+    runs_dir: str = "runs"
+    probe: str = "grid"
+    layer: str = "vector"
+    data: DataConfig = field(default_factory=DataConfig)
+    seed: int = 0
+    size: int = 2000
+    patch: int = 64
+    repeats: int = 500
+    map: str = "umap"
+    precision: str = "bf16"
+    accelerator: str = "auto"
+
+    def check(self) -> None:
+        """Refuse values that mean nothing.
+
+        Raises:
+            ValueError: names the option, its value and what would be right.
+        """
+        for option, allowed in (
+            ("layer", LAYERS), ("map", MAPS), ("precision", PRECISIONS), ("accelerator", ("auto", "cpu", "gpu")),
+        ):  # fmt: skip
+            if getattr(self, option) not in allowed:
+                raise ValueError(f"{option}={getattr(self, option)!r} must be one of {', '.join(allowed)}")
+        for option, least in (("seed", 0), ("size", 2), ("patch", 16), ("repeats", 0)):
+            if getattr(self, option) < least:
+                raise ValueError(f"{option}={getattr(self, option)} must be at least {least}")
+
+
+SHORTHANDS: dict[str, Callable[[str], list[str]]] = {"data": lambda value: [f"data.kind={value}"]}

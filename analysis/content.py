@@ -1,0 +1,56 @@
+"""How an embedding of a crossed probe set divides into degradation, content and what only both together explain."""
+
+import numpy as np
+
+SHARES = ("degradation", "content", "interaction")
+
+
+def crossed(embedding: np.ndarray, label: np.ndarray, content: np.ndarray) -> np.ndarray:
+    """The embedding as a table, (C contents, G degradations, D).
+
+    Raises:
+        ValueError: some content is missing under some degradation, or stands there twice.
+    """
+    contents, groups = int(content.max()) + 1, int(label.max()) + 1
+    if len(embedding) != contents * groups or len(np.unique(content * groups + label)) != contents * groups:
+        raise ValueError(
+            f"{len(embedding)} samples do not cross {contents} contents with {groups} degradations: each once"
+        )
+    order = np.lexsort((label, content))
+    return np.asarray(embedding, dtype=np.float64)[order].reshape(contents, groups, -1)
+
+
+class VarianceSplit:
+    """Two-way analysis of variance of a crossed table, without replicates, over any weighting of the contents.
+
+    Args:
+        table: (C, G, D).
+
+    Source: Fisher, Statistical Methods for Research Workers, 1925: the sums of squares of the two ways and of the
+        interaction, summed over the dimensions.
+    """
+
+    def __init__(self, table: np.ndarray) -> None:
+        self.contents, self.groups, _ = table.shape
+        flat = table.reshape(self.contents, -1)
+        self._same_group = flat @ flat.T  # (C, C), sum over g of <e_cg, e_c'g>
+        sums = table.sum(1)
+        self._any_group = sums @ sums.T  # (C, C), <sum of e_c, sum of e_c'>
+        self._square = (table**2).sum((1, 2))  # (C,)
+
+    def shares(self, weights: np.ndarray | None = None) -> dict[str, float]:
+        """The shares of the total variance, which sum to 1; NaN where there is no variance.
+
+        Args:
+            weights: (C,) how often each content counts; by default once.
+        """
+        weight = np.ones(self.contents) if weights is None else np.asarray(weights, dtype=np.float64)
+        total_weight, groups = weight.sum(), self.groups
+        mean_square = weight @ self._any_group @ weight / (groups * total_weight) ** 2  # |grand mean|^2
+        total = weight @ self._square - groups * total_weight * mean_square
+        degradation = weight @ self._same_group @ weight / total_weight - groups * total_weight * mean_square
+        content = weight @ np.diag(self._any_group) / groups - groups * total_weight * mean_square
+        if total <= 1e-9 * max(weight @ self._square, np.finfo(float).tiny):
+            return dict.fromkeys(SHARES, float("nan"))
+        parts = degradation / total, content / total
+        return dict(zip(SHARES, (*parts, 1 - sum(parts)), strict=True))

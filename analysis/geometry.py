@@ -1,0 +1,142 @@
+"""The shape of an embedding: how far positives lie apart, how it fills the sphere, how many directions it uses."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from shared.probe_measures import unit_rows
+
+DIRECTIONS = 256  # largest singular values that the bootstrap of the effective rank follows
+
+
+@dataclass(frozen=True)
+class Norms:
+    """Lengths of the vectors as the encoder gives them: their mean, and their standard deviation over it."""
+
+    mean: float
+    spread: float
+
+
+def norms(embedding: np.ndarray) -> Norms:
+    """Mean and relative standard deviation of the rows' lengths, (N, D)."""
+    length = np.linalg.norm(np.asarray(embedding, dtype=np.float64), axis=1)
+    mean = float(length.mean())
+    return Norms(mean, float(length.std() / mean) if mean > 0 else float("nan"))
+
+
+def alignment_per_sample(embedding: np.ndarray, label: np.ndarray, image: np.ndarray) -> np.ndarray:
+    """(N,) mean squared distance of each sample to those of its own degradation in other images, L2-normalised.
+
+    Source: Wang and Isola, 2020, with alpha = 2; positives are here what shares a listed degradation.
+    """
+    unit = unit_rows(embedding, label, image).astype(np.float64)
+    result = np.full(len(unit), np.nan)
+    for one in np.unique(label):
+        rows = np.flatnonzero(label == one)
+        distance = 2 - 2 * unit[rows] @ unit[rows].T
+        other = image[rows][:, None] != image[rows]
+        counts = other.sum(1)
+        sums = np.where(other, distance, 0).sum(1)
+        result[rows] = np.divide(sums, counts, out=np.full(len(rows), np.nan), where=counts > 0)
+    return result
+
+
+class Uniformity:
+    """Log of the mean Gaussian potential of pairs of samples, over any weighting of the images; lower fills more.
+
+    Args:
+        embedding: (N, D), finite.
+        image: (N,) index of each sample's image, from 0.
+
+    Source: Wang and Isola, 2020, with t = 2.
+    """
+
+    def __init__(self, embedding: np.ndarray, image: np.ndarray) -> None:
+        unit = unit_rows(embedding, image).astype(np.float64)
+        images = int(image.max()) + 1
+        members = np.zeros((len(unit), images))
+        members[np.arange(len(unit)), image] = 1
+        potential = np.exp(-2 * np.maximum(2 - 2 * unit @ unit.T, 0))
+        np.fill_diagonal(potential, 0)
+        self._sums = members.T @ potential @ members  # (I, I)
+        size = members.sum(0)
+        self._pairs = np.outer(size, size) - np.diag(size)
+
+    def value(self, weights: np.ndarray | None = None) -> float:
+        """In [-8, 0]; weights (I,): how often each image counts."""
+        weight = np.ones(len(self._sums)) if weights is None else weights
+        return math.log(weight @ self._sums @ weight / (weight @ self._pairs @ weight))
+
+
+class EffectiveRank:
+    """Exponential of the entropy of the singular values of the L2-normalised samples, over weightings of the images.
+
+    Args:
+        embedding: (N, D), finite.
+        image: (N,) index of each sample's image, from 0.
+
+    Source: Roy and Vetterli, "The effective rank: a measure of effective dimensionality", 2007.
+    """
+
+    def __init__(self, embedding: np.ndarray, image: np.ndarray) -> None:
+        unit = unit_rows(embedding, image).astype(np.float64)
+        self._all, coordinates = _principal_coordinates(unit)
+        kept = coordinates[:, :DIRECTIONS]
+        self._moments = np.stack([kept[image == one].T @ kept[image == one] for one in range(int(image.max()) + 1)])
+
+    def value(self) -> float:
+        """In [1, min(N, D)], not centred: samples that all coincide have rank 1."""
+        return _entropy_rank(self._all)
+
+    def weighted(self, weights: np.ndarray) -> float:
+        """With each image counted `weights` (I,) times; from the largest 256 singular values."""
+        return self._of_moments(weights)
+
+    def _of_moments(self, weights: np.ndarray) -> float:
+        moment = np.tensordot(weights, self._moments, axes=1)
+        return _entropy_rank(np.sqrt(np.maximum(np.linalg.eigvalsh(moment), 0)))
+
+
+def _principal_coordinates(unit: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Singular values, largest first, and the samples in the basis of their directions."""
+    count, width = unit.shape
+    wide = width >= count
+    square, vector = torch.linalg.eigh(torch.from_numpy(unit @ unit.T if wide else unit.T @ unit))
+    singular = np.sqrt(np.maximum(square.numpy()[::-1], 0))
+    vector = vector.numpy()[:, ::-1]
+    return singular, vector * singular if wide else unit @ vector
+
+
+def _entropy_rank(singular: np.ndarray) -> float:
+    share = singular / singular.sum()
+    share = share[share > 0]
+    return float(np.exp(-(share * np.log(share)).sum()))
+
+
+def information_read(target: np.ndarray, prediction: np.ndarray) -> float:
+    """Mutual information in nats of two views whose parameters are read as well as by a linear probe, at most.
+
+    Two views of one degradation tell of each other what both tell of its parameters. For jointly Gaussian parameters t
+    read with independent errors of the residual's covariance R, I = 1/2 log(det Cov(t) / det 2R).
+
+    Args:
+        target: (N, P), finite.
+        prediction: (N, P), of samples that the probe was not fitted to.
+
+    Returns:
+        At least 0.
+    """
+    spread = np.atleast_2d(np.cov(target.T))
+    residual = np.atleast_2d(np.cov((target - prediction).T))
+    read = 0.5 * (np.linalg.slogdet(spread)[1] - np.linalg.slogdet(2 * residual)[1])
+    return max(0.0, float(read))
+
+
+def contrastive_floor(negatives: int, information: float) -> float:
+    """The least InfoNCE loss in nats of views that share `information`: log(1 + negatives) less that, at least 0.
+
+    Source: van den Oord et al., "Representation learning with contrastive predictive coding", 2018, eq. 5.
+    """
+    return max(0.0, math.log1p(negatives) - information)

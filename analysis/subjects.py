@@ -1,0 +1,192 @@
+"""What is compared: trained encoders, the same networks untrained, hand-made statistics."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from shared.checkpoints import encoder_hash, encoder_metadata, load_encoder, load_projector
+from shared.degradations import load_space
+from shared.encoders import Encoder, EncoderConfig, build_encoder
+from shared.statistics_baseline import degradation_statistics
+
+STATISTICS = "statistics"
+UNTRAINED = ":untrained"
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One thing that turns images into embeddings.
+
+    Attributes:
+        name: in tables and plots, unique.
+        hash: the same for subjects that give the same embedding.
+        network: images (B, 3, H, W) in [0, 1] -> (B, D).
+        trained_on: names of the operations it was trained with; empty where it was not trained.
+        method: that trained it, empty where none did.
+    """
+
+    name: str
+    hash: str
+    network: nn.Module
+    trained_on: tuple[str, ...] = ()
+    method: str = ""
+
+
+class EncoderLayer(nn.Module):
+    """One layer of an encoder as a vector per image.
+
+    Args:
+        encoder: any encoder.
+        layer: `vector` (pooled), `map` (the middle position of the last map, not pooled) or `projection`.
+        projector: the head behind the vector, for `projection` alone.
+    """
+
+    def __init__(self, encoder: Encoder, layer: str, projector: nn.Module | None = None) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.layer = layer
+        self.projector = projector
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(B, 3, H, W) RGB in [0, 1] to (B, D)."""
+        representation = self.encoder(images)
+        if self.layer == "map":
+            last = representation.maps[-1]  # (B, D, h, w)
+            return last[:, :, last.shape[2] // 2, last.shape[3] // 2]
+        return representation.vector if self.projector is None else self.projector(representation.vector)
+
+
+class Statistics(nn.Module):
+    """`degradation_statistics` as a network."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(B, 3, H, W) RGB in [0, 1] to (B, 15)."""
+        return degradation_statistics(images)
+
+
+def open_subjects(asked: Sequence[str], runs_dir: str, layer: str) -> list[Subject]:
+    """The encoders that were asked for, then their controls, each once.
+
+    Controls: every network untrained, the hand-made statistics, and the newest finished run that regresses the known
+    parameters (the ceiling), where there is one.
+
+    Args:
+        asked: paths of runs or artefacts, `NAME:untrained` (a network's name, or a path), or `statistics`; none takes
+            the newest finished pretraining run.
+        runs_dir: root of all runs.
+        layer: see `EncoderLayer`.
+
+    Raises:
+        ValueError: something asked for is not there or cannot be read; one sentence.
+    """
+    found, controls = [], []
+    for one in asked or [_newest(runs_dir)]:
+        found.append(_open(one, layer))
+        if found[-1].trained_on:
+            controls.append(_start_of(one, layer))
+    controls.append(_statistics())
+    ceiling = _newest_of_method(runs_dir, "supervised")
+    if ceiling and any(subject.trained_on for subject in found):
+        controls.append(_open(str(ceiling), layer))
+    return _each_once([*found, *controls])
+
+
+def _each_once(subjects: list[Subject]) -> list[Subject]:
+    """Without repetitions, and with names that differ."""
+    unique = list({subject.hash: subject for subject in reversed(subjects)}.values())[::-1]
+    names = [subject.name for subject in unique]
+    return [
+        subject if names.count(subject.name) == 1 else replace(subject, name=f"{subject.name} {subject.hash[:6]}")
+        for subject in unique
+    ]
+
+
+def _open(asked: str, layer: str) -> Subject:
+    if asked == STATISTICS:
+        return _statistics()
+    if asked.endswith(UNTRAINED):
+        name = asked.removesuffix(UNTRAINED)
+        return _start_of(name, layer) if Path(name).exists() else _untrained(EncoderConfig(name=name), 0, layer)
+    try:
+        encoder, metadata, digest = load_encoder(asked), encoder_metadata(asked), encoder_hash(asked)
+        projector = load_projector(asked) if layer == "projection" else None
+    except FileNotFoundError as error:
+        raise ValueError(str(error)) from error
+    method = _run_config(metadata).get("method") or {}
+    network = EncoderLayer(encoder, layer, projector)
+    return Subject(_short(asked), f"{digest[:16]}-{layer}", network, _operations(metadata), method.get("name", ""))
+
+
+def _start_of(path: str, layer: str) -> Subject:
+    """The network that a training run started from."""
+    seed = int(_run_config(encoder_metadata(path)).get("seed", 0))
+    return _untrained(load_encoder(path).config, seed, layer, load_projector(path) if layer == "projection" else None)
+
+
+def _run_config(metadata: dict[str, Any]) -> dict[str, Any]:
+    return metadata.get("config") or {}
+
+
+def _short(path: str) -> str:
+    """The run's name."""
+    resolved = Path(path).resolve()
+    return resolved.parent.name if resolved.name == "encoder" else resolved.name
+
+
+def _operations(metadata: dict[str, Any]) -> tuple[str, ...]:
+    """Names of the operations of the space an encoder was trained on, as far as it can still be read."""
+    try:
+        return load_space(str(metadata.get("degradation", ""))).operations
+    except ValueError:
+        return ("unknown",)
+
+
+def _untrained(config: EncoderConfig, seed: int, layer: str, projector: nn.Module | None = None) -> Subject:
+    """A network at its start; a projector is drawn anew too."""
+    if layer == "projection" and projector is None:
+        raise ValueError(f"{config.name}{UNTRAINED} has no projector: use layer=vector or map, or the path of a run")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        encoder = build_encoder(config)
+        for part in projector.modules() if projector is not None else ():
+            if isinstance(part, nn.Linear | nn.BatchNorm1d):
+                part.reset_parameters()
+    described = json.dumps([asdict(config), seed, torch.__version__], sort_keys=True)
+    digest = hashlib.sha256(described.encode()).hexdigest()
+    start = "ImageNet weights" if config.pretrained else "untrained"
+    stem = config.name if config.input == "rgb" else f"{config.name} on {config.input}"
+    return Subject(f"{stem}, {start}", f"{digest[:16]}-{layer}", EncoderLayer(encoder, layer, projector))
+
+
+def _statistics() -> Subject:
+    return Subject(STATISTICS, "statistics-1", Statistics())
+
+
+def _newest(runs_dir: str) -> str:
+    latest = Path(runs_dir) / "pretrain" / "latest"
+    if not latest.exists():
+        raise ValueError(
+            f"there is no finished encoder in {latest.parent}: `make pretrain` makes one, "
+            "or give a path: make embed-viz ENCODERS=PATH"
+        )
+    return str(latest)
+
+
+def _newest_of_method(runs_dir: str, method: str) -> Path | None:
+    runs = sorted(Path(runs_dir, "pretrain").glob("*/metrics.json"), key=lambda path: path.stat().st_mtime)
+    for metrics in reversed(runs):
+        if metrics.parent.is_symlink():
+            continue
+        try:
+            config = json.loads((metrics.parent / "config.json").read_text(encoding="utf-8"))
+            if config["method"]["name"] == method:
+                return metrics.parent
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+    return None

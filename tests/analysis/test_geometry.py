@@ -1,0 +1,71 @@
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from analysis.geometry import (
+    EffectiveRank,
+    Uniformity,
+    alignment_per_sample,
+    contrastive_floor,
+    information_read,
+    norms,
+)
+from shared.training.monitors import effective_rank, uniformity
+
+GENERATOR = np.random.default_rng(2)
+IMAGE = np.arange(5).repeat(8)
+
+
+def test_uniformity_and_rank_are_those_of_training_monitors():
+    embedding = GENERATOR.normal(size=(40, 12)) + 1
+    tensor = torch.from_numpy(embedding)
+    assert Uniformity(embedding, IMAGE).value() == pytest.approx(float(uniformity(tensor)), abs=1e-5)
+    assert EffectiveRank(embedding, IMAGE).value() == pytest.approx(float(effective_rank(tensor)), rel=1e-4)
+
+
+@pytest.mark.parametrize("width", [6, 100])
+def test_weights_count_images_as_often_as_they_say(width):
+    embedding = GENERATOR.normal(size=(40, width))
+    weights = np.array([1, 0, 2, 1, 1])
+    rows = np.concatenate([np.flatnonzero(one == IMAGE) for one in (0, 2, 2, 3, 4)])
+    expected = float(effective_rank(torch.from_numpy(embedding[rows])))
+    assert EffectiveRank(embedding, IMAGE).weighted(weights) == pytest.approx(expected, rel=1e-4)
+    unit = embedding / np.linalg.norm(embedding, axis=1, keepdims=True)
+    pairs = [(i, j) for one in (0, 2, 3, 4) for i in np.flatnonzero(one == IMAGE) for j in range(40) if i != j]
+    count = weights[IMAGE]
+    total = sum(count[i] * count[j] for i, j in pairs)
+    potential = sum(count[i] * count[j] * math.exp(-2 * ((unit[i] - unit[j]) ** 2).sum()) for i, j in pairs)
+    assert Uniformity(embedding, IMAGE).value(weights) == pytest.approx(math.log(potential / total), rel=0.05)
+
+
+def test_alignment_is_over_other_images_of_one_degradation():
+    label = np.tile(np.arange(2), 20)
+    assert alignment_per_sample(np.eye(2)[label], label, IMAGE) == pytest.approx(np.zeros(40), abs=1e-6)
+    embedding = GENERATOR.normal(size=(40, 3))
+    unit = embedding / np.linalg.norm(embedding, axis=1, keepdims=True)
+    others = (label == label[5]) & (IMAGE[5] != IMAGE)
+    expected = ((unit[others] - unit[5]) ** 2).sum(1).mean()
+    assert alignment_per_sample(embedding, label, IMAGE)[5] == pytest.approx(expected, rel=1e-5)
+
+
+def test_norms():
+    found = norms(np.array([[3.0, 4.0], [6.0, 8.0]]))
+    assert (found.mean, found.spread) == pytest.approx((7.5, 1 / 3))
+
+
+def test_the_floor_of_one_parameter_that_both_views_read_with_an_error():
+    """8192 keys, a range of 3.8 read with an error of 0.1: about 7.1 nats."""
+    target = GENERATOR.uniform(0, 3.8, (200_000, 1))
+    prediction = target + GENERATOR.normal(0, 0.1, target.shape)
+    information = information_read(target, prediction)
+    assert information == pytest.approx(math.log(3.8 / math.sqrt(12) / 0.1) - 0.5 * math.log(2), abs=0.02)
+    assert contrastive_floor(8192, information) == pytest.approx(7.1, abs=0.2)
+
+
+def test_what_reads_nothing_shares_nothing():
+    target = GENERATOR.normal(size=(5000, 2))
+    assert information_read(target, np.zeros_like(target)) == 0
+    assert contrastive_floor(10, 0) == pytest.approx(math.log(11))
+    assert contrastive_floor(1, 9) == 0

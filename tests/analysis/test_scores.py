@@ -1,0 +1,116 @@
+import json
+
+import numpy as np
+import pytest
+from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score, silhouette_score
+from small_probe import small_probe
+
+from analysis.scores import MORE_IS_BETTER, floor_of, purity, score
+from shared.probe_measures import spherical_kmeans
+from shared.statistics_baseline import degradation_statistics
+
+GENERATOR = np.random.default_rng(0)
+STEPS = "steps: [{gaussian: {sigma: [0.3, 3]}}, {quantize: {}}]"
+
+
+@pytest.fixture(scope="module")
+def probe(tmp_path_factory):
+    return small_probe(tmp_path_factory.mktemp("probe"), size=96, images=8)
+
+
+@pytest.fixture(scope="module")
+def statistics(probe):
+    return degradation_statistics(probe.patches(slice(0, len(probe))).float().div(255)).numpy()
+
+
+def near(centres: np.ndarray) -> np.ndarray:
+    return centres + 1e-3 * GENERATOR.normal(size=centres.shape)
+
+
+def test_perfect(probe):
+    found = score(near(np.eye(3)[probe.label]), probe, repeats=20).values
+    for name in ("knn_accuracy", "nmi", "ari", "purity", "map", "separation", "degradation_first", "family_accuracy"):
+        assert found[name] == pytest.approx(1), name
+    assert found["silhouette"] > 0.99
+    assert found["degradation_share"] > 0.99
+    assert found["content_knn"] < 0.4
+    assert found["alignment"] < 1e-4
+    assert found["r2/log_sigma"] > 0.99
+
+
+def test_content_only(probe):
+    scores = score(near(np.eye(32)[probe.content]), probe, repeats=20)
+    found, chance = scores.values, scores.chance
+    assert found["content_share"] > 0.99
+    assert found["separation"] == pytest.approx(0.5, abs=0.06)
+    assert found["knn_accuracy"] == pytest.approx(chance["knn_accuracy"], abs=0.15)
+    of_image = score(near(np.eye(8)[probe.image.numpy()]), probe, repeats=5).values
+    assert of_image["content_knn"] == 1
+    assert of_image["degradation_first"] < 0.01
+
+
+def test_random(probe):
+    scores = score(GENERATOR.normal(size=(len(probe), 20)), probe, repeats=20)
+    for name in ("knn_accuracy", "nmi", "purity", "map", "separation", "degradation_first", "content_knn"):
+        assert scores.values[name] == pytest.approx(scores.chance[name], abs=0.17), name
+    assert scores.values["r2/log_sigma"] < 0.2
+    assert scores.values["silhouette"] == pytest.approx(0, abs=0.05)
+
+
+def test_collapsed(probe):
+    scores = score(np.full((len(probe), 5), 0.3), probe, repeats=5)
+    assert "collapsed" in scores.notes[0]
+    assert scores.values["separation"] == pytest.approx(0.5, abs=0.06)
+    assert scores.values["effective_rank"] == pytest.approx(1)
+    assert np.isnan(scores.values["degradation_share"])
+    json.dumps(scores.to_dict(), allow_nan=False)
+
+
+def test_clusters_are_scored_as_scikit_learn_does(probe, statistics):
+    scores = score(statistics, probe, repeats=0)
+    cluster = spherical_kmeans(statistics, 3, 0)
+    assert scores.values["nmi"] == pytest.approx(normalized_mutual_info_score(probe.label, cluster))
+    assert scores.values["ari"] == pytest.approx(adjusted_rand_score(probe.label, cluster))
+    expected = silhouette_score(statistics, probe.label, metric="cosine")
+    assert scores.values["silhouette"] == pytest.approx(expected, abs=1e-4)
+    assert np.mean(list(scores.silhouette.values())) == pytest.approx(expected, abs=1e-4)  # as many samples of each
+
+
+def test_purity_by_hand():
+    assert purity(np.array([0, 0, 1, 1, 1]), np.array([0, 0, 0, 1, 1])) == pytest.approx(4 / 5)
+
+
+def test_every_score_says_whether_more_is_better_and_has_an_interval_around_it(probe, statistics):
+    scores = score(statistics, probe, repeats=100)
+    without_side = {"norm_mean", "norm_spread"}
+    assert {name for name in scores.values if not name.startswith("r2/")} - without_side == MORE_IS_BETTER.keys()
+    for name, value in scores.values.items():
+        if name not in without_side:
+            low, high = scores.interval(name)
+            assert low - 0.02 <= value <= high + 0.02, name
+            assert low < high, name
+
+
+def test_two_embeddings_are_compared_over_the_same_images(probe, statistics):
+    good, bad = score(near(np.eye(3)[probe.label]), probe, repeats=50), score(statistics, probe, repeats=50)
+    difference, low, high = good.ahead_of(bad, "separation")
+    assert difference == pytest.approx(good.values["separation"] - bad.values["separation"])
+    assert 0 < low <= difference <= high
+    assert good.ahead_of(good, "nmi") == (0, 0, 0)
+
+
+def test_drawn_degradations_have_no_clusters_but_parameters(tmp_path):
+    probe = small_probe(tmp_path, written=STEPS, size=80, images=8)
+    angle = np.log(probe.parameters()["blur_width"])
+    embedding = near(np.stack((np.cos(angle), np.sin(angle)), 1))
+    scores = score(embedding, probe, repeats=20)
+    assert {"rank_correlation", "r2/log_sigma", "uniformity", "effective_rank"} <= scores.values.keys()
+    assert not {"knn_accuracy", "nmi", "content_knn", "alignment"} & scores.values.keys()
+    assert scores.values["r2/log_sigma"] > 0.9
+    assert scores.values["rank_correlation"] > 0.9
+    assert 0 < floor_of(scores, 8192) < np.log(8193)
+
+
+def test_not_a_number_is_refused(probe):
+    with pytest.raises(ValueError, match="2 of 96 embeddings are NaN"):
+        score(np.where(np.arange(96)[:, None] < 2, np.nan, 1.0), probe)

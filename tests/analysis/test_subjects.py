@@ -1,0 +1,93 @@
+import json
+
+import pytest
+import torch
+from lightly.models.modules.heads import BYOLProjectionHead
+from small_probe import save_small_encoder
+
+from analysis.subjects import open_subjects
+from shared.checkpoints import load_encoder, load_projector
+from shared.statistics_baseline import degradation_statistics
+
+IMAGES = torch.rand(2, 3, 32, 40, generator=torch.Generator().manual_seed(0))
+
+
+def finished_run(runs, name: str, method: str, seed: int):
+    folder = runs / "pretrain" / name
+    save_small_encoder(folder / "encoder", seed=seed)
+    (folder / "config.json").write_text(json.dumps({"method": {"name": method}}))
+    (folder / "metrics.json").write_text("{}")
+    return folder
+
+
+def test_an_encoder_comes_with_its_controls(tmp_path):
+    run = finished_run(tmp_path, "mine", "moco", seed=3)
+    finished_run(tmp_path, "known", "supervised", seed=4)
+    mine, start, statistics, ceiling = open_subjects([str(run)], str(tmp_path), "vector")
+    assert [mine.name, start.name, statistics.name, ceiling.name] == [
+        "mine", "dasr on bands, untrained", "statistics", "known",
+    ]  # fmt: skip
+    assert mine.trained_on == ("gaussian", "quantize")
+    with torch.no_grad():
+        assert torch.equal(mine.network(IMAGES), load_encoder(run).eval()(IMAGES).vector)
+        assert torch.equal(start.network.eval()(IMAGES), mine.network(IMAGES))  # it was saved as it was drawn
+        assert torch.equal(statistics.network(IMAGES), degradation_statistics(IMAGES))
+    assert len({one.hash for one in (mine, start, statistics, ceiling)}) == 4
+
+
+def test_the_newest_run_is_taken_where_nothing_is_asked_for(tmp_path):
+    finished_run(tmp_path, "mine", "moco", seed=3)
+    (tmp_path / "pretrain" / "latest").symlink_to("mine")
+    assert open_subjects([], str(tmp_path), "vector")[0].name == "mine"
+
+
+def test_no_encoder_yet(tmp_path):
+    with pytest.raises(ValueError, match="there is no finished encoder in .*`make pretrain` makes one"):
+        open_subjects([], str(tmp_path), "vector")
+
+
+def test_each_subject_stands_once_and_names_differ(tmp_path):
+    first, second = (finished_run(tmp_path / folder, "mine", "moco", seed) for folder, seed in (("a", 1), ("b", 2)))
+    asked = [str(first), str(second), str(first / "encoder"), "statistics", "dasr:untrained"]
+    names = [subject.name for subject in open_subjects(asked, str(tmp_path), "vector")]
+    assert len(names) == len(set(names)) == 6
+    assert sum(name.startswith("mine ") for name in names) == 2
+
+
+def test_layers(tmp_path):
+    torch.manual_seed(0)
+    head = BYOLProjectionHead(256, 16, 8).train()
+    head(torch.randn(9, 256))  # moves the batch norm's statistics
+    folder = save_small_encoder(tmp_path / "mine", projector=head)
+    encoder = load_encoder(folder)
+    with torch.no_grad():
+        representation = encoder(IMAGES)
+        last = representation.maps[-1]
+        networks = [open_subjects([str(folder)], str(tmp_path), layer)[0].network for layer in ("map", "projection")]
+        in_the_middle, after_the_head = (network.eval()(IMAGES) for network in networks)
+        assert torch.equal(in_the_middle, last[:, :, last.shape[2] // 2, last.shape[3] // 2])
+        assert torch.equal(after_the_head, head.eval()(representation.vector))
+        assert torch.equal(after_the_head, load_projector(folder)(representation.vector))
+        start = open_subjects([str(folder)], str(tmp_path), "projection")[1].network.eval()(IMAGES)
+        assert start.shape == after_the_head.shape
+        assert not torch.equal(start, after_the_head)
+
+
+def test_a_projection_that_was_not_kept(tmp_path):
+    folder = save_small_encoder(tmp_path / "mine")
+    with pytest.raises(ValueError, match="keeps no projector"):
+        open_subjects([str(folder)], str(tmp_path), "projection")
+    with pytest.raises(ValueError, match="dasr:untrained has no projector"):
+        open_subjects(["dasr:untrained"], str(tmp_path), "projection")
+
+
+def test_what_is_not_there_or_broken_is_one_sentence(tmp_path):
+    with pytest.raises(ValueError, match="nowhere does not exist"):
+        open_subjects([str(tmp_path / "nowhere")], str(tmp_path), "vector")
+    folder = save_small_encoder(tmp_path / "mine")
+    weights = folder / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-10])
+    with pytest.raises(ValueError, match="corrupt"):
+        open_subjects([str(folder)], str(tmp_path), "vector")
+    with pytest.raises(ValueError, match="unknown encoder 'resnet5': did you mean"):
+        open_subjects(["resnet5:untrained"], str(tmp_path), "vector")
