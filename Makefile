@@ -2,13 +2,14 @@
 VENV ?= .venv
 PYTHON ?= python3
 RECIPE ?= quick
+ENCODERS ?=
 ARGS ?=
 
 PY := $(VENV)/bin/python
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup pretrain test lint bench clean
+.PHONY: help setup pretrain embed-viz test lint bench clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -23,6 +24,9 @@ $(INSTALLED): pyproject.toml
 
 pretrain: $(INSTALLED) ## Train a degradation encoder: RECIPE=quick ARGS="seed=1 name=mine data=folder data.root=PATH"
 	@$(PY) -m pretrain.train --config-name=$(RECIPE) $(ARGS)
+
+embed-viz: $(INSTALLED) ## Measure and draw encoders: ENCODERS="runs/pretrain/a statistics" ARGS="probe=unseen layer=map"
+	@$(PY) -m analysis.report $(ENCODERS) $(ARGS)
 
 test: $(INSTALLED) ## Run the tests on all cores
 	@OMP_NUM_THREADS=1 $(PY) -m pytest -n auto --dist loadfile $(ARGS)

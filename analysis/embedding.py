@@ -52,7 +52,7 @@ def embedded(
     path = cache_dir / "embeddings" / f"{probe.hash()}-{subject.hash}-{precision}.npy"
 
     def parts() -> Iterator[np.ndarray]:
-        return embed_stream(subject.network, patches, device=device, bf16=bf16, title=subject.name, quiet=quiet)
+        return embed_stream(subject.build(), patches, device=device, bf16=bf16, title=subject.name, quiet=quiet)
 
     return _kept(path, len(patches), parts)
 

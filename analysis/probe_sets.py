@@ -78,6 +78,10 @@ class ProbeSet:
         names = list(dict.fromkeys(words))
         return np.array([names.index(word) for word in words]), names
 
+    def words(self) -> list[str]:
+        """The degradation of each patch in words, but for the rounding that all have."""
+        return [text.removesuffix("quantize").removesuffix(", ") or "none" for text in self.degradation.words()]
+
     def parameters(self) -> dict[str, np.ndarray]:
         """The known parameters, (N,) float64 by name; those that do not vary are left out.
 

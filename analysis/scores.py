@@ -18,7 +18,7 @@ from analysis.geometry import (
 )
 from analysis.neighbour_order import NeighbourOrder, neighbour_order
 from analysis.probe_sets import ProbeSet
-from shared.bootstrap import bootstrap_over_images, percentile_interval
+from shared.bootstrap import bootstrap_over_images, centred, percentile_interval
 from shared.degradations.summary import targets as unit_targets
 from shared.probe_measures import chance_accuracy, chance_nmi, knn_correct, spherical_kmeans, unit_rows
 from shared.ridge_probe import r_squared, ridge_predictions
@@ -129,9 +129,10 @@ class _Scoring:
             self.values, self.draws, self.chance, self.silhouette, self._matrix(order), self.predictions, self.notes
         )
 
-    def _add(self, name: str, of: Callable[[np.ndarray], float]) -> None:
+    def _add(self, name: str, of: Callable[[np.ndarray], float], *, of_set: bool = False) -> None:
         self.values[name] = of(np.arange(len(self.image)))
-        self.draws[name] = bootstrap_over_images(of, self.image, self.repeats, self.seed)
+        draws = bootstrap_over_images(of, self.image, self.repeats, self.seed)
+        self.draws[name] = centred(draws, self.values[name]) if of_set else draws
 
     def _per_sample(self, name: str, values: np.ndarray) -> None:
         self._add(name, lambda drawn: _mean(values[drawn]))
@@ -151,9 +152,9 @@ class _Scoring:
 
         label = self.probe.label
         cluster = spherical_kmeans(self.embedding, len(self.probe.names), self.seed)
-        self._add("nmi", lambda rows: float(normalized_mutual_info_score(label[rows], cluster[rows])))
-        self._add("ari", lambda rows: float(adjusted_rand_score(label[rows], cluster[rows])))
-        self._add("purity", lambda rows: purity(label[rows], cluster[rows]))
+        self._add("nmi", lambda rows: float(normalized_mutual_info_score(label[rows], cluster[rows])), of_set=True)
+        self._add("ari", lambda rows: float(adjusted_rand_score(label[rows], cluster[rows])), of_set=True)
+        self._add("purity", lambda rows: purity(label[rows], cluster[rows]), of_set=True)
         self.chance["nmi"] = chance_nmi(label)
         self.chance["purity"] = 1 / len(self.probe.names)
         silhouette = silhouette_samples(self.unit, label, metric="cosine")
@@ -198,8 +199,7 @@ class _Scoring:
         uniformity, rank = Uniformity(self.embedding, self.image), EffectiveRank(self.embedding, self.image)
         self._per_weights("uniformity", uniformity.value(), uniformity.value)
         self._per_weights("effective_rank", rank.value(), rank.weighted)
-        if self.repeats:  # images that are drawn twice alone lower a rank
-            self.draws["effective_rank"] += rank.value() - self.draws["effective_rank"].mean()
+        self.draws["effective_rank"] = centred(self.draws["effective_rank"], rank.value())
         length = norms(self.embedding)
         for name, value in (("norm_mean", length.mean), ("norm_spread", length.spread)):
             self.values[name] = value

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from shared.checkpoints import encoder_hash, encoder_metadata, load_encoder, load_projector
+from shared.checkpoints import encoder_config, encoder_hash, encoder_metadata, load_encoder, load_projector
 from shared.degradations import load_space
 from shared.encoders import Encoder, EncoderConfig, build_encoder
 from shared.statistics_baseline import degradation_statistics
@@ -26,16 +26,18 @@ class Subject:
     Attributes:
         name: in tables and plots, unique.
         hash: the same for subjects that give the same embedding.
-        network: images (B, 3, H, W) in [0, 1] -> (B, D).
+        build: makes its network, images (B, 3, H, W) in [0, 1] -> (B, D); takes seconds.
         trained_on: names of the operations it was trained with; empty where it was not trained.
         method: that trained it, empty where none did.
+        asked: whether it was asked for, not added as a control.
     """
 
     name: str
     hash: str
-    network: nn.Module
+    build: Callable[[], nn.Module]
     trained_on: tuple[str, ...] = ()
     method: str = ""
+    asked: bool = False
 
 
 class EncoderLayer(nn.Module):
@@ -87,7 +89,10 @@ def open_subjects(asked: Sequence[str], runs_dir: str, layer: str) -> list[Subje
     """
     found, controls = [], []
     for one in asked or [_newest(runs_dir)]:
-        found.append(_open(one, layer))
+        try:
+            found.append(replace(_open(one, layer), asked=True))
+        except FileNotFoundError as error:
+            raise ValueError(str(error)) from error
         if found[-1].trained_on:
             controls.append(_start_of(one, layer))
     controls.append(_statistics())
@@ -112,21 +117,31 @@ def _open(asked: str, layer: str) -> Subject:
         return _statistics()
     if asked.endswith(UNTRAINED):
         name = asked.removesuffix(UNTRAINED)
-        return _start_of(name, layer) if Path(name).exists() else _untrained(EncoderConfig(name=name), 0, layer)
-    try:
-        encoder, metadata, digest = load_encoder(asked), encoder_metadata(asked), encoder_hash(asked)
-        projector = load_projector(asked) if layer == "projection" else None
-    except FileNotFoundError as error:
-        raise ValueError(str(error)) from error
+        return _start_of(name, layer) if Path(name).exists() else _untrained_network(name, layer)
+    metadata, digest = encoder_metadata(asked), encoder_hash(asked)
+    projector = None
+    if layer == "projection":
+        projector = load_projector(asked)
+
+    def build() -> nn.Module:
+        return EncoderLayer(load_encoder(asked), layer, projector)
+
     method = _run_config(metadata).get("method") or {}
-    network = EncoderLayer(encoder, layer, projector)
-    return Subject(_short(asked), f"{digest[:16]}-{layer}", network, _operations(metadata), method.get("name", ""))
+    return Subject(_short(asked), f"{digest[:16]}-{layer}", build, _operations(metadata), method.get("name", ""))
 
 
 def _start_of(path: str, layer: str) -> Subject:
     """The network that a training run started from."""
     seed = int(_run_config(encoder_metadata(path)).get("seed", 0))
-    return _untrained(load_encoder(path).config, seed, layer, load_projector(path) if layer == "projection" else None)
+    return _untrained(encoder_config(path), seed, layer, load_projector(path) if layer == "projection" else None)
+
+
+def _untrained_network(name: str, layer: str) -> Subject:
+    if layer == "projection":
+        raise ValueError(f"{name}{UNTRAINED} has no projector: use layer=vector or map, or the path of a run")
+    config = EncoderConfig(name=name)
+    build_encoder(config)  # refuses an unknown name, with the near ones
+    return _untrained(config, 0, layer, None)
 
 
 def _run_config(metadata: dict[str, Any]) -> dict[str, Any]:
@@ -147,25 +162,26 @@ def _operations(metadata: dict[str, Any]) -> tuple[str, ...]:
         return ("unknown",)
 
 
-def _untrained(config: EncoderConfig, seed: int, layer: str, projector: nn.Module | None = None) -> Subject:
+def _untrained(config: EncoderConfig, seed: int, layer: str, projector: nn.Module | None) -> Subject:
     """A network at its start; a projector is drawn anew too."""
-    if layer == "projection" and projector is None:
-        raise ValueError(f"{config.name}{UNTRAINED} has no projector: use layer=vector or map, or the path of a run")
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        encoder = build_encoder(config)
-        for part in projector.modules() if projector is not None else ():
-            if isinstance(part, nn.Linear | nn.BatchNorm1d):
-                part.reset_parameters()
+
+    def build() -> nn.Module:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            encoder = build_encoder(config)
+            for part in projector.modules() if projector is not None else ():
+                if isinstance(part, nn.Linear | nn.BatchNorm1d):
+                    part.reset_parameters()
+        return EncoderLayer(encoder, layer, projector)
+
     described = json.dumps([asdict(config), seed, torch.__version__], sort_keys=True)
     digest = hashlib.sha256(described.encode()).hexdigest()
-    start = "ImageNet weights" if config.pretrained else "untrained"
-    stem = config.name if config.input == "rgb" else f"{config.name} on {config.input}"
-    return Subject(f"{stem}, {start}", f"{digest[:16]}-{layer}", EncoderLayer(encoder, layer, projector))
+    start = "ImageNet" if config.pretrained else "untrained"
+    return Subject(f"{start} {config.name}", f"{digest[:16]}-{layer}", build)
 
 
 def _statistics() -> Subject:
-    return Subject(STATISTICS, "statistics-1", Statistics())
+    return Subject(STATISTICS, "statistics-1", Statistics)
 
 
 def _newest(runs_dir: str) -> str:

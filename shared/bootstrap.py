@@ -36,6 +36,15 @@ def bootstrap_over_images(
     return scores
 
 
+def centred(draws: np.ndarray, score: float) -> np.ndarray:
+    """Draws shifted to have the score as their mean.
+
+    Fewer different images alone move a score of the whole set (clusters fit them better, a rank falls); a score that is
+    a mean over samples is not moved.
+    """
+    return draws - np.nanmean(draws) + score if np.isfinite(draws).any() else draws
+
+
 def percentile_interval(scores: np.ndarray) -> tuple[float, float]:
     """95 % interval: the 2.5 and the 97.5 percentile of the draws that have a score; NaN where none has."""
     scores = scores[np.isfinite(scores)]

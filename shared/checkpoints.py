@@ -123,14 +123,21 @@ def encoder_metadata(path: str | Path) -> dict[str, Any]:
     return _read_config(_artefact_folder(path))["metadata"]
 
 
+def encoder_config(path: str | Path) -> EncoderConfig:
+    """How an encoder is built. Raises as `load_encoder`."""
+    folder = _artefact_folder(path)
+    return _encoder_config(folder, _read_config(folder))
+
+
 def encoder_hash(path: str | Path) -> str:
     """SHA-256, in hex, of weights and encoder config: the same for encoders that give the same output.
 
     The card and the metadata do not count. Raises as `load_encoder`.
     """
     folder = _artefact_folder(path)
-    digest = hashlib.sha256(json.dumps(_read_config(folder)["encoder"], sort_keys=True).encode())
-    digest.update((folder / WEIGHTS_FILE).read_bytes())
+    config = _read_config(folder)
+    digest = hashlib.sha256(json.dumps(config["encoder"], sort_keys=True).encode())
+    digest.update(_read_whole(folder / WEIGHTS_FILE, config["weights_sha256"]))
     return digest.hexdigest()
 
 
@@ -194,16 +201,19 @@ def _encoder_config(folder: Path, config: dict[str, Any]) -> EncoderConfig:
 
 
 def _read_weights(path: Path, sha256: str) -> dict[str, Tensor]:
+    try:
+        return safetensors.torch.load(_read_whole(path, sha256))
+    except SafetensorError as error:
+        raise ValueError(f"{path} is corrupt: {error}") from error
+
+
+def _read_whole(path: Path, sha256: str) -> bytes:
     if not path.is_file():
         raise FileNotFoundError(f"{path} is missing")
     data = path.read_bytes()
-    try:
-        state = safetensors.torch.load(data)
-    except SafetensorError as error:
-        raise ValueError(f"{path} is corrupt: {error}") from error
     if hashlib.sha256(data).hexdigest() != sha256:
-        raise ValueError(f"{path} is not what its {CONFIG_FILE} was written for: damaged, or half saved")
-    return state
+        raise ValueError(f"{path} is corrupt, not what its {CONFIG_FILE} was written for: damaged, or half saved")
+    return data
 
 
 def _check_fit(path: Path, state: dict[str, Tensor], network: nn.Module, what: str) -> None:

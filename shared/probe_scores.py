@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from shared.bootstrap import bootstrap_over_images, percentile_interval
+from shared.bootstrap import bootstrap_over_images, centred, percentile_interval
 from shared.probe_measures import (
     chance_accuracy,
     chance_nmi,
@@ -143,12 +143,13 @@ def _score(
     for name, (target, prediction) in _probe_all(embedding, targets, image).items():
         scores[f"r2/{name}"] = partial(_r_squared_of, target, prediction)
     value = {name: score(np.arange(len(label))) for name, score in scores.items()}
+    draws = {name: bootstrap_over_images(score, image, repeats, seed) for name, score in scores.items()}
     return ProbeScores(
         knn_accuracy=value["knn_accuracy"],
         nmi=value["nmi"],
         r2={name: value[f"r2/{name}"] for name in targets},
         content_accuracy=value["content_accuracy"],
-        draws={name: bootstrap_over_images(score, image, repeats, seed) for name, score in scores.items()},
+        draws=draws | {"nmi": centred(draws["nmi"], value["nmi"])},
         chance={
             "knn_accuracy": chance_accuracy(seen),
             "nmi": chance_nmi(seen),

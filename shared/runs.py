@@ -18,23 +18,24 @@ FREE_TO_CHANGE = frozenset({"name", "runs_dir", "checkpoint_every", "log_every",
 
 
 class RunFolder:
-    """`<runs_dir>/<stage>/<name>/`: config.json, TensorBoard events, last.ckpt, the artefact; metrics.json last of all.
+    """`<runs_dir>/<stage>/<name>/`: config.json, TensorBoard events, last.ckpt, the artefact; the scores last of all.
 
     Args:
         runs_dir: root of all runs.
         stage: `pretrain`, `analysis` or `sr`.
         name: of the run, one path component.
+        scores: name of the file with the scores, whose presence marks the run finished.
 
     Raises:
         ValueError: the name is not a plain folder name.
     """
 
-    def __init__(self, runs_dir: str, stage: str, name: str) -> None:
+    def __init__(self, runs_dir: str, stage: str, name: str, scores: str = "metrics.json") -> None:
         if not name or name in (".", "..", "latest") or "/" in name or name != name.strip():
             raise ValueError(f"name={name!r} must be a plain folder name (and not `latest`)")
         self.path = Path(runs_dir) / stage / name
         self.checkpoint = self.path / "last.ckpt"
-        self.metrics = self.path / "metrics.json"
+        self.metrics = self.path / scores
         self._config = self.path / "config.json"
 
     @property

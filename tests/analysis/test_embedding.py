@@ -31,14 +31,14 @@ def test_patches_and_embeddings_are_made_once(tmp_path, monkeypatch):
     patches = rendered(probe, tmp_path, quiet=True)
     assert np.array_equal(patches, probe.patches(slice(0, 24)).numpy())
     network = Counting()
-    subject = Subject("mine", "abc", network)
+    subject = Subject("mine", "abc", lambda: network)
     found = [embedded(subject, probe, patches, tmp_path, device=CPU, bf16=False) for _ in range(2)]
     assert network.calls == 4
     assert found[0].dtype == np.float32
     assert np.array_equal(found[0], found[1])
     expected = torch.from_numpy(np.array(patches)).float().div(255).mean((2, 3))
     assert torch.equal(torch.from_numpy(np.array(found[0])), expected)
-    embedded(Subject("mine", "other", network), probe, patches, tmp_path, device=CPU, bf16=False)
+    embedded(Subject("mine", "other", lambda: network), probe, patches, tmp_path, device=CPU, bf16=False)
     assert network.calls == 8
 
 
@@ -58,7 +58,7 @@ def test_a_failure_leaves_nothing_behind(tmp_path):
     probe = small_probe(tmp_path)
     patches = rendered(probe, tmp_path, quiet=True)
     with pytest.raises(RuntimeError, match="out of memory"):
-        embedded(Subject("mine", "abc", Failing()), probe, patches, tmp_path, device=CPU, bf16=False)
+        embedded(Subject("mine", "abc", Failing), probe, patches, tmp_path, device=CPU, bf16=False)
     assert not list((tmp_path / "embeddings").iterdir())
 
 
@@ -69,10 +69,10 @@ def test_a_cache_that_cannot_be_written_is_one_sentence(tmp_path):
 
 
 def test_an_encoder_embeds_in_evaluation_mode_and_is_left_as_it_was(tmp_path):
-    subject = open_subjects([str(save_small_encoder(tmp_path / "mine"))], str(tmp_path), "vector")[0]
+    network = open_subjects([str(save_small_encoder(tmp_path / "mine"))], str(tmp_path), "vector")[0].build()
     patches = np.random.default_rng(0).integers(0, 256, (5, 3, 32, 32), dtype=np.uint8)
-    before = {name: value.clone() for name, value in subject.network.state_dict().items()}
-    whole = np.concatenate(list(embed_stream(subject.network, patches, device=CPU, bf16=False)))
-    alone = np.concatenate(list(embed_stream(subject.network, patches[3:4], device=CPU, bf16=False)))
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    whole = np.concatenate(list(embed_stream(network, patches, device=CPU, bf16=False)))
+    alone = np.concatenate(list(embed_stream(network, patches[3:4], device=CPU, bf16=False)))
     np.testing.assert_allclose(whole[3:4], alone, rtol=1e-4, atol=1e-6)
-    assert all(torch.equal(before[name], value) for name, value in subject.network.state_dict().items())
+    assert all(torch.equal(before[name], value) for name, value in network.state_dict().items())

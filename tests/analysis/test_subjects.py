@@ -25,13 +25,13 @@ def test_an_encoder_comes_with_its_controls(tmp_path):
     finished_run(tmp_path, "known", "supervised", seed=4)
     mine, start, statistics, ceiling = open_subjects([str(run)], str(tmp_path), "vector")
     assert [mine.name, start.name, statistics.name, ceiling.name] == [
-        "mine", "dasr on bands, untrained", "statistics", "known",
+        "mine", "untrained dasr", "statistics", "known",
     ]  # fmt: skip
     assert mine.trained_on == ("gaussian", "quantize")
     with torch.no_grad():
-        assert torch.equal(mine.network(IMAGES), load_encoder(run).eval()(IMAGES).vector)
-        assert torch.equal(start.network.eval()(IMAGES), mine.network(IMAGES))  # it was saved as it was drawn
-        assert torch.equal(statistics.network(IMAGES), degradation_statistics(IMAGES))
+        assert torch.equal(mine.build().eval()(IMAGES), load_encoder(run).eval()(IMAGES).vector)
+        assert torch.equal(start.build().eval()(IMAGES), mine.build().eval()(IMAGES))  # it was saved as it was drawn
+        assert torch.equal(statistics.build()(IMAGES), degradation_statistics(IMAGES))
     assert len({one.hash for one in (mine, start, statistics, ceiling)}) == 4
 
 
@@ -63,12 +63,12 @@ def test_layers(tmp_path):
     with torch.no_grad():
         representation = encoder(IMAGES)
         last = representation.maps[-1]
-        networks = [open_subjects([str(folder)], str(tmp_path), layer)[0].network for layer in ("map", "projection")]
+        networks = [open_subjects([str(folder)], str(tmp_path), layer)[0].build() for layer in ("map", "projection")]
         in_the_middle, after_the_head = (network.eval()(IMAGES) for network in networks)
         assert torch.equal(in_the_middle, last[:, :, last.shape[2] // 2, last.shape[3] // 2])
         assert torch.equal(after_the_head, head.eval()(representation.vector))
         assert torch.equal(after_the_head, load_projector(folder)(representation.vector))
-        start = open_subjects([str(folder)], str(tmp_path), "projection")[1].network.eval()(IMAGES)
+        start = open_subjects([str(folder)], str(tmp_path), "projection")[1].build().eval()(IMAGES)
         assert start.shape == after_the_head.shape
         assert not torch.equal(start, after_the_head)
 

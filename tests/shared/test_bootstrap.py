@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from shared.bootstrap import bootstrap_over_images, percentile_interval
+from shared.bootstrap import bootstrap_over_images, centred, percentile_interval
 
 
 def test_interval_is_that_of_the_image_means():
@@ -55,3 +55,11 @@ def test_no_score_no_interval():
     image = np.arange(4)
     assert np.isnan(percentile_interval(bootstrap_over_images(lambda drawn: float("nan"), image))).all()
     assert np.isnan(percentile_interval(bootstrap_over_images(lambda drawn: 1.0, image, repeats=0))).all()
+
+
+def test_centred_draws_have_the_score_as_their_mean():
+    draws = np.array([0.5, np.nan, 0.7])
+    assert np.nanmean(centred(draws, 0.4)) == pytest.approx(0.4)
+    assert np.ptp(centred(draws, 0.4)[[0, 2]]) == pytest.approx(0.2)
+    assert np.isnan(centred(np.full(3, np.nan), 0.4)).all()
+    assert len(centred(np.empty(0), 0.4)) == 0

@@ -240,5 +240,5 @@ def test_encoder_config_that_does_not_fit(artefact, changes, message):
 
 def test_weights_from_elsewhere(artefact):
     safetensors.torch.save_file({"weight": torch.zeros(1)}, artefact / "model.safetensors")
-    with pytest.raises(ValueError, match=r"model\.safetensors is not what its config\.json was written for"):
+    with pytest.raises(ValueError, match=r"model\.safetensors is corrupt, not what its config\.json was written for"):
         load_encoder(artefact)

@@ -1,0 +1,215 @@
+"use strict";
+
+const GRAY = "#b4b9c0"; // no value, or not listed
+const ROWS_SHOWN = 200; // of the selected patches, in the table
+const SLIDER_STEPS = 200;
+const CARD_SIDE = 192; // pixels on the screen of the patch that is pointed at
+const MOST_STRETCHED = 2; // scale of one axis of the map over the other
+const WORST_AUC = 0.5;
+const MARKERS = {
+  circle: "M-5 0a5 5 0 1 0 10 0a5 5 0 1 0 -10 0",
+  triangle: "M0 -6L6 5H-6Z",
+  square: "M-5 -5H5V5H-5Z",
+  star: "M0 -6L1.5 -2H6L2.3 1L3.7 5L0 2.5L-3.7 5L-2.3 1L-6 -2H-1.5Z",
+  inverted_triangle: "M0 6L6 -5H-6Z",
+  diamond: "M0 -6L4.5 0L0 6L-4.5 0Z",
+  plus: "M-2 -6H2V-2H6V2H2V6H-2V2H-6V-2H-2Z",
+};
+
+const byId = (id) => document.getElementById(id);
+const data = JSON.parse(byId("page-data").textContent);
+const count = data.patches.length;
+const colourings = [data.family, data.degradation, ...data.parameters, data.image].filter((one) => one !== null);
+const columns = { color: Array(count).fill(GRAY), marker: Array(count).fill(data.markers[0]) }; // of the map, and x, y
+const sliders = [];
+let source, filter, plot; // Bokeh models
+let isShown = Array(count).fill(true); // what passes the filters
+let chosenPair = null; // the cell that was clicked, and its patches while they are selected
+
+function element(tag, properties = {}, ...children) {
+  const made = Object.assign(document.createElement(tag), properties);
+  made.append(...children);
+  return made;
+}
+
+function option(name, value) {
+  return element("option", { value, textContent: name });
+}
+
+function written(parameter, value) {
+  return value === null ? "–" : String(Number(value.toFixed(parameter.decimals)));
+}
+
+function rangeWritten(parameter, low, high) {
+  return [...new Set([low, high].map((value) => written(parameter, value)))].join(" – ");
+}
+
+function grouped(number) {
+  return number.toLocaleString("en");
+}
+
+function nameIn(category, row) {
+  return category.index[row] < 0 ? "not listed" : category.names[category.index[row]];
+}
+
+function patchImage(row, side) {
+  return element("img", { src: `data:image/webp;base64,${data.patches[row]}`, width: side, height: side, alt: "" });
+}
+
+function breakable(path) {
+  return path.split("/").flatMap((part, at) => (at ? ["/", element("wbr"), part] : [part]));
+}
+
+function finite(values) {
+  return values.filter((value) => value !== null);
+}
+
+function extent(values) {
+  return values.reduce(([low, high], value) => [Math.min(low, value), Math.max(high, value)], [Infinity, -Infinity]);
+}
+
+// Colours
+
+function markerOf(category) {
+  const turn = Math.floor(category / data.colours.length) % data.markers.length;
+  return category < 0 ? data.markers[0] : data.markers[turn];
+}
+
+function colourOf(category) {
+  return category < 0 ? GRAY : data.colours[category % data.colours.length];
+}
+
+function onScale(scale, share) {
+  return scale[Math.round(Math.min(Math.max(share, 0), 1) * (scale.length - 1))];
+}
+
+function gradient(scale) {
+  return `linear-gradient(to right, ${scale.filter((_, step) => step % 15 === 0).join(", ")})`;
+}
+
+function colourPoints() {
+  const colouring = colourings[Number(byId("colour-menu").value)];
+  if (colouring.index) {
+    columns.color = colouring.index.map(colourOf);
+    columns.marker = colouring.index.map(markerOf);
+  } else {
+    const [low, high] = extent(finite(colouring.values));
+    const share = (value) => (high > low ? (value - low) / (high - low) : 0.5);
+    columns.color = colouring.values.map((value) => (value === null ? GRAY : onScale(data.scale, share(value))));
+    columns.marker = Array(count).fill(data.markers[0]);
+  }
+  source.data = { ...columns };
+  showLegend();
+}
+
+function showLegend() {
+  const colouring = colourings[Number(byId("colour-menu").value)];
+  byId("legend-title").textContent = colouring.name;
+  byId("legend").replaceChildren(...(colouring.index ? [categoryList(colouring)] : colourBar(colouring)));
+}
+
+function categoryList(category) {
+  const rows = new Map(category.names.map((_, one) => [one, []]));
+  if (category.index.some((one) => one < 0)) rows.set(-1, []);
+  category.index.forEach((one, row) => rows.get(one).push(row));
+  const entries = [...rows].map(([one, of]) => {
+    const entry = element("button", { type: "button", title: "select these on the map", onclick: () => select(of) });
+    const symbol = `<path d="${MARKERS[markerOf(one)]}" fill="${colourOf(one)}"/>`;
+    entry.innerHTML = `<svg viewBox="-7 -7 14 14">${symbol}</svg>`;
+    const number = grouped(of.filter((row) => isShown[row]).length);
+    entry.append(
+      element("span", { className: "name", textContent: one < 0 ? "not listed" : category.names[one] }),
+      element("span", { className: "count", textContent: number }),
+    );
+    return entry;
+  });
+  return element("div", { className: entries.length > 8 ? "legend" : "legend single" }, ...entries);
+}
+
+function colourBar(parameter) {
+  const [low, high] = extent(finite(parameter.values));
+  const bar = element("div", { className: "bar" });
+  bar.style.background = gradient(data.scale);
+  const ticks = [0, 0.25, 0.5, 0.75, 1].map((share) => {
+    const tick = element("span", {}, written(parameter, low + share * (high - low)));
+    Object.assign(tick.style, { left: `${100 * share}%`, transform: `translateX(-${100 * share}%)` });
+    return tick;
+  });
+  const without = count - finite(parameter.values).length;
+  const note = element("p", { className: "soft", hidden: without === 0 });
+  note.append(element("span", { className: "gray" }), `does not apply (${grouped(without)} patches)`);
+  return [bar, element("div", { className: "ticks" }, ...ticks), note];
+}
+
+// Map
+
+function showMap() {
+  const map = data.maps[Number(byId("map-menu").value)];
+  Object.assign(columns, { x: map.x, y: map.y });
+  source.data = { ...columns };
+  const ends = [extent(map.x), extent(map.y)];
+  const longest = Math.max(...ends.map(([low, high]) => high - low)) || 1;
+  [plot.x_range, plot.y_range].forEach((range, axis) => {
+    const [low, high] = ends[axis];
+    const half = 0.54 * Math.max(high - low, longest / MOST_STRETCHED);
+    const [start, end] = [(low + high) / 2 - half, (low + high) / 2 + half];
+    range.setv({ start, end, reset_start: start, reset_end: end });
+  });
+}
+
+function select(rows) {
+  source.selected.indices = rows;
+}
+
+// Filters
+
+function addFilters() {
+  const sizes = data.family.names.map((_, one) => data.family.index.filter((of) => of === one).length);
+  data.family.names.forEach((name, one) => {
+    const box = element("input", { type: "checkbox", checked: true, value: one, onchange: applyFilters });
+    const number = element("span", { className: "count", textContent: grouped(sizes[one]) });
+    byId("families").append(element("label", {}, box, name, number));
+  });
+  data.parameters.forEach(addSlider);
+  byId("reset-filters").onclick = () => {
+    byId("families").querySelectorAll("input").forEach((box) => (box.checked = true));
+    sliders.forEach(({ from, to }) => ([from.value, to.value] = [0, SLIDER_STEPS]));
+    applyFilters();
+  };
+}
+
+function addSlider(parameter) {
+  const [low, high] = extent(finite(parameter.values));
+  if (!(high > low)) return;
+  const end = (value, label) =>
+    element("input", { type: "range", max: SLIDER_STEPS, value, oninput: applyFilters, ariaLabel: label });
+  const from = end(0, `least ${parameter.name}`);
+  const to = end(SLIDER_STEPS, `largest ${parameter.name}`);
+  const output = element("output");
+  const line = element("div", { className: "range", title: "patches without a value stay until a handle is moved" });
+  line.append(element("span", {}, parameter.name), element("div", { className: "slider" }, from, to), output);
+  byId("ranges").append(line);
+  sliders.push({ parameter, low, high, from, to, output });
+}
+
+function limitsOf({ parameter, low, high, from, to, output }) {
+  const [first, last] = [Number(from.value), Number(to.value)].sort((a, b) => a - b);
+  const at = (step) => low + (step / SLIDER_STEPS) * (high - low);
+  output.textContent = rangeWritten(parameter, at(first), at(last));
+  return [first > 0 || last < SLIDER_STEPS, at(first - 1e-6), at(last + 1e-6)];
+}
+
+function applyFilters() {
+  const checked = [...byId("families").querySelectorAll("input")].map((box) => box.checked);
+  isShown = data.family.index.map((one) => checked[one]);
+  for (const slider of sliders) {
+    const [isMoved, low, high] = limitsOf(slider);
+    if (!isMoved) continue;
+    slider.parameter.values.forEach((value, row) => {
+      isShown[row] &&= value !== null && value >= low && value <= high;
+    });
+  }
+  filter.indices = [...isShown.keys()].filter((row) => isShown[row]);
+  showLegend();
+  showSelection();
+}

@@ -1,0 +1,75 @@
+"""Which pictures a report holds."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from analysis.figures import save
+from analysis.map_colours import ProbeColours
+from analysis.map_plots import encoder_sheet, map_sheet
+from analysis.plots import score_comparison, separation_heatmap, silhouette_bars
+from analysis.probe_scatter import probe_scatter
+from analysis.probe_sets import ProbeSet
+from analysis.scores import MORE_IS_BETTER, Scores
+
+COMPARED = (
+    "knn_accuracy", "separation", "nmi", "silhouette", "degradation_first", "content_knn", "r2/log_sigma",
+    "r2/anisotropy", "r2/angle", "r2/noise_sigma", "r2/jpeg_quality", "rank_correlation",
+)  # fmt: skip
+
+
+def colours_of(probe: ProbeSet) -> ProbeColours:
+    """What the maps are coloured by."""
+    family, family_names = probe.families()
+    return ProbeColours(family, family_names, probe.parameters(), probe.image.numpy(), list(probe.store.names))
+
+
+def write_pictures(
+    folder: Path, probe: ProbeSet, asked: Sequence[str], scores: dict[str, Scores],
+    maps: dict[str, tuple[np.ndarray, float]], method: str,
+) -> list[Path]:  # fmt: skip
+    """Draws a report's pictures, each as PNG and SVG.
+
+    Args:
+        folder: of the report.
+        probe: the probe set.
+        asked: the subjects that get pictures of their own; the sheets hold all.
+        scores: of each subject.
+        maps: (N, 2) and trustworthiness of each subject.
+        method: of the maps, `UMAP` or `PCA`.
+
+    Returns:
+        The files.
+    """
+    colours, made = colours_of(probe), []
+    for name in asked:
+        points, trust = maps[name]
+        slug = slug_of(name)
+        made += save(
+            map_sheet(points, colours, encoder=name, method=method, trustworthiness=trust), folder / f"map-{slug}"
+        )
+        r2 = {key.removeprefix("r2/"): value for key, value in scores[name].values.items() if key.startswith("r2/")}
+        made += save(probe_scatter(scores[name].predictions, r2, encoder=name), folder / f"probes-{slug}")
+        if probe.is_listed:
+            heatmap = separation_heatmap(scores[name].separation, probe.names, encoder=name)
+            made += save(heatmap, folder / f"separation-{slug}")
+            made += save(silhouette_bars(scores[name].silhouette, encoder=name), folder / f"silhouette-{slug}")
+    if len(maps) > 1:
+        points_of = {name: points for name, (points, _) in maps.items()}
+        trust_of = {name: trust for name, (_, trust) in maps.items()}
+        made += save(encoder_sheet(points_of, colours, method=method, trustworthiness=trust_of), folder / "maps")
+    rows = {
+        name: {key: (one.values[key], *one.interval(key)) for key in COMPARED if key in one.values}
+        for name, one in scores.items()
+    }
+    chance = {key: next(iter(scores.values())).chance.get(key, 0.0) for key in COMPARED}
+    better = {key: MORE_IS_BETTER.get(key, True) for key in COMPARED}
+    made += save(score_comparison(rows, chance=chance, more_is_better=better), folder / "scores")
+    return made
+
+
+def slug_of(name: str) -> str:
+    """A subject's name as part of a file's name."""
+    return re.sub(r"[^\w.-]+", "-", name).strip("-.") or "encoder"

@@ -1,0 +1,155 @@
+"""One report: embed a probe set by every subject, score, draw, and write `runs/analysis/<name>/`."""
+
+import json
+import os
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from analysis.config import AnalysisConfig
+from analysis.embedding import embedded, rendered
+from analysis.page import PageData, write_page
+from analysis.pictures import write_pictures
+from analysis.probe_sets import ProbeSet, build_probe_set, load_probe_space, source_side, unseen_rows
+from analysis.projection import pca_map, trustworthiness, umap_map
+from analysis.score_table import WORDS, rows_of, text_of
+from analysis.scores import Scores, score
+from analysis.subjects import Subject, open_subjects
+from shared.config import to_plain
+from shared.runs import RunFolder
+from shared.sources import open_images
+
+FORMAT = 1  # of scores.json
+
+
+def run(config: AnalysisConfig, encoders: Sequence[str]) -> int:
+    """Writes the report, or says again what a finished one of the same configuration found; the exit status."""
+    started = time.perf_counter()
+    device = _device(config)
+    subjects = open_subjects(encoders, config.runs_dir, config.layer)
+    space = load_probe_space(config.probe)
+    _, held_out = open_images(config.data, source_side(space, config.patch))
+    probe = build_probe_set(space, held_out, patch=config.patch, size=config.size, seed=config.seed)
+    name = config.name or f"{subjects[0].name}-{space.name}".replace("/", "-")
+    folder = RunFolder(config.runs_dir, "analysis", name, scores="scores.json")
+    identity = to_plain(config) | {
+        "name": name, "probe_hash": probe.hash(), "subjects": {one.name: one.hash for one in subjects},
+    }  # fmt: skip
+    with folder.locked():
+        folder.claim(identity)
+        if folder.finished:
+            stored = json.loads(folder.metrics.read_text(encoding="utf-8"))
+            print(_said(folder, stored["heading"], stored["table"], "made before"))
+            return 0
+        cache = Path(config.data.cache_dir).expanduser()
+        patches = rendered(probe, cache)
+        bf16 = config.precision == "bf16"
+        embeddings = {
+            one.name: embedded(one, probe, patches, cache, device=device, bf16=bf16) for one in subjects
+        }  # fmt: skip
+        scores = {
+            name: score(embedding, probe, repeats=config.repeats, seed=config.seed)
+            for name, embedding in embeddings.items()
+        }
+        maps = {name: _map(embedding, config) for name, embedding in embeddings.items()}
+        asked = [one.name for one in subjects if one.asked]
+        write_pictures(folder.path, probe, asked, scores, maps, config.map.upper())
+        write_page(folder.path / "page.html", _page(config, probe, patches, scores, maps))
+        _save_embeddings(folder.path / "embeddings.npz", probe, embeddings)
+        table = text_of(scores)
+        folder.finish(_result(config, probe, subjects, scores, maps, table))
+    seconds = time.perf_counter() - started
+    print(_said(folder, _heading(probe, config), table, f"{seconds:.0f} s"))
+    return 0
+
+
+def _device(config: AnalysisConfig) -> torch.device:
+    if config.accelerator == "gpu" and not torch.cuda.is_available():
+        raise ValueError("accelerator=gpu: this machine has no CUDA device")
+    return torch.device("cuda" if config.accelerator != "cpu" and torch.cuda.is_available() else "cpu")
+
+
+def _map(embedding: np.ndarray, config: AnalysisConfig) -> tuple[np.ndarray, float]:
+    """The 2-D map of an embedding, and how far it can be trusted."""
+    map_ = umap_map(embedding, config.seed) if config.map == "umap" else pca_map(embedding)
+    return map_, trustworthiness(embedding, map_)
+
+
+def _heading(probe: ProbeSet, config: AnalysisConfig) -> str:
+    listed = f"{len(probe.names)} degradations" if probe.is_listed else "a degradation each"
+    return (
+        f"Probe {probe.name} ({probe.hash()}): {len(probe)} patches of {probe.patch} px, {listed}, "
+        f"{len(probe.store)} held-out images, layer {config.layer}"
+    )
+
+
+def _page(
+    config: AnalysisConfig, probe: ProbeSet, patches: np.ndarray, scores: dict[str, Scores],
+    maps: dict[str, tuple[np.ndarray, float]],
+) -> PageData:  # fmt: skip
+    family, family_names = probe.families()
+    first = next(iter(scores.values()))
+    return PageData(
+        title=_heading(probe, config),
+        maps={
+            f"{config.map.upper()} of {name}, trustworthiness {trust:.2f}": map_ for name, (map_, trust) in maps.items()
+        },
+        patches=patches, words=probe.words(), label=probe.label, names=probe.names,
+        family=family, family_names=family_names, parameters=probe.parameters(),
+        image=probe.image.numpy(), image_names=list(probe.store.names),
+        separation=first.separation if probe.is_listed else np.empty((0, 0)), score_rows=rows_of(scores),
+        captions=[f"{name}: {note}." for name, one in scores.items() for note in one.notes] + [" ".join(WORDS.split())],
+    )  # fmt: skip
+
+
+def _result(
+    config: AnalysisConfig, probe: ProbeSet, subjects: Sequence[Subject], scores: dict[str, Scores],
+    maps: dict[str, tuple[np.ndarray, float]], table: str,
+) -> dict[str, Any]:  # fmt: skip
+    """What `scores.json` holds."""
+    described = {}
+    for subject in subjects:
+        one = scores[subject.name].to_dict()
+        if subject.trained_on:
+            one["unseen_patches"] = float(unseen_rows(probe, subject.trained_on).mean())
+        one["trustworthiness"] = {config.map: maps[subject.name][1]}
+        described[subject.name] = {"hash": subject.hash, "method": subject.method, **one}
+    first, *others = scores
+    return {
+        "format": FORMAT,
+        "probe": {
+            "name": probe.name, "hash": probe.hash(), "patches": len(probe), "patch": probe.patch,
+            "degradations": probe.names, "images": list(probe.store.names), "seed": config.seed,
+        },
+        "layer": config.layer,
+        "subjects": described,
+        "differences": {
+            other: {name: list(scores[first].ahead_of(scores[other], name)) for name in scores[first].values}
+            for other in others
+        },
+        "heading": _heading(probe, config),
+        "table": table,
+    }  # fmt: skip
+
+
+def _save_embeddings(path: Path, probe: ProbeSet, embeddings: dict[str, np.ndarray]) -> None:
+    """Everything that the scores were made from."""
+    place = np.stack((probe.top.numpy(), probe.left.numpy()), 1) + probe.margin
+    private = path.with_name(f".{path.name}.partial.npz")
+    arrays = {
+        "subjects": np.array(list(embeddings)), **{f"embedding_{i}": one for i, one in enumerate(embeddings.values())},
+        "label": probe.label, "names": np.array(probe.names, dtype=str), "words": np.array(probe.words()),
+        "content": probe.content, "image": probe.image.numpy(), "image_names": np.array(probe.store.names),
+        "place": place, **{f"parameter_{name}": values for name, values in probe.parameters().items()},
+    }  # fmt: skip
+    with private.open("wb") as file:
+        np.savez(file, **arrays)  # type: ignore[arg-type]  # its stub takes the keywords for options
+    os.replace(private, path)
+
+
+def _said(folder: RunFolder, heading: str, table: str, when: str) -> str:
+    return f"\n{heading}\n\n{table}\n\n{WORDS}\n\npage: {folder.path / 'page.html'} ({when})"

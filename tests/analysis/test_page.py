@@ -1,0 +1,363 @@
+"""The page as a file, and as a browser shows it: real pointer events on the map, read back from the document."""
+
+import base64
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from page_in_browser import driven, needs_browser
+
+from analysis import page
+from analysis.page import COLOURS, PageData, evenly_drawn, write_page
+
+COUNT, SIDE = 48, 16
+DASH = "\u2013"
+GRAY = (180, 185, 192)
+HOSTILE = '</script><img src="http://example.com/x.png"> & "quoted"'
+
+STEPS = """
+    results.title = document.title;
+    results.menus = ["map-menu", "colour-menu"].map((id) => [...byId(id).options].map((one) => one.text));
+    results.scores = table("scores");
+    results.captions = byId("captions").textContent;
+
+    results.atFirst = selection();
+    await pointer("pointermove", screenAt(columns.x[10], columns.y[10]));
+    const image = document.querySelector("#card img");
+    await image.decode();
+    results.card = {
+      text: byId("card").textContent, hidden: byId("card").hidden, source: image.src, width: image.width,
+      natural: image.naturalWidth, rendering: getComputedStyle(image).imageRendering,
+    };
+    await pointer("pointermove", screenAt(3.5, 2.5));
+    results.cardElsewhere = byId("card").hidden;
+
+    results.pixels = {};
+    for (const name of ["family", "listed degradation", "angle", "image"]) {
+      await choose("colour-menu", name);
+      results.pixels[name] = pixels();
+    }
+    await choose("colour-menu", "angle");
+    results.colourBar = byId("legend").innerText;
+    await choose("colour-menu", "listed degradation");
+    results.legend = [...document.querySelectorAll("#legend button")].map((one) => one.textContent);
+    document.querySelectorAll("#legend button")[2].click();
+    results.ofLegend = selection().rows;
+
+    await drag([[-0.1, -0.1], [2.5, -0.1], [2.5, 1.5], [-0.1, 1.5], [-0.1, 0]].map((place) => screenAt(...place)));
+    results.lasso = selection();
+    byId("clear-selection").click();
+    results.cleared = selection().rows;
+    plot.toolbar.tools.find((tool) => tool.type === "BoxSelectTool").active = true;
+    await drag([[4.5, 3.5], [6, 4], [7.2, 5.1]].map((place) => screenAt(...place)));
+    results.box = selection().rows;
+    byId("clear-selection").click();
+
+    results.filters = [];
+    const visible = () => results.filters.push([...filter.indices]);
+    const boxes = document.querySelectorAll("#families input");
+    boxes[1].click(); visible();
+    boxes[1].click(); visible();
+    const [, angle] = sliders;
+    await move(angle.from, 100); visible();
+    await move(angle.from, 0); visible();
+    await move(sliders[0].to, 50); visible();
+    await choose("colour-menu", "family");
+    results.filteredPixels = pixels();
+    byId("reset-filters").click(); visible();
+
+    const cells = [...document.querySelectorAll(".heat tbody tr")].map((line) => line.querySelectorAll("td"));
+    results.cells = cells.map((line) => [...line].map((cell) => cell.title));
+    cells[0][2].click();
+    results.pair = { ...selection(), marked: cells[0][2].className, words: byId("pair").textContent };
+    cells[2][0].click();
+    results.mirrored = { marked: [cells[0][2].className, cells[2][0].className], rows: selection().rows };
+    byId("clear-selection").click();
+    results.unmarked = cells[2][0].className;
+
+    await choose("map-menu", "PCA of tiny");
+    results.otherMap = [screenAt(0, 0), screenAt(columns.x[10], columns.y[10]), [plot.x_range.start, plot.x_range.end]];
+    results.frame = area().getBoundingClientRect().toJSON();
+"""
+
+
+def example(count: int = COUNT) -> PageData:
+    """Points on a grid of eight columns, in turn of three degradations, two families and four images."""
+    rows = np.arange(count)
+    generator = np.random.default_rng(0)
+    angle = np.where(rows % 3 == 1, (170 + 4.0 * rows) % 180, np.nan)
+    grid = np.stack((rows % 8, rows // 8), 1).astype(float)
+    return PageData(
+        title="Probe tiny",
+        maps={"UMAP of tiny": grid, "PCA of tiny": -0.01 * grid},
+        patches=generator.integers(0, 256, (count, 3, SIDE, SIDE), dtype=np.uint8),
+        words=[("untouched", "blur 2.0 by 1.0", HOSTILE)[row % 3] for row in rows],
+        label=rows % 3,
+        names=["untouched", "blur", "noise"],
+        family=(rows % 3 > 0).astype(int),
+        family_names=["none", "some"],
+        parameters={"blur_width": rows / 10, "angle": angle, "never": np.full(count, np.nan)},
+        image=rows // 12,
+        image_names=["one.png", "folder/two.png", "<three>.png", *(f"{n}.png" for n in range(count // 12))],
+        separation=np.array([[np.nan, 0.7, 0.9], [0.71, np.nan, 1.0], [0.91, 0.99, np.nan]]),
+        score_rows=[["", "kNN"], ["tiny", "0.50 [0.40, 0.60]"]],
+        captions=["First sentence.", "Second one."],
+    )
+
+
+def unlisted() -> PageData:
+    label, separation = np.full(COUNT, -1), np.zeros((0, 0))
+    maps = {"UMAP of tiny": example().maps["UMAP of tiny"]}
+    return replace(example(), title=HOSTILE, maps=maps, label=label, names=[], separation=separation)
+
+
+def content_of(path: Path) -> dict:
+    found = re.search(r'id="page-data">(.*?)</script>', path.read_text(encoding="utf-8"), re.DOTALL)
+    return json.loads(found[1])
+
+
+def decoded(encoded: str) -> np.ndarray:
+    data = np.frombuffer(base64.b64decode(encoded), np.uint8)
+    return cv2.imdecode(data, cv2.IMREAD_COLOR)[..., ::-1].transpose(2, 0, 1)
+
+
+@pytest.fixture(scope="module")
+def shown(tmp_path_factory):
+    return driven(tmp_path_factory.mktemp("page"), example(), STEPS)
+
+
+def on_white(colour: str | tuple[int, int, int]) -> np.ndarray:
+    if isinstance(colour, str):
+        colour = tuple(int(colour[at : at + 2], 16) for at in (1, 3, 5))
+    return 0.85 * np.array(colour) + 0.15 * 255
+
+
+def assert_coloured(pixels: list, rows: np.ndarray, colour: str | tuple[int, int, int]) -> None:
+    seen = np.array(pixels)[rows, :3]
+    np.testing.assert_allclose(seen, np.tile(on_white(colour), (len(rows), 1)), atol=4)  # a grid line shines through
+
+
+@needs_browser
+def test_page_opens_without_a_request_or_an_error(shown):
+    assert shown["title"] == "Probe tiny"
+    assert shown["problems"] == []
+    assert [name for name in shown["requests"] if not name.startswith(("data:", "blob:"))] == []
+    assert any("example.com" in problem for problem in shown["afterRequest"]), "a request would not have been noticed"
+
+
+@needs_browser
+def test_menus_scores_and_captions(shown):
+    assert shown["menus"] == [
+        ["UMAP of tiny", "PCA of tiny"],
+        ["family", "listed degradation", "blur width", "angle", "image"],
+    ]
+    assert shown["scores"] == example().score_rows
+    assert shown["captions"] == "First sentence.Second one."
+
+
+@needs_browser
+def test_pointing_at_a_point_shows_its_patch(shown):
+    card = shown["card"]
+    assert not card["hidden"]
+    np.testing.assert_array_equal(decoded(card["source"].split(",")[1]), example().patches[10])
+    assert card["natural"] == SIDE
+    assert card["width"] == 192
+    assert card["rendering"] == "pixelated"
+    assert card["text"] == "blur 2.0 by 1.0one.pngblur width1angle30"
+    assert shown["cardElsewhere"]
+
+
+@needs_browser
+def test_menu_recolours_the_points(shown):
+    data, pixels = example(), shown["pixels"]
+    for name, index in {"family": data.family, "listed degradation": data.label, "image": data.image}.items():
+        for one in range(index.max() + 1):
+            assert_coloured(pixels[name], np.flatnonzero(index == one), COLOURS[one])
+    has_angle = np.isfinite(data.parameters["angle"])
+    assert_coloured(pixels["angle"], np.flatnonzero(~has_angle), GRAY)
+    lowest, highest = np.nanargmin(data.parameters["angle"]), np.nanargmax(data.parameters["angle"])
+    assert_coloured(pixels["angle"], np.array([lowest]), "#440154")
+    assert_coloured(pixels["angle"], np.array([highest]), "#fde724")
+
+
+@needs_browser
+def test_legend_and_colour_bar(shown):
+    assert shown["legend"] == ["untouched16", "blur16", "noise16"]
+    assert shown["ofLegend"] == list(range(2, COUNT, 3))
+    assert shown["colourBar"].split() == ["6", "48", "90", "132", "174", "does", "not", "apply", "(32", "patches)"]
+
+
+@needs_browser
+def test_lasso_lists_the_selected_patches(shown):
+    lasso, data = shown["lasso"], example()
+    rows = [0, 1, 2, 8, 9, 10]
+    assert lasso["rows"] == rows
+    assert lasso["title"] == "Selected: 6 patches of 1 image"
+    assert lasso["shares"] == ["some 67 % (4)", "none 33 % (2)"]
+    header, mean, span, *lines = lasso["table"]
+    assert header == ["patch", "degradation", "image", "blur width", "angle"]
+    assert mean == ["", "mean", "", "0.5", "12"]  # of 174 and 30 degrees, halfway round
+    assert span == ["", "range", "", f"0 {DASH} 1", f"30 {DASH} 174"]
+    angles = [DASH, "174", DASH, DASH, DASH, "30"]
+    widths = ["0", "0.1", "0.2", "0.8", "0.9", "1"]
+    assert [line[1:] for line in lines] == [
+        [data.words[row], "one.png", width, angle] for row, width, angle in zip(rows, widths, angles, strict=True)
+    ]
+    np.testing.assert_array_equal(decoded(lasso["images"][5].split(",")[1]), data.patches[10])
+
+
+@needs_browser
+def test_box_selects_and_a_button_clears(shown):
+    assert shown["cleared"] == []
+    assert shown["box"] == [37, 38, 39, 45, 46, 47]
+    assert shown["atFirst"]["title"] == "Nothing selected; shown: 48 patches of 4 images"
+    assert len(shown["atFirst"]["images"]) == COUNT
+
+
+@needs_browser
+def test_filters_hide_points(shown):
+    data = example()
+    everything = list(range(COUNT))
+    angle = data.parameters["angle"]
+    middle = (np.nanmin(angle) + np.nanmax(angle)) / 2
+    narrow = data.parameters["blur_width"] <= data.parameters["blur_width"].max() / 4
+    assert shown["filters"] == [
+        np.flatnonzero(data.family == 0).tolist(),
+        everything,
+        np.flatnonzero(angle >= middle).tolist(),  # without the NaN ones
+        everything,
+        np.flatnonzero(narrow).tolist(),
+        everything,
+    ]
+    assert_coloured(shown["filteredPixels"], np.flatnonzero(narrow & (data.family == 1)), COLOURS[1])
+    hidden = np.array(shown["filteredPixels"])[~narrow, :3]
+    assert hidden.min() > 230  # the background and its grid lines
+
+
+@needs_browser
+def test_cell_of_the_heatmap_selects_its_two_degradations(shown):
+    assert shown["cells"][0] == ["", "untouched against blur: AUC 0.700", "untouched against noise: AUC 0.900"]
+    pair = shown["pair"]
+    expected = np.flatnonzero(example().label != 1).tolist()
+    assert pair["rows"] == expected
+    assert pair["title"] == "Selected: 32 patches of 4 images"
+    assert pair["marked"] == "chosen"
+    assert pair["words"].startswith("untouched against noise: AUC 0.900")
+    assert shown["mirrored"] == {"marked": ["", "chosen"], "rows": expected}
+    assert shown["unmarked"] == ""
+
+
+@needs_browser
+def test_other_map_fills_the_frame(shown):
+    (x0, y0), (x10, y10), (start, end) = shown["otherMap"]
+    assert start < -0.07
+    assert end > 0
+    assert x10 < x0  # the second map is mirrored
+    assert y10 > y0
+    for x, y in ((x0, y0), (x10, y10)):
+        assert shown["frame"]["left"] < x < shown["frame"]["right"]
+        assert shown["frame"]["top"] < y < shown["frame"]["bottom"]
+
+
+@needs_browser
+def test_without_listed_degradations_there_is_no_heatmap(tmp_path):
+    steps = """
+    results.title = [document.title, document.querySelector("h1").textContent];
+    results.heatmap = [byId("separation").hidden, document.querySelectorAll(".heat").length];
+    results.menus = [...byId("colour-menu").options].map((one) => one.text);
+    results.oneMap = byId("map-menu").parentElement.hidden;
+    results.words = table("selection")[5][1];
+    """
+    found = driven(tmp_path, unlisted(), steps)
+    assert found["problems"] == []
+    assert found["title"] == [HOSTILE, HOSTILE]
+    assert found["heatmap"] == [True, 0]
+    assert found["menus"] == ["family", "blur width", "angle", "image"]
+    assert found["oneMap"]
+    assert found["words"] == HOSTILE
+
+
+def test_file_is_self_contained_and_lossless(tmp_path):
+    write_page(tmp_path / "page.html", example())
+    assert [path.name for path in tmp_path.iterdir()] == ["page.html"]
+    text = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert not re.search(r'<(script|link|img|iframe)[^>]*(src|href)="?(?!data:)', text)
+    assert "48 patches of 16 x 16 pixels, 7 images, 3 listed degradations." in text
+    assert "left out" not in text
+    patches = content_of(tmp_path / "page.html")["patches"]
+    for encoded, patch in zip(patches, example().patches, strict=True):
+        np.testing.assert_array_equal(decoded(encoded), patch)
+    assert len(text) < 2e6 + 1.6 * example().patches.size
+
+
+def test_same_data_same_page(tmp_path):
+    for name in ("one", "two"):
+        write_page(tmp_path / name, example())
+    one, two = (content_of(tmp_path / name) for name in ("one", "two"))
+    assert one == two
+
+
+def test_of_too_many_points_an_even_sample_is_shown(tmp_path, monkeypatch):
+    monkeypatch.setattr(page, "MOST_POINTS", 24)
+    write_page(tmp_path / "page.html", example())
+    text = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "shows 24 of them" in text
+    assert "24 are left out" in text
+    content = content_of(tmp_path / "page.html")
+    kept = evenly_drawn(example(), 24)
+    assert len(content["patches"]) == len(content["family"]["index"]) == len(content["maps"][0]["x"]) == 24
+    assert content["degradation"]["index"] == (kept % 3).tolist()
+    assert content["parameters"][0]["values"] == pytest.approx((kept / 10).tolist())
+    assert [content["words"]["names"][at] for at in content["words"]["index"]] == [example().words[at] for at in kept]
+
+
+def test_sample_is_even_seeded_and_in_order():
+    data = example(7200)
+    kept = evenly_drawn(data, 5000)
+    assert len(np.unique(kept)) == 5000
+    assert (np.diff(kept) > 0).all()
+    np.testing.assert_array_equal(kept, evenly_drawn(data, 5000))
+    degradations = np.bincount(data.label[kept])
+    assert np.ptp(degradations) <= 1
+    images = np.bincount(data.image[kept])
+    assert images.min() >= 6  # of 12 each, where 5000 / 7200 would be 8.3
+    assert images.max() <= 11
+    np.testing.assert_array_equal(evenly_drawn(data, 7200), np.arange(7200))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"words": ["one"]}, "words is of 1 patches, but there are 48"),
+        ({"maps": {}}, "at least one map and one patch, got 0 and 48"),
+        ({"maps": {"PCA": np.zeros((COUNT, 3))}}, r"map 'PCA' must be finite and of shape \(48, 2\)"),
+        ({"maps": {"PCA": np.full((COUNT, 2), np.nan)}}, "map 'PCA' must be finite"),
+        ({"parameters": {"noise": np.zeros(3)}}, "noise is of 3 patches"),
+        ({"image_names": ["one"]}, "image goes up to 3, but only 1 have a name"),
+        ({"separation": np.zeros((2, 2))}, r"separation is \(2, 2\), but 3 degradations are listed"),
+    ],
+)
+def test_wrong_data_is_refused_and_the_old_page_stays(tmp_path, change, message):
+    path = tmp_path / "page.html"
+    path.write_text("old")
+    with pytest.raises(ValueError, match=message):
+        write_page(path, replace(example(), **change))
+    assert path.read_text() == "old"
+
+
+def test_failed_writing_leaves_the_old_page(tmp_path, monkeypatch):
+    path = tmp_path / "page.html"
+    path.write_text("old")
+
+    def full(*_):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(Path, "replace", full)
+    with pytest.raises(OSError, match="disk full"):
+        write_page(path, example())
+    assert [one.name for one in tmp_path.iterdir()] == ["page.html"]
+    assert path.read_text() == "old"
