@@ -60,4 +60,27 @@ class AnalysisConfig:
                 raise ValueError(f"{option}={getattr(self, option)} must be at least {least}")
 
 
+@dataclass
+class OwnImagesConfig(AnalysisConfig):
+    """A look at a user's own images; the probe set is what they are held against.
+
+    Attributes:
+        encoder: path of a run or an artefact; empty takes the newest finished pretraining run.
+        patches: cut from each image, evenly spread.
+    """
+
+    encoder: str = ""
+    patches: int = 16
+
+    def check(self) -> None:
+        """Refuse values that mean nothing.
+
+        Raises:
+            ValueError: names the option, its value and what would be right.
+        """
+        super().check()
+        if self.patches < 1:
+            raise ValueError(f"patches={self.patches} must be at least 1")
+
+
 SHORTHANDS: dict[str, Callable[[str], list[str]]] = {"data": lambda value: [f"data.kind={value}"]}

@@ -19,8 +19,8 @@ def main(arguments: list[str]) -> int:
         print(_help())
         return 0
     logging.basicConfig(level=logging.WARNING, format=f"{PROGRAM}: %(message)s")
-    encoders = [argument for argument in arguments if not _is_option(argument)]
-    options = [argument for argument in arguments if _is_option(argument)]
+    encoders = [argument for argument in arguments if not is_option(argument)]
+    options = [argument for argument in arguments if is_option(argument)]
     try:
         _, config = load_config(AnalysisConfig, None, options, groups={}, shorthands=SHORTHANDS)
         config.check()
@@ -35,8 +35,8 @@ def main(arguments: list[str]) -> int:
         stop(PROGRAM, error)
 
 
-def _is_option(argument: str) -> bool:
-    """Whether it is `key=value` or a flag; a path may hold an `=` after its first slash."""
+def is_option(argument: str) -> bool:
+    """Whether an argument is `key=value` or a flag; a path may hold an `=` after its first slash."""
     return argument.startswith("-") or "=" in argument.partition("/")[0]
 
 

@@ -29,7 +29,7 @@ FORMAT = 1  # of scores.json
 def run(config: AnalysisConfig, encoders: Sequence[str]) -> int:
     """Writes the report, or says again what a finished one of the same configuration found; the exit status."""
     started = time.perf_counter()
-    device = _device(config)
+    device = device_of(config)
     subjects = open_subjects(encoders, config.runs_dir, config.layer)
     space = load_probe_space(config.probe)
     _, held_out = open_images(config.data, source_side(space, config.patch))
@@ -67,7 +67,12 @@ def run(config: AnalysisConfig, encoders: Sequence[str]) -> int:
     return 0
 
 
-def _device(config: AnalysisConfig) -> torch.device:
+def device_of(config: AnalysisConfig) -> torch.device:
+    """Where to run.
+
+    Raises:
+        ValueError: a GPU is asked for and there is none.
+    """
     if config.accelerator == "gpu" and not torch.cuda.is_available():
         raise ValueError("accelerator=gpu: this machine has no CUDA device")
     return torch.device("cuda" if config.accelerator != "cpu" and torch.cuda.is_available() else "cpu")

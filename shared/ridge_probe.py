@@ -88,6 +88,28 @@ def ridge_predictions(embedding: np.ndarray, target: np.ndarray, image: np.ndarr
     return prediction
 
 
+def ridge_predictions_for(
+    embedding: np.ndarray, target: np.ndarray, image: np.ndarray, new_embedding: np.ndarray
+) -> np.ndarray:
+    """Predictions for other samples, of the probe that `ridge_predictions` fits to each fold, fitted to all.
+
+    Args:
+        embedding: (N, D), finite.
+        target: (N, P); NaN where a parameter does not apply, those samples are left out for that column.
+        image: (N,) image of each sample.
+        new_embedding: (M, D), finite.
+
+    Returns:
+        (M, P) float64.
+    """
+    prediction = np.empty((len(new_embedding), target.shape[1]))
+    for column in range(target.shape[1]):
+        rows = np.flatnonzero(np.isfinite(target[:, column]))
+        known = target[rows][:, [column]]
+        prediction[:, [column]] = _fit_and_predict(embedding[rows], known, image[rows], new_embedding)
+    return prediction
+
+
 def _image_folds(image: np.ndarray, folds: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Indices to fit and to predict, no image on both sides; nothing for fewer than two images."""
     from sklearn.model_selection import GroupKFold

@@ -100,6 +100,27 @@ def open_images(config: DataConfig, minimum_size: int) -> tuple[ImageStore, Imag
     return store.select(training), store.select(held_out)
 
 
+def open_files(paths: Sequence[Path], cache_dir: Path, minimum_size: int) -> ImageStore:
+    """Opens a user's images: files, and all images in folders, each once; what cannot be used is named in a warning.
+
+    Args:
+        paths: files and folders.
+        cache_dir: of decoded images.
+        minimum_size: pixels that the shorter side must have.
+
+    Raises:
+        ValueError: a path does not exist, or none of the images can be used.
+    """
+    missing = [str(path) for path in paths if not path.exists()]
+    if missing:
+        raise ValueError(f"{', '.join(missing)}: no such file or folder; expected images")
+    files = [file.resolve() for path in paths for file in (_image_files(path)[0] if path.is_dir() else [path])]
+    if not files:
+        raise ValueError(f"no images in {', '.join(map(str, paths))}; expected {', '.join(IMAGE_SUFFIXES)}")
+    sources = [_file_source(file, str(file)) for file in dict.fromkeys(files)]
+    return _usable(cached_images(sources, "files", cache_dir), minimum_size, "what was given")
+
+
 def _check(config: DataConfig) -> None:
     if config.kind not in ("builtin", "folder"):
         raise ValueError(f"data.kind={config.kind!r}; expected builtin or folder")
@@ -205,7 +226,7 @@ def _usable(found: CachedImages, minimum_size: int, place: str) -> ImageStore:
         total = len(usable) + len(skipped)
         summary = f"{len(skipped)} of {total} images in {place} cannot be used: {named}{more}"
         if not usable:
-            raise ValueError(f"{summary}; expected at least two images of {minimum_size} pixels or more")
+            raise ValueError(f"{summary}; expected images of {minimum_size} pixels or more")
         logger.warning("skipped %s", summary)
     return store.select(usable)
 

@@ -1,0 +1,137 @@
+"""What an encoder says of images whose degradation nobody knows, by holding them against a probe set."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from analysis.probe_sets import ProbeSet
+from shared.probe_measures import nearest_outside, spherical_kmeans, unit_rows
+from shared.ridge_probe import r_squared, ridge_predictions, ridge_predictions_for
+
+NEIGHBOURS = 10
+READ_FROM = 0.3  # R^2 on the probe set below which a parameter is not told: the encoder hardly reads it
+UNLIKE = 0.01  # quantile of the probe set's own similarities below which an image is like nothing in it
+MOST_CLUSTERS = 8
+
+
+@dataclass(frozen=True)
+class Likeness:
+    """Of M patches of K images.
+
+    Attributes:
+        parameters: (M,) read by linear probes, by name, in the units of `ProbeSet.parameters`; only those that the
+            encoder reads.
+        not_read: R^2 on the probe set of the others.
+        votes: (M, G) share of each patch's nearest probe patches that have each listed degradation.
+        similarity: (M,) mean cosine to the nearest probe patches.
+        typical: the `UNLIKE` quantile of the same among probe patches of different images.
+    """
+
+    parameters: dict[str, np.ndarray]
+    not_read: dict[str, float]
+    votes: np.ndarray
+    similarity: np.ndarray
+    typical: float
+
+    def sentence(self, rows: np.ndarray, names: list[str]) -> str:
+        """What the patches `rows` of one image look like, in words."""
+        read = {name: float(np.median(values[rows])) for name, values in self.parameters.items()}
+        words = []
+        if "blur_width" in read:
+            words.append(f"blur {max(0.0, read['blur_width']):.1f} px")
+            if read.get("anisotropy", 0) > 0.5 and "angle" in read:
+                words.append(f"longer at {_mean_angle(self.parameters['angle'][rows]):.0f} degrees")
+        if "noise" in read:
+            words.append(f"noise {max(0.0, read['noise']):.0f}")
+        if "jpeg_quality" in read and read["jpeg_quality"] < 90:
+            words.append(f"JPEG quality {max(1.0, read['jpeg_quality']):.0f}")
+        share = self.votes[rows].mean(0)
+        nearest = [f"{names[i]} ({100 * share[i]:.0f} %)" for i in np.argsort(-share)[:2] if share[i] > 0]
+        parts = [", ".join(words)] if words else []
+        parts += [f"nearest to {' and '.join(nearest)}"] if nearest else []
+        if np.median(self.similarity[rows]) < self.typical:
+            parts.append("unlike anything in the probe set")
+        return "; ".join(parts)
+
+
+def likeness(embedding: np.ndarray, probe: ProbeSet, of_probe: np.ndarray) -> Likeness:
+    """Holds patches against a probe set.
+
+    Args:
+        embedding: (M, D) of the patches.
+        probe: the probe set.
+        of_probe: (N, D), its embedding by the same network.
+    """
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(limits=1):  # the pools of numpy, faiss and torch spin while they wait for each other
+        return _likeness(embedding, probe, of_probe)
+
+
+def _likeness(embedding: np.ndarray, probe: ProbeSet, of_probe: np.ndarray) -> Likeness:
+    import faiss
+
+    image = probe.image.numpy()
+    targets = {name: values.reshape(len(probe), -1) for name, values in probe.targets().items()}
+    columns = np.concatenate(list(targets.values()), axis=1)
+    starts = np.cumsum([values.shape[1] for values in targets.values()])[:-1]
+    known = np.split(ridge_predictions(of_probe, columns, image), starts, axis=1)
+    r2 = {name: r_squared(values, found) for (name, values), found in zip(targets.items(), known, strict=True)}
+    read = [name for name in targets if r2[name] >= READ_FROM]
+    wanted = np.concatenate([targets[name] for name in read], axis=1) if read else columns[:, :0]
+    found = ridge_predictions_for(of_probe, wanted, image, embedding)
+    splits = np.cumsum([targets[name].shape[1] for name in read])[:-1]
+    predicted = dict(zip(read, np.split(found, splits, axis=1), strict=True)) if read else {}
+
+    own, theirs = unit_rows(embedding), unit_rows(of_probe)
+    index = faiss.IndexFlatIP(theirs.shape[1])
+    index.add(theirs)
+    similarity, neighbour = index.search(own, NEIGHBOURS)  # (M, k)
+    votes = np.stack([(probe.label[neighbour] == i).mean(1) for i in range(len(probe.names))], axis=1)
+    across = nearest_outside(of_probe, image, NEIGHBOURS)
+    usual = np.einsum("nd,nkd->nk", theirs, theirs[across]).mean(1)
+    return Likeness(
+        _in_units(predicted), {name: value for name, value in r2.items() if name not in read},
+        votes, similarity.mean(1), float(np.quantile(usual, UNLIKE)),
+    )  # fmt: skip
+
+
+def clusters_of(embedding: np.ndarray, image: np.ndarray, seed: int = 0) -> np.ndarray:
+    """(K,) cluster of each image, from the mean of its patches; as many clusters as have the best silhouette.
+
+    One cluster where there are fewer than four images, or no number of clusters has a positive silhouette.
+    """
+    from sklearn.metrics import silhouette_score
+
+    unit = unit_rows(embedding)
+    means = np.stack([unit[image == one].mean(0) for one in range(int(image.max()) + 1)])
+    best, found = 0.0, np.zeros(len(means), dtype=np.int64)
+    for count in range(2, min(MOST_CLUSTERS, len(means) - 1) + 1) if len(means) >= 4 else ():
+        cluster = spherical_kmeans(means, count, seed)
+        if len(np.unique(cluster)) < 2:
+            continue
+        score = float(silhouette_score(unit_rows(means), cluster, metric="cosine"))
+        if score > best:
+            best, found = score, cluster
+    return np.unique(found, return_inverse=True)[1]
+
+
+def _in_units(predicted: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """From what probes read to the units of `ProbeSet.parameters`."""
+    units = {}
+    for name, values in predicted.items():
+        if name == "angle":
+            units["angle"] = np.degrees(np.arctan2(values[:, 0], values[:, 1])) / 2 % 180
+        elif name == "log_sigma":
+            units["blur_width"] = np.exp(values[:, 0])
+        elif name == "noise_sigma":
+            units["noise"] = 255 * values[:, 0]
+        else:
+            units[name] = values[:, 0]
+    return units
+
+
+def _mean_angle(degrees: np.ndarray) -> float:
+    """Mean direction of axes, in [0, 180)."""
+    twice = np.exp(2j * np.radians(degrees)).mean()
+    return float(np.degrees(np.angle(twice)) / 2 % 180)

@@ -1,0 +1,120 @@
+import csv
+import json
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from skimage import data
+from small_probe import THREE_BLURS, save_small_encoder, small_probe, small_store
+
+from analysis.embed import main
+from analysis.likeness import clusters_of, likeness
+from analysis.own_images import windows
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    root = tmp_path_factory.mktemp("own")
+    for folder in ("mine", "images"):
+        (root / folder).mkdir()
+    photograph = data.astronaut()[..., ::-1]
+    for i in range(8):
+        crop = photograph[50 * (i // 3) :, 120 * (i % 3) :][:96, :96]
+        cv2.imwrite(str(root / "images" / f"{i}.png"), crop)
+        cv2.imwrite(str(root / "mine" / f"{i}.png"), cv2.GaussianBlur(crop, (0, 0), 2.0) if i % 2 else crop)
+    (root / "mine" / "broken.png").write_text("no image")
+    (root / "three.yaml").write_text(THREE_BLURS)
+    save_small_encoder(root / "runs" / "pretrain" / "it" / "encoder")
+    return root
+
+
+def options(place, *more: str) -> list[str]:
+    return [
+        f"encoder={place / 'runs/pretrain/it'}", f"runs_dir={place / 'runs'}", f"probe={place / 'three.yaml'}",
+        "data=folder", f"data.root={place / 'images'}", f"data.cache_dir={place / 'cache'}", "size=48", "patch=32",
+        "map=pca", "accelerator=cpu", *more,
+    ]  # fmt: skip
+
+
+def test_own_images_are_told_in_words_and_the_bad_one_is_named(place, capsys, caplog):
+    assert main([str(place / "mine"), *options(place)]) == 0
+    said = capsys.readouterr().out
+    assert said.count("nearest to ") == 8
+    assert "broken.png" in caplog.text
+    folder = place / "runs" / "analysis" / "mine-by-it"
+    rows = list(csv.DictReader((folder / "images.csv").open()))
+    assert [row["image"] for row in rows] == [f"{i}.png" for i in range(8)]
+    stored = json.loads((folder / "scores.json").read_text())
+    assert [one["looks_like"] for one in stored["images"]] == [row["looks_like"] for row in rows]
+    assert (folder / "page.html").stat().st_size > 10_000
+    with np.load(folder / "embeddings.npz") as arrays:
+        assert arrays["embedding"].shape == (len(arrays["image"]), 256)
+
+
+def test_a_patch_of_the_probe_set_is_recognised(tmp_path):
+    """With an embedding that is the degradation, and a little of the content."""
+    probe = small_probe(tmp_path, size=96, images=8)
+    generator = np.random.default_rng(0)
+    of_probe = np.eye(3)[probe.label] + 0.05 * generator.normal(size=(96, 3))
+    new = np.eye(3)[[2, 1, 0]]
+    found = likeness(new, probe, of_probe)
+    assert found.votes.argmax(1).tolist() == [2, 1, 0]
+    assert found.parameters["noise"] == pytest.approx([10, 0, 0], abs=1)
+    assert found.parameters["blur_width"][1] == pytest.approx(1.53, rel=0.1)
+    assert found.sentence(np.array([True, False, False]), probe.names).startswith(
+        "blur 1.5 px, noise 10; nearest to noisy"
+    )
+    far = likeness(-new, probe, of_probe)
+    assert "unlike anything in the probe set" in far.sentence(np.array([True, False, False]), probe.names)
+
+
+def test_what_is_not_read_is_not_told(tmp_path):
+    probe = small_probe(tmp_path, size=96, images=8)
+    noise = np.random.default_rng(0).normal(size=(96, 5))
+    found = likeness(noise[:4], probe, noise)
+    assert not found.parameters
+    assert set(found.not_read) == {"log_sigma", "noise_sigma"}
+
+
+def test_groups_are_as_many_as_there_are():
+    centres = np.array([[1, 0, 0], [1, 0, 0], [0, 1, 0], [0, 1, 0], [0, 0, 1], [0, 0, 1]], dtype=float)
+    embedding = centres.repeat(3, axis=0) + 0.01 * np.random.default_rng(0).normal(size=(18, 3))
+    cluster = clusters_of(embedding, np.arange(6).repeat(3))
+    assert cluster[0] == cluster[1] != cluster[2] == cluster[3] != cluster[4] == cluster[5]
+    assert clusters_of(embedding[:6], np.arange(2).repeat(3)).tolist() == [0, 0]
+
+
+def test_windows_cover_an_image_evenly():
+    store = small_store(3)
+    image, top, left = windows(store, 32, 9)
+    assert torch.bincount(image).tolist() == [9, 9, 9]
+    assert sorted(set(top.tolist())) == sorted(set(left.tolist())) == [16, 32, 48]
+    image, top, _ = windows(store, 96, 9)
+    assert len(image) == 3
+    assert top.tolist() == [0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("images", "change", "message"),
+    [
+        ((), (), "no images given"),
+        (("nowhere.png",), (), "nowhere.png: no such file or folder"),
+        (("mine/broken.png",), (), "1 of 1 images in what was given cannot be used"),
+        (("mine",), ("patch=200",), "is smaller than 200"),
+        (("mine",), ("probe=blur",), "own images are held against listed degradations"),
+        (("mine",), ("patches=0",), "patches=0 must be at least 1"),
+    ],
+)
+def test_what_cannot_be_done_is_one_sentence(images, change, message, place, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main([*(str(place / image) for image in images), *options(place, *change)])
+    assert stopped.value.code == 2
+    said = capsys.readouterr().err
+    assert message in said
+    assert len(said.strip().splitlines()) == 1
+
+
+def test_help(capsys):
+    assert main(["--help"]) == 0
+    assert "patches: cut from each image" in capsys.readouterr().out
