@@ -116,10 +116,11 @@ def _entropy_rank(singular: np.ndarray) -> float:
 
 
 def information_read(target: np.ndarray, prediction: np.ndarray) -> float:
-    """Mutual information in nats of two views whose parameters are read as well as by a linear probe, at most.
+    """Mutual information in nats of two views of one degradation, as far as a linear probe reads its parameters.
 
-    Two views of one degradation tell of each other what both tell of its parameters. For jointly Gaussian parameters t
-    read with independent errors of the residual's covariance R, I = 1/2 log(det Cov(t) / det 2R).
+    Each view tells of the parameters what the probe reads. Where reading one of them explains the share r of its
+    variance, two independent readings have the correlation r, and share -1/2 log(1 - r^2); with several parameters r
+    runs over the eigenvalues of 1 - R / Cov(t), R the covariance of the residual (all jointly Gaussian).
 
     Args:
         target: (N, P), finite.
@@ -128,10 +129,12 @@ def information_read(target: np.ndarray, prediction: np.ndarray) -> float:
     Returns:
         At least 0.
     """
-    spread = np.atleast_2d(np.cov(target.T))
+    from scipy.linalg import eigvalsh
+
     residual = np.atleast_2d(np.cov((target - prediction).T))
-    read = 0.5 * (np.linalg.slogdet(spread)[1] - np.linalg.slogdet(2 * residual)[1])
-    return max(0.0, float(read))
+    missed = eigvalsh(residual, np.atleast_2d(np.cov(target.T)))
+    explained = np.clip(1 - missed, 0, 1 - 1e-9)
+    return float(-0.5 * np.log1p(-(explained**2)).sum())
 
 
 def contrastive_floor(negatives: int, information: float) -> float:

@@ -9,9 +9,10 @@ import numpy as np
 from analysis.figures import save
 from analysis.map_colours import ProbeColours
 from analysis.map_plots import encoder_sheet, map_sheet
-from analysis.plots import score_comparison, separation_heatmap, silhouette_bars
+from analysis.plots import score_comparison, separation_heatmap, silhouette_bars, training_progress
 from analysis.probe_scatter import probe_scatter
 from analysis.probe_sets import ProbeSet
+from analysis.run_log import probe_curves
 from analysis.scores import MORE_IS_BETTER, Scores
 
 COMPARED = (
@@ -67,6 +68,15 @@ def write_pictures(
     chance = {key: next(iter(scores.values())).chance.get(key, 0.0) for key in COMPARED}
     better = {key: MORE_IS_BETTER.get(key, True) for key in COMPARED}
     made += save(score_comparison(rows, chance=chance, more_is_better=better), folder / "scores")
+    return made
+
+
+def write_progress(folder: Path, runs: dict[str, str]) -> list[Path]:
+    """Draws the probe scores over the steps of each run (name -> path) that logged them; returns the files."""
+    made = []
+    for name, path in runs.items():
+        if curves := probe_curves(path):
+            made += save(training_progress(curves, run=name), folder / f"progress-{slug_of(name)}")
     return made
 
 

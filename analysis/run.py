@@ -12,10 +12,12 @@ import torch
 
 from analysis.config import AnalysisConfig
 from analysis.embedding import embedded, rendered
+from analysis.geometry import contrastive_floor
 from analysis.page import PageData, write_page
-from analysis.pictures import write_pictures
+from analysis.pictures import write_pictures, write_progress
 from analysis.probe_sets import ProbeSet, build_probe_set, load_probe_space, source_side, unseen_rows
 from analysis.projection import pca_map, trustworthiness, umap_map
+from analysis.run_log import final_loss
 from analysis.score_table import WORDS, rows_of, text_of
 from analysis.scores import Scores, score
 from analysis.subjects import Subject, open_subjects
@@ -55,9 +57,12 @@ def run(config: AnalysisConfig, encoders: Sequence[str]) -> int:
             name: score(embedding, probe, repeats=config.repeats, seed=config.seed)
             for name, embedding in embeddings.items()
         }
+        for one in subjects:
+            scores[one.name].notes.extend(_loss_note(one, probe, scores[one.name]))
         maps = {name: _map(embedding, config) for name, embedding in embeddings.items()}
         asked = [one.name for one in subjects if one.asked]
         write_pictures(folder.path, probe, asked, scores, maps, config.map.upper())
+        write_progress(folder.path, {one.name: one.path for one in subjects if one.asked and one.path})
         write_page(folder.path / "page.html", _page(config, probe, patches, scores, maps))
         _save_embeddings(folder.path / "embeddings.npz", probe, embeddings)
         table = text_of(scores)
@@ -90,6 +95,19 @@ def _heading(probe: ProbeSet, config: AnalysisConfig) -> str:
         f"Probe {probe.name} ({probe.hash()}): {len(probe)} patches of {probe.patch} px, {listed}, "
         f"{len(probe.store)} held-out images, layer {config.layer}"
     )
+
+
+def _loss_note(subject: Subject, probe: ProbeSet, scores: Scores) -> list[str]:
+    """How far the run's contrastive loss is above the least that views can have which share what its probes read."""
+    ended = final_loss(subject.path) if subject.path and subject.space == probe.name else None
+    if ended is None:
+        return []
+    floor = contrastive_floor(ended.negatives, scores.values["information"])
+    words = (
+        f"its contrastive loss ended at {ended.loss:.2f} nats against {ended.negatives} negatives; views that share no "
+        f"more than what the probes read need at least {floor:.2f}"
+    )
+    return [f"{words}: something else lowered it too, such as content" if ended.loss < floor else words]
 
 
 def _page(

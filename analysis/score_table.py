@@ -7,16 +7,17 @@ TITLES = {
     "knn_accuracy": "kNN accuracy", "separation": "separation", "silhouette": "silhouette", "nmi": "NMI", "map": "mAP",
     "family_accuracy": "family", "rank_correlation": "rank correlation", "r2/log_sigma": "R^2 width",
     "r2/anisotropy": "R^2 anisotropy", "r2/angle": "R^2 angle", "r2/noise_sigma": "R^2 noise",
-    "r2/jpeg_quality": "R^2 JPEG", "content_knn": "content kNN", "degradation_share": "share of degradation",
-    "content_share": "share of content", "degradation_first": "degradation first",
+    "r2/jpeg_quality": "R^2 JPEG", "information": "nats read", "content_knn": "content kNN",
+    "degradation_share": "share of degradation", "content_share": "share of content",
+    "degradation_first": "degradation first",
 }  # fmt: skip
 WORDS = """\
 In brackets the 95 % interval over images; ~: the choice of images may explain the difference. kNN: neighbours
 from other images name the degradation. Separation: how often a patch of the same degradation is nearer than
 one of another (AUC); degradation first: than one of the same image. Family: a linear probe names the kind of
-degradation. R^2: linear probes of the parameters on left-out images. Content kNN, the lower the better:
-neighbours under other degradations name the image. Shares of the embedding's variance: of the degradation, of
-the content; the rest needs both."""
+degradation. R^2: linear probes of the parameters on left-out images; nats read: what two views share by them.
+Content kNN, the lower the better: neighbours under other degradations name the image. Shares of the
+embedding's variance: of the degradation, of the content; the rest needs both."""
 
 
 def rows_of(scores: dict[str, Scores]) -> list[list[str]]:

@@ -12,7 +12,6 @@ from analysis.geometry import (
     EffectiveRank,
     Uniformity,
     alignment_per_sample,
-    contrastive_floor,
     information_read,
     norms,
 )
@@ -29,7 +28,7 @@ MORE_IS_BETTER = {
     "knn_accuracy": True, "nmi": True, "ari": True, "purity": True, "silhouette": True, "map": True, "separation": True,
     "rank_correlation": True, "family_accuracy": True, "content_knn": False, "degradation_share": True,
     "content_share": False, "interaction_share": False, "degradation_first": True, "alignment": False,
-    "uniformity": False, "effective_rank": True,
+    "uniformity": False, "effective_rank": True, "information": True,
 }  # fmt: skip
 
 
@@ -182,13 +181,16 @@ class _Scoring:
         """Linear probes of the parameters and of the family, in one run: they share their decompositions."""
         families, names = self.probe.families()
         targets = {name: target.reshape(len(target), -1) for name, target in self.probe.targets().items()}
-        everything = {**targets, "family": np.eye(len(names))[families]}
+        comparable = unit_targets(self.probe.degradation).numpy()  # directions too, without gaps
+        comparable = comparable[:, np.ptp(comparable, axis=0) > 1e-6]
+        everything = {**targets, "comparable": comparable, "family": np.eye(len(names))[families]}
         predicted = ridge_predictions(self.embedding, np.concatenate(list(everything.values()), axis=1), self.image)
         starts = np.cumsum([target.shape[1] for target in everything.values()])[:-1]
-        *of_targets, votes = np.split(predicted, starts, axis=1)
+        *of_targets, of_comparable, votes = np.split(predicted, starts, axis=1)
         for (name, target), prediction in zip(targets.items(), of_targets, strict=True):
             self.predictions[name] = target, prediction
             self._add(f"r2/{name}", partial(_r_squared_of, target, prediction))
+        self._add("information", lambda rows: _information(comparable[rows], of_comparable[rows]), of_set=True)
         if len(names) > 1:
             self._per_sample("family_accuracy", (votes.argmax(1) == families).astype(float))
             self.chance["family_accuracy"] = chance_accuracy(families)
@@ -210,13 +212,6 @@ class _Scoring:
         return np.array([[_mean(column) for column in row.T] for row in rows])
 
 
-def floor_of(scores: Scores, negatives: int) -> float:
-    """The least InfoNCE loss of an encoder that shares between views what its probes read, in nats."""
-    columns = [pair for pair in scores.predictions.values() if np.isfinite(pair[0]).all()]
-    target, prediction = (np.concatenate([pair[i] for pair in columns], axis=1) for i in (0, 1))
-    return contrastive_floor(negatives, information_read(target, prediction))
-
-
 def purity(label: np.ndarray, cluster: np.ndarray) -> float:
     """Share of samples that have the most frequent label of their cluster, in (0, 1]."""
     table = np.zeros((int(label.max()) + 1, int(cluster.max()) + 1))
@@ -226,6 +221,12 @@ def purity(label: np.ndarray, cluster: np.ndarray) -> float:
 
 def _r_squared_of(target: np.ndarray, prediction: np.ndarray, rows: np.ndarray) -> float:
     return r_squared(target[rows], prediction[rows])
+
+
+def _information(target: np.ndarray, prediction: np.ndarray) -> float:
+    """`information_read` of the parameters that vary among these samples."""
+    kept = np.ptp(target, axis=0) > 1e-6
+    return information_read(target[:, kept], prediction[:, kept]) if kept.any() else 0.0
 
 
 def _share_of(split: VarianceSplit, image_of: np.ndarray, share: str, weights: np.ndarray) -> float:

@@ -29,6 +29,8 @@ class Subject:
         build: makes its network, images (B, 3, H, W) in [0, 1] -> (B, D); takes seconds.
         trained_on: names of the operations it was trained with; empty where it was not trained.
         method: that trained it, empty where none did.
+        space: it was trained on, as its run was told; empty where it was not trained.
+        path: of its run or artefact; empty where it has none.
         asked: whether it was asked for, not added as a control.
     """
 
@@ -37,6 +39,8 @@ class Subject:
     build: Callable[[], nn.Module]
     trained_on: tuple[str, ...] = ()
     method: str = ""
+    space: str = ""
+    path: str = ""
     asked: bool = False
 
 
@@ -126,8 +130,9 @@ def _open(asked: str, layer: str) -> Subject:
     def build() -> nn.Module:
         return EncoderLayer(load_encoder(asked), layer, projector)
 
-    method = _run_config(metadata).get("method") or {}
-    return Subject(_short(asked), f"{digest[:16]}-{layer}", build, _operations(metadata), method.get("name", ""))
+    method = (_run_config(metadata).get("method") or {}).get("name", "")
+    space = str(metadata.get("degradation", ""))
+    return Subject(_short(asked), f"{digest[:16]}-{layer}", build, _operations(space), method, space, asked)
 
 
 def _start_of(path: str, layer: str) -> Subject:
@@ -154,10 +159,10 @@ def _short(path: str) -> str:
     return resolved.parent.name if resolved.name == "encoder" else resolved.name
 
 
-def _operations(metadata: dict[str, Any]) -> tuple[str, ...]:
+def _operations(space: str) -> tuple[str, ...]:
     """Names of the operations of the space an encoder was trained on, as far as it can still be read."""
     try:
-        return load_space(str(metadata.get("degradation", ""))).operations
+        return load_space(space).operations
     except ValueError:
         return ("unknown",)
 

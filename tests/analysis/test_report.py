@@ -5,8 +5,10 @@ import numpy as np
 import pytest
 from skimage import data
 from small_probe import THREE_BLURS, save_small_encoder
+from torch.utils.tensorboard import SummaryWriter
 
 from analysis.report import main
+from analysis.run_log import final_loss, probe_curves
 
 
 @pytest.fixture(scope="module")
@@ -71,6 +73,25 @@ def test_a_name_taken_by_another_look_is_refused(report, place, capsys):
         main(arguments(place, "seed=1"))
     assert stopped.value.code == 2
     assert "holds a run of another configuration (" in capsys.readouterr().err
+
+
+def test_the_loss_of_a_run_is_held_against_its_floor(tmp_path):
+    run = save_small_encoder(tmp_path / "run" / "encoder").parent
+    (run / "config.json").write_text(json.dumps({
+        "method": {"name": "simclr"}, "views": {"crops": "2x64+4x48"}, "batch_size": 8, "accumulation": 2,
+    }))  # fmt: skip
+    assert final_loss(run) is None
+    with SummaryWriter(str(run / "tensorboard")) as board:
+        for step in range(1, 21):
+            board.add_scalar("train/loss", 5.0 - step / 10, step)
+            board.add_scalar("probe/nmi", step / 20, step)
+    found = final_loss(run / "encoder")
+    assert found.loss == pytest.approx(3.05)  # the mean of the last two
+    assert found.negatives == 3 * 6
+    steps, values = probe_curves(run)["nmi"]
+    assert (steps[-1], values[-1]) == (20, pytest.approx(1))
+    (run / "config.json").write_text(json.dumps({"method": {"name": "byol"}}))
+    assert final_loss(run) is None
 
 
 def test_drawn_degradations_and_one_layer_of_statistics(place, capsys):
