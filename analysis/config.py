@@ -27,6 +27,7 @@ class AnalysisConfig:
         patch: their side in pixels.
         repeats: draws of the images behind each interval.
         map: `umap`, or `pca` at once.
+        projector: also export to TensorBoard's projector, with a picture of every patch.
         precision: `bf16` (autocast, as in training) or `fp32`.
         accelerator: `auto`, `cpu` or `gpu`.
     """
@@ -41,6 +42,7 @@ class AnalysisConfig:
     patch: int = 64
     repeats: int = 500
     map: str = "umap"
+    projector: bool = False
     precision: str = "bf16"
     accelerator: str = "auto"
 

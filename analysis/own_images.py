@@ -15,15 +15,13 @@ from analysis.config import OwnImagesConfig
 from analysis.embedding import embed_stream, embedded, rendered
 from analysis.likeness import Likeness, clusters_of, likeness
 from analysis.page import PageData, write_page
-from analysis.probe_sets import build_probe_set, load_probe_space, source_side
-from analysis.projection import pca_map, trustworthiness, umap_map
-from analysis.run import device_of
+from analysis.run import device_of, map_of, probe_of
 from analysis.subjects import open_subjects
 from shared.atomic_file import write_atomically
 from shared.config import to_plain
 from shared.image_store import ImageStore
 from shared.runs import RunFolder
-from shared.sources import open_files, open_images
+from shared.sources import open_files
 
 PRINTED = 40  # images; the rest is in the table's file
 
@@ -33,11 +31,9 @@ def look_at(config: OwnImagesConfig, paths: Sequence[str]) -> int:
     device = device_of(config)
     store = open_files([Path(path) for path in paths], Path(config.data.cache_dir).expanduser(), config.patch)
     subject = open_subjects([config.encoder] if config.encoder else [], config.runs_dir, config.layer)[0]
-    space = load_probe_space(config.probe)
-    if not space.is_list:
+    probe = probe_of(config)
+    if not probe.is_listed:
         raise ValueError(f"probe={config.probe}: own images are held against listed degradations, such as probe=grid")
-    _, held_out = open_images(config.data, source_side(space, config.patch))
-    probe = build_probe_set(space, held_out, patch=config.patch, size=config.size, seed=config.seed)
     name = config.name or f"{Path(paths[0]).resolve().stem}-by-{subject.name}"
     folder = RunFolder(config.runs_dir, "analysis", name, scores="scores.json")
     names = _shortest(store.names)
@@ -113,8 +109,7 @@ def _page(
     config: OwnImagesConfig, subject: str, names: list[str], cluster: np.ndarray, sentences: list[str],
     found: Likeness, image: np.ndarray, patches: np.ndarray, embedding: np.ndarray,
 ) -> PageData:  # fmt: skip
-    map_ = umap_map(embedding, config.seed) if config.map == "umap" else pca_map(embedding)
-    trust = trustworthiness(embedding, map_)
+    map_, trust = map_of(embedding, config)
     groups = [f"group {i + 1}" for i in range(int(cluster.max()) + 1)]
     untold = ", ".join(f"{name} (R^2 {value:.2f})" for name, value in found.not_read.items())
     captions = [f"Not told, since {subject} hardly reads it from the probe set: {untold}."] if untold else []

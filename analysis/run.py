@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from analysis.board import write_projector
 from analysis.config import AnalysisConfig
 from analysis.embedding import embedded, rendered
 from analysis.geometry import contrastive_floor
@@ -33,10 +34,8 @@ def run(config: AnalysisConfig, encoders: Sequence[str]) -> int:
     started = time.perf_counter()
     device = device_of(config)
     subjects = open_subjects(encoders, config.runs_dir, config.layer)
-    space = load_probe_space(config.probe)
-    _, held_out = open_images(config.data, source_side(space, config.patch))
-    probe = build_probe_set(space, held_out, patch=config.patch, size=config.size, seed=config.seed)
-    name = config.name or f"{subjects[0].name}-{space.name}".replace("/", "-")
+    probe = probe_of(config)
+    name = config.name or f"{subjects[0].name}-{probe.name}".replace("/", "-")
     folder = RunFolder(config.runs_dir, "analysis", name, scores="scores.json")
     identity = to_plain(config) | {
         "name": name, "probe_hash": probe.hash(), "subjects": {one.name: one.hash for one in subjects},
@@ -59,10 +58,12 @@ def run(config: AnalysisConfig, encoders: Sequence[str]) -> int:
         }
         for one in subjects:
             scores[one.name].notes.extend(_loss_note(one, probe, scores[one.name]))
-        maps = {name: _map(embedding, config) for name, embedding in embeddings.items()}
+        maps = {name: map_of(embedding, config) for name, embedding in embeddings.items()}
         asked = [one.name for one in subjects if one.asked]
         write_pictures(folder.path, probe, asked, scores, maps, config.map.upper())
         write_progress(folder.path, {one.name: one.path for one in subjects if one.asked and one.path})
+        if config.projector:
+            write_projector(folder.path / "projector", probe, patches, {name: embeddings[name] for name in asked})
         write_page(folder.path / "page.html", _page(config, probe, patches, scores, maps))
         _save_embeddings(folder.path / "embeddings.npz", probe, embeddings)
         table = text_of(scores)
@@ -70,6 +71,13 @@ def run(config: AnalysisConfig, encoders: Sequence[str]) -> int:
     seconds = time.perf_counter() - started
     print(_said(folder, _heading(probe, config), table, f"{seconds:.0f} s"))
     return 0
+
+
+def probe_of(config: AnalysisConfig) -> ProbeSet:
+    """The probe set that the options ask for, of held-out images."""
+    space = load_probe_space(config.probe)
+    _, held_out = open_images(config.data, source_side(space, config.patch))
+    return build_probe_set(space, held_out, patch=config.patch, size=config.size, seed=config.seed)
 
 
 def device_of(config: AnalysisConfig) -> torch.device:
@@ -83,7 +91,7 @@ def device_of(config: AnalysisConfig) -> torch.device:
     return torch.device("cuda" if config.accelerator != "cpu" and torch.cuda.is_available() else "cpu")
 
 
-def _map(embedding: np.ndarray, config: AnalysisConfig) -> tuple[np.ndarray, float]:
+def map_of(embedding: np.ndarray, config: AnalysisConfig) -> tuple[np.ndarray, float]:
     """The 2-D map of an embedding, and how far it can be trusted."""
     map_ = umap_map(embedding, config.seed) if config.map == "umap" else pca_map(embedding)
     return map_, trustworthiness(embedding, map_)

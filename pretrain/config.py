@@ -26,6 +26,7 @@ class PretrainConfig(RunConfig):
         positives: how many positives a row has and what is made of them.
         key_momentum: of the target network, at the first step.
         key_momentum_end: at the last step, by a cosine; below 0 keeps it constant.
+        figures_every: optimiser steps between maps of the embedding in TensorBoard, drawn by another process; 0 = none.
     """
 
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
@@ -34,6 +35,7 @@ class PretrainConfig(RunConfig):
     positives: PositivesConfig = field(default_factory=PositivesConfig)
     key_momentum: float = 0.999
     key_momentum_end: float = -1.0
+    figures_every: int = 0
 
     def check(self) -> None:
         """Refuse values that no run can have, and combinations that do not fit.
@@ -42,6 +44,8 @@ class PretrainConfig(RunConfig):
             ValueError: names the option or the combination.
         """
         super().check()
+        if self.figures_every < 0:
+            raise ValueError(f"figures_every={self.figures_every} must not be negative")
         if not 0 <= self.key_momentum <= 1:
             raise ValueError(f"key_momentum={self.key_momentum} must be within 0..1")
         if self.key_momentum_end > 1:

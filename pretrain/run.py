@@ -9,6 +9,7 @@ from pathlib import Path
 import pytorch_lightning as pl
 import torch
 
+from pretrain.background_figures import BackgroundFigures
 from pretrain.card import model_card
 from pretrain.config import PretrainConfig
 from pretrain.methods import build_method
@@ -85,7 +86,8 @@ def _train(config: PretrainConfig, recipe: str, folder: RunFolder) -> int:
     if is_first_process():
         folder.claim(to_plain(config) | {"inputs": inputs_of(space, module.planner.store, held_out)})
     speed = Speed(config.micro_batch_size // (config.devices * config.nodes) * module.planner.views)
-    callbacks: list[pl.Callback] = [speed, PretrainLog(speed, probe), Bar(module.planner.views)]
+    figures = BackgroundFigures(folder.path, space)
+    callbacks: list[pl.Callback] = [speed, PretrainLog(speed, probe), figures, Bar(module.planner.views)]
     trainer = build_trainer(config, folder.path, callbacks, resumed_step=resumed)
     if resumed and trainer.is_global_zero:
         print(f"{folder.path}: going on from step {resumed} of {config.steps}")

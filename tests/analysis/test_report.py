@@ -95,12 +95,20 @@ def test_the_loss_of_a_run_is_held_against_its_floor(tmp_path):
 
 
 def test_drawn_degradations_and_one_layer_of_statistics(place, capsys):
-    asked = arguments(place, "probe=blur", "name=drawn", "size=40")
+    asked = arguments(place, "probe=blur", "name=drawn", "size=40", "projector=true")
     assert main(["statistics", *asked[1:]]) == 0
     assert "rank correlation" in capsys.readouterr().out
     files = {path.name for path in (place / "runs" / "analysis" / "drawn").iterdir()}
     assert "map-statistics.png" in files
     assert "separation-statistics.png" not in files
+    exported = place / "runs" / "analysis" / "drawn" / "projector"
+    assert "tensor_path" in (exported / "projector_config.pbtxt").read_text()
+    (table,) = exported.rglob("metadata.tsv")
+    assert table.read_text().splitlines()[0].split("\t") == [
+        "degradation", "family", "image", "blur_width", "anisotropy", "angle",
+    ]  # fmt: skip
+    (sprite,) = exported.rglob("sprite.png")
+    assert cv2.imread(str(sprite)).shape[0] >= 32 * 6
 
 
 @pytest.mark.parametrize(

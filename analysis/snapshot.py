@@ -1,0 +1,80 @@
+"""`python -m analysis.snapshot ENCODER log=FOLDER step=N key=value ...`: pictures of a moment of a run, in its own log.
+
+A training run starts this in a process of its own every `figures_every` steps. ENCODER is a folder of its own that is
+deleted at the end; the pictures go into the TensorBoard folder `log`.
+"""
+
+import logging
+import shutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from analysis.config import SHORTHANDS, AnalysisConfig
+from analysis.report import is_option
+from shared.config import load_config, stop
+
+PROGRAM = "snapshot"
+
+
+@dataclass
+class SnapshotConfig(AnalysisConfig):
+    """A moment of a run.
+
+    Attributes:
+        log: TensorBoard folder.
+        step: optimiser step.
+    """
+
+    log: str = ""
+    step: int = 0
+
+
+def main(arguments: list[str]) -> int:
+    """Run the command line; returns the exit status."""
+    logging.basicConfig(level=logging.WARNING, format=f"{PROGRAM}: %(message)s")
+    encoders = [argument for argument in arguments if not is_option(argument)]
+    options = [argument for argument in arguments if is_option(argument)]
+    try:
+        _, config = load_config(SnapshotConfig, None, options, groups={}, shorthands=SHORTHANDS)
+        config.check()
+        if len(encoders) != 1 or not config.log:
+            raise ValueError("give one encoder, log=FOLDER and step=N")
+        draw(config, Path(encoders[0]))
+        return 0
+    except (ValueError, OSError, ImportError) as error:
+        stop(PROGRAM, error)
+
+
+def draw(config: SnapshotConfig, encoder: Path) -> None:
+    """Embeds the probe set and adds the pictures to the log; the encoder's folder is gone afterwards."""
+    import numpy as np
+    from torch.utils.tensorboard import SummaryWriter
+
+    from analysis.embedding import embed_stream, rendered
+    from analysis.map_plots import map_sheet
+    from analysis.pictures import colours_of
+    from analysis.plots import separation_heatmap
+    from analysis.run import device_of, map_of, probe_of
+    from analysis.scores import score
+    from analysis.subjects import open_subjects
+
+    subject = open_subjects([str(encoder)], config.runs_dir, config.layer)[0]
+    network = subject.build()
+    shutil.rmtree(encoder)
+    probe = probe_of(config)
+    patches = rendered(probe, Path(config.data.cache_dir).expanduser(), quiet=True)
+    parts = embed_stream(network, patches, device=device_of(config), bf16=config.precision == "bf16")
+    embedding = np.concatenate(list(parts))
+    points, trust = map_of(embedding, config)
+    words = f"step {config.step}"
+    with SummaryWriter(config.log) as board:
+        sheet = map_sheet(points, colours_of(probe), encoder=words, method=config.map.upper(), trustworthiness=trust)
+        board.add_figure("analysis/map", sheet, config.step)
+        if probe.is_listed:
+            matrix = score(embedding, probe, repeats=0, seed=config.seed).separation
+            board.add_figure("analysis/separation", separation_heatmap(matrix, probe.names, encoder=words), config.step)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
