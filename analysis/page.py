@@ -181,6 +181,9 @@ def _figure(points: int) -> "figure":
 def _page_data(data: PageData, kept: np.ndarray) -> dict[str, Any]:
     """Everything the script shows, as plain JSON."""
     from bokeh.palettes import Cividis256, Viridis256
+    from matplotlib.colors import to_hex
+
+    from analysis.figures import cyclic
 
     words = list(dict.fromkeys(data.words))
     word_of = {word: at for at, word in enumerate(words)}
@@ -207,6 +210,7 @@ def _page_data(data: PageData, kept: np.ndarray) -> dict[str, Any]:
         "colours": COLOURS,
         "markers": MARKERS,
         "scale": Viridis256,
+        "cyclic_scale": [to_hex(colour) for colour in cyclic()(np.linspace(0, 1, 256))],
         "separation_scale": Cividis256,
     }
 

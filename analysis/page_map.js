@@ -87,15 +87,25 @@ function gradient(scale) {
   return `linear-gradient(to right, ${scale.filter((_, step) => step % 15 === 0).join(", ")})`;
 }
 
+function scaleOf(parameter) {
+  return parameter.period ? data.cyclic_scale : data.scale;
+}
+
+// directions go round: their scale ends where it begins
+function rangeOf(parameter) {
+  return parameter.period ? [0, parameter.period] : extent(finite(parameter.values));
+}
+
 function colourPoints() {
   const colouring = colourings[Number(byId("colour-menu").value)];
   if (colouring.index) {
     columns.color = colouring.index.map(colourOf);
     columns.marker = colouring.index.map(markerOf);
   } else {
-    const [low, high] = extent(finite(colouring.values));
+    const [low, high] = rangeOf(colouring);
     const share = (value) => (high > low ? (value - low) / (high - low) : 0.5);
-    columns.color = colouring.values.map((value) => (value === null ? GRAY : onScale(data.scale, share(value))));
+    const scale = scaleOf(colouring);
+    columns.color = colouring.values.map((value) => (value === null ? GRAY : onScale(scale, share(value))));
     columns.marker = Array(count).fill(data.markers[0]);
   }
   source.data = { ...columns };
@@ -127,9 +137,9 @@ function categoryList(category) {
 }
 
 function colourBar(parameter) {
-  const [low, high] = extent(finite(parameter.values));
+  const [low, high] = rangeOf(parameter);
   const bar = element("div", { className: "bar" });
-  bar.style.background = gradient(data.scale);
+  bar.style.background = gradient(scaleOf(parameter));
   const ticks = [0, 0.25, 0.5, 0.75, 1].map((share) => {
     const tick = element("span", {}, written(parameter, low + share * (high - low)));
     Object.assign(tick.style, { left: `${100 * share}%`, transform: `translateX(-${100 * share}%)` });

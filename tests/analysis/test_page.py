@@ -9,9 +9,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from matplotlib.colors import to_hex
 from page_in_browser import driven, needs_browser
 
 from analysis import page
+from analysis.figures import cyclic
 from analysis.page import COLOURS, PageData, evenly_drawn, write_page
 
 COUNT, SIDE = 48, 16
@@ -37,7 +39,7 @@ STEPS = """
     results.cardElsewhere = byId("card").hidden;
 
     results.pixels = {};
-    for (const name of ["family", "listed degradation", "angle", "image"]) {
+    for (const name of ["family", "listed degradation", "blur width", "angle", "image"]) {
       await choose("colour-menu", name);
       results.pixels[name] = pixels();
     }
@@ -179,16 +181,18 @@ def test_menu_recolours_the_points(shown):
             assert_coloured(pixels[name], np.flatnonzero(index == one), COLOURS[one])
     has_angle = np.isfinite(data.parameters["angle"])
     assert_coloured(pixels["angle"], np.flatnonzero(~has_angle), GRAY)
-    lowest, highest = np.nanargmin(data.parameters["angle"]), np.nanargmax(data.parameters["angle"])
-    assert_coloured(pixels["angle"], np.array([lowest]), "#440154")
-    assert_coloured(pixels["angle"], np.array([highest]), "#fde724")
+    width = data.parameters["blur_width"]
+    assert_coloured(pixels["blur width"], np.array([width.argmin()]), "#440154")
+    assert_coloured(pixels["blur width"], np.array([width.argmax()]), "#fde724")
+    for row in np.flatnonzero(has_angle)[:3]:  # goes round: 0 and 180 degrees have one colour
+        assert_coloured(pixels["angle"], np.array([row]), to_hex(cyclic()(data.parameters["angle"][row] / 180)))
 
 
 @needs_browser
 def test_legend_and_colour_bar(shown):
     assert shown["legend"] == ["untouched16", "blur16", "noise16"]
     assert shown["ofLegend"] == list(range(2, COUNT, 3))
-    assert shown["colourBar"].split() == ["6", "48", "90", "132", "174", "does", "not", "apply", "(32", "patches)"]
+    assert shown["colourBar"].split() == ["0", "45", "90", "135", "180", "does", "not", "apply", "(32", "patches)"]
 
 
 @needs_browser
