@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from analysis.probe_sets import ProbeSet
 from analysis.subjects import Subject
-from shared.timm_backbone import evaluating
+from shared.inference import embed_batches
 
 BATCH = 128  # patches; larger batches were no faster for a ResNet50 on a CPU
 BAR_FROM = 5  # batches; fewer are done before a progress bar can be read
@@ -60,21 +60,9 @@ def embedded(
 def embed_stream(
     network: nn.Module, patches: np.ndarray, *, device: torch.device, bf16: bool, title: str = "", quiet: bool = True
 ) -> Iterator[np.ndarray]:
-    """Embeddings batch by batch, (n, D) float32 each, so that memory does not depend on the number of patches.
-
-    Args:
-        network: images (B, 3, H, W) in [0, 1] -> (B, D); left in evaluation mode, on the device.
-        patches: (N, 3, p, p) uint8.
-        device: to run on.
-        bf16: whether to run under autocast.
-        title: of the progress bar.
-        quiet: no progress bar.
-    """
-    network.to(device)
-    with evaluating(network), torch.autocast(device.type, torch.bfloat16, enabled=bf16):
-        for rows in _batches(len(patches), title, quiet):
-            images = torch.from_numpy(np.array(patches[rows])).to(device).float().div_(255)
-            yield network(images).float().cpu().numpy()
+    """Embeddings of (N, 3, p, p) uint8 patches, memory-mapped or not, batch by batch, (n, D) float32 each."""
+    batches = (np.array(patches[rows]) for rows in _batches(len(patches), title, quiet))
+    return embed_batches(network.to(device), batches, bf16=bf16)
 
 
 def _batches(count: int, title: str, quiet: bool) -> Iterator[slice]:

@@ -8,7 +8,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from shared.bands import ContrastFreeBands, ContrastFreeBandsWithLevel
-from shared.timm_backbone import SMALLEST_IMAGE, TimmBackbone, evaluating
+from shared.inference import evaluating
+from shared.timm_backbone import SMALLEST_IMAGE, TimmBackbone
 
 BANDS: dict[str, type[ContrastFreeBands | ContrastFreeBandsWithLevel]] = {
     "bands": ContrastFreeBands,

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from shared.degradations import Degradation, Space, degrade, load_space
 from shared.degradations.summary import summarise
+from shared.inference import embed_batches
 from shared.probe_scores import ProbeScores, score_embedding
 from shared.sampling import generator_for, source_size
 from shared.sources import ImageStore
@@ -113,20 +114,10 @@ def _degrade_in_parts(source: Tensor, degradations: Degradation, margin: int) ->
     return torch.cat(parts)
 
 
-@torch.no_grad()
 def embed(network: nn.Module, images: Tensor, *, bf16: bool = False, batch_size: int = 128) -> np.ndarray:
-    """Pooled vectors of (N, 3, H, W) uint8 images, (N, D) float32, in eval mode on the network's device.
-
-    The network's mode and its statistics are left as they were.
-    """
-    modes = {module: module.training for module in network.modules()}
-    network.eval()
-    device = next((p.device for p in network.parameters()), torch.device("cpu"))
-    with torch.autocast(device.type, torch.bfloat16, enabled=bf16):  # around the loop: weights are cast once
-        vectors = [network(part.to(device).float().div_(255)).vector.float() for part in images.split(batch_size)]
-    for module, mode in modes.items():
-        module.training = mode
-    return torch.cat(vectors).cpu().numpy()
+    """Pooled vectors of (N, 3, H, W) uint8 images, (N, D) float32."""
+    parts = embed_batches(network, images.split(batch_size), bf16=bf16, vector_of=lambda found: found.vector)
+    return np.concatenate(list(parts))
 
 
 def score_network(network: nn.Module, probe: ProbeSet, *, bf16: bool = False, repeats: int = 500) -> ProbeScores:

@@ -1,13 +1,13 @@
 """timm's convolutional networks as backbones that return all their maps."""
 
 import difflib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from shared.inference import evaluating
 
 SMALLEST_IMAGE = 16  # pixels a side that every encoder takes
 FILL_RULES = ((SMALLEST_IMAGE, 1), (32, 1), (32, 32))  # smallest side, multiple of: the first that works
@@ -98,18 +98,6 @@ class TimmBackbone(nn.Module):
         for child_name, child in list(self.network.named_children()):
             if called.isdisjoint(child.modules()) and any(True for _ in child.parameters()):
                 setattr(self.network, child_name, nn.Identity())
-
-
-@contextmanager
-def evaluating(module: nn.Module) -> Iterator[None]:
-    """Evaluation mode without gradients, so that a forward pass leaves the module as it was."""
-    was_training = module.training
-    module.eval()
-    try:
-        with torch.no_grad():
-            yield
-    finally:
-        module.train(was_training)
 
 
 def _create_network(name: str, in_channels: int, output_stride: int, pretrained: bool) -> nn.Module:
