@@ -46,14 +46,16 @@ class NeighbourIndex:
 
     @classmethod
     def build(
-        cls, embedding: np.ndarray, *, exact_below: int = EXACT_BELOW, memory: int = MEMORY, seed: int = 0
-    ) -> "NeighbourIndex":
+        cls, embedding: np.ndarray, *,
+        exact_below: int = EXACT_BELOW, memory: int = MEMORY, probes: int = PROBES, seed: int = 0,
+    ) -> "NeighbourIndex":  # fmt: skip
         """Reads the embedding once, and samples of it before that where the index is not exact.
 
         Args:
             embedding: (N, D), finite; may be memory-mapped.
             exact_below: number of vectors below which the index is exact, if that fits in memory.
             memory: most bytes that the index takes.
+            probes: cells searched for a query; more, where `recall` is too low.
             seed: of the rows that it learns from, and of the first cells.
 
         Raises:
@@ -67,7 +69,7 @@ class NeighbourIndex:
             index, reduction, size = faiss.IndexFlatIP(width), None, 4 * count * width
             description = f"exact: {count:,} vectors of {width} dimensions"
         else:
-            index, reduction, size, description = _trained(embedding, memory, seed)
+            index, reduction, size, description = _trained(embedding, memory, probes, seed)
         for _, unit in unit_blocks(embedding):
             index.add(unit if reduction is None else reduction.apply(unit))
         return cls(embedding, index, reduction, size, description)
@@ -207,7 +209,7 @@ def streamed_kmeans(embedding: np.ndarray, clusters: int, *, sample: int = SAMPL
     return np.concatenate([used[(unit @ centres.T).argmax(1)] for _, unit in unit_blocks(embedding)])
 
 
-def _trained(embedding: np.ndarray, memory: int, seed: int) -> tuple[Any, Any, int, str]:
+def _trained(embedding: np.ndarray, memory: int, probes: int, seed: int) -> tuple[Any, Any, int, str]:
     """An empty IVF index, the reduction to its directions, the bytes that both will take, and what they are."""
     import faiss
 
@@ -229,7 +231,7 @@ def _trained(embedding: np.ndarray, memory: int, seed: int) -> tuple[Any, Any, i
     index = faiss.IndexIVFScalarQuantizer(cell_centres, directions, cells, faiss.ScalarQuantizer.QT_8bit)
     index.cp.seed, index.cp.min_points_per_centroid = seed, 1
     index.train(np.concatenate(parts))
-    index.nprobe = min(PROBES, cells)
+    index.nprobe = min(probes, cells)
     size = fixed + count * 2 * (directions + 8) + 4 * cells * directions  # twice: faiss's lists grow by doubling
     description = (
         f"approximate (IVF): {count:,} vectors of {width} dimensions, {directions} principal directions "

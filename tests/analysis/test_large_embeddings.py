@@ -71,9 +71,8 @@ def test_approximate_index_finds_most_and_its_similarities_are_exact(data, appro
     assert (nearness <= similarity + 1e-5).all()
 
 
-def test_recall_is_that_of_a_count_by_hand(data, monkeypatch):
-    monkeypatch.setattr("analysis.large_embeddings.PROBES", 2)
-    index = NeighbourIndex.build(data[0], exact_below=0)
+def test_recall_is_that_of_a_count_by_hand(data):
+    index = NeighbourIndex.build(data[0], exact_below=0, probes=2)
     rows = even_rows(6000, 200, seed=1)
     expected, _ = brute_force(data[0], data[0][rows], 11)
     found, _ = index.search(data[0][rows], 11)
@@ -93,9 +92,8 @@ def test_description_says_which_index(approximate):
         assert part in approximate.description
 
 
-def test_k_of_all_is_all_though_few_cells_are_visited(data, monkeypatch):
-    monkeypatch.setattr("analysis.large_embeddings.PROBES", 1)
-    index = NeighbourIndex.build(data[0][:300], exact_below=0)
+def test_k_of_all_is_all_though_few_cells_are_visited(data):
+    index = NeighbourIndex.build(data[0][:300], exact_below=0, probes=1)
     found, _ = index.search(data[0][:5], 300)
     assert np.array_equal(np.sort(found, axis=1), np.tile(np.arange(300), (5, 1)))
 

@@ -74,7 +74,7 @@ def _run(settings: Settings, name: str, *options: str) -> Peak:
     with open(log_path, "w") as log:
         process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
         while process.poll() is None:
-            anonymous, resident = _memory(process.pid)
+            anonymous, resident = anonymous_and_resident(process.pid)
             peak.anonymous, peak.resident = max(peak.anonymous, anonymous), max(peak.resident, resident)
             if not any(cache.glob("*/index.json")):
                 peak.decoding = max(peak.decoding, anonymous)
@@ -84,7 +84,7 @@ def _run(settings: Settings, name: str, *options: str) -> Peak:
     return peak
 
 
-def _memory(pid: int) -> tuple[float, float]:
+def anonymous_and_resident(pid: int) -> tuple[float, float]:
     """Anonymous memory now and the largest resident memory so far, in MB; 0 once the process has ended."""
     try:
         lines = Path(f"/proc/{pid}/status").read_text().splitlines()

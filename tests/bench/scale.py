@@ -14,7 +14,7 @@ from pathlib import Path
 from analysis.embedding_blocks import SAMPLE
 from analysis.large_embeddings import MEMORY
 from tests.bench.measuring import Row, Settings
-from tests.bench.memory import POLL_SECONDS, _memory
+from tests.bench.memory import POLL_SECONDS, anonymous_and_resident
 from tests.bench.planted_vectors import CLUSTERS, write_planted
 from tests.bench.scale_tasks import JUDGED, NEIGHBOURS, QUERIES, Found
 
@@ -61,7 +61,7 @@ class Tasks:
         with open(out, "w") as stdout, open(log, "w") as stderr:
             process = subprocess.Popen(command, stdout=stdout, stderr=stderr)
             while process.poll() is None:
-                peak = max(peak, _memory(process.pid)[0])
+                peak = max(peak, anonymous_and_resident(process.pid)[0])
                 time.sleep(POLL_SECONDS)
         if process.returncode:
             raise RuntimeError(f"{' '.join(command)} ended with {process.returncode}:\n{log.read_text()[-2000:]}")
@@ -144,7 +144,7 @@ def _largest(tasks: Tasks, task: str, sizes: list[int]) -> tuple[int, Task]:
     """
     first = tasks.run(task, sizes[0])
     taken = sum(first[name] for name in ("build", "search", "seconds") if name in first.found)
-    size, free = sizes[0], _free_memory()
+    size, free = sizes[0], _freeanonymous_and_resident()
     while size < sizes[-1]:
         larger = min(2 * size, sizes[-1])
         times = larger / sizes[0]
@@ -154,7 +154,7 @@ def _largest(tasks: Tasks, task: str, sizes: list[int]) -> tuple[int, Task]:
     return size, tasks.run(task, size)
 
 
-def _free_memory() -> float:
+def _freeanonymous_and_resident() -> float:
     """MB that can be taken; nothing where Linux does not say."""
     try:
         with open("/proc/meminfo") as lines:
