@@ -18,7 +18,7 @@ EXACT_BELOW = 50_000  # vectors; all against all is 2 N^2 D operations, here 1e1
 DIRECTIONS = 128  # kept 0.93 to 0.99 of the variance of trained ResNet50s' 2048 dimensions (2,000 probe patches)
 CELLS_PER_ROOT = 2  # cells over the root of N; building costs N x cells, so more pays for very many queries only
 ROWS_PER_CELL = 40  # from which a cell's centre is learnt; faiss warns below 39
-PROBES = 64  # cells searched for a query; what is missed lies in others, hardly ever behind the candidates
+PROBES = 128  # cells searched for a query; of 20,000 unclustered vectors 9 found 0.85, 36 0.995; 128 of a million all
 CANDIDATES = 5  # per neighbour wanted: so many of the compressed vectors are compared again, as they are on disk
 TIE = 1e-6  # similarities that differ by less are equal: rounding of float32
 
