@@ -5,26 +5,20 @@ known: what they look like is told in words, and images that look alike are grou
 """
 
 import inspect
-import logging
 import sys
 
 from analysis.config import SHORTHANDS, AnalysisConfig, OwnImagesConfig
-from analysis.report import is_option
-from shared.config import load_config, stop
+from shared.command_line import command, positional_and_options
+from shared.config import load_config
 
 PROGRAM = "embed"
 
 
 def main(arguments: list[str]) -> int:
     """Run the command line; returns the exit status."""
-    if any(argument in ("-h", "--help") for argument in arguments):
-        attributes = (inspect.cleandoc(one.__doc__ or "") for one in (OwnImagesConfig, AnalysisConfig))
-        print(f"{__doc__}\nOptions:\n" + "\n\n".join(attributes) + "\n\nGroups of options: data.*")
-        return 0
-    logging.basicConfig(level=logging.WARNING, format=f"{PROGRAM}: %(message)s")
-    images = [argument for argument in arguments if not is_option(argument)]
-    options = [argument for argument in arguments if is_option(argument)]
-    try:
+    images, options = positional_and_options(arguments)
+
+    def work() -> int:
         _, config = load_config(OwnImagesConfig, None, options, groups={}, shorthands=SHORTHANDS)
         config.check()
         if not images:
@@ -32,11 +26,13 @@ def main(arguments: list[str]) -> int:
         from analysis.own_images import look_at  # only now: its imports take seconds
 
         return look_at(config, images)
-    except KeyboardInterrupt:
-        print(f"{PROGRAM}: stopped", file=sys.stderr)
-        return 130
-    except (ValueError, OSError, ImportError) as error:
-        stop(PROGRAM, error)
+
+    return command(PROGRAM, arguments, work, help_text=_help, after_ctrl_c="stopped; nothing is kept")
+
+
+def _help() -> str:
+    attributes = (inspect.cleandoc(one.__doc__ or "") for one in (OwnImagesConfig, AnalysisConfig))
+    return f"{__doc__}\nOptions:\n" + "\n\n".join(attributes) + "\n\nGroups of options: data.*"
 
 
 if __name__ == "__main__":

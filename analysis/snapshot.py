@@ -4,15 +4,14 @@ A training run starts this in a process of its own every `figures_every` steps. 
 deleted at the end; the pictures go into the TensorBoard folder `log`.
 """
 
-import logging
 import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from analysis.config import SHORTHANDS, AnalysisConfig
-from analysis.report import is_option
-from shared.config import load_config, stop
+from shared.command_line import command, positional_and_options
+from shared.config import load_config
 
 PROGRAM = "snapshot"
 
@@ -32,18 +31,17 @@ class SnapshotConfig(AnalysisConfig):
 
 def main(arguments: list[str]) -> int:
     """Run the command line; returns the exit status."""
-    logging.basicConfig(level=logging.WARNING, format=f"{PROGRAM}: %(message)s")
-    encoders = [argument for argument in arguments if not is_option(argument)]
-    options = [argument for argument in arguments if is_option(argument)]
-    try:
+    encoders, options = positional_and_options(arguments)
+
+    def work() -> int:
         _, config = load_config(SnapshotConfig, None, options, groups={}, shorthands=SHORTHANDS)
         config.check()
         if len(encoders) != 1 or not config.log:
             raise ValueError("give one encoder, log=FOLDER and step=N")
         draw(config, Path(encoders[0]))
         return 0
-    except (ValueError, OSError, ImportError) as error:
-        stop(PROGRAM, error)
+
+    return command(PROGRAM, arguments, work, help_text=lambda: __doc__ or "", after_ctrl_c="stopped")
 
 
 def draw(config: SnapshotConfig, encoder: Path) -> None:

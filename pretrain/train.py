@@ -4,12 +4,12 @@ Recipes are the files of pretrain/recipes, or the path of a .yaml of your own. A
 command is given again.
 """
 
-import logging
 import sys
 from pathlib import Path
 
 from pretrain.config import GROUPS, SHORTHANDS, PretrainConfig
-from shared.config import load_config, stop
+from shared.command_line import command
+from shared.config import load_config
 
 RECIPES = Path(__file__).parent / "recipes"
 PROGRAM = "pretrain"
@@ -17,11 +17,8 @@ PROGRAM = "pretrain"
 
 def main(arguments: list[str]) -> int:
     """Run the command line; returns the exit status."""
-    if any(argument in ("-h", "--help") for argument in arguments):
-        print(_help())
-        return 0
-    logging.basicConfig(level=logging.WARNING, format=f"{PROGRAM}: %(message)s")
-    try:
+
+    def work() -> int:
         recipe, config = load_config(PretrainConfig, RECIPES, arguments, groups=GROUPS, shorthands=SHORTHANDS)
         config.name = config.name or recipe
         config.check()
@@ -29,11 +26,9 @@ def main(arguments: list[str]) -> int:
         from pretrain.run import run
 
         return run(config, recipe)
-    except KeyboardInterrupt:
-        print(f"{PROGRAM}: stopped; the same command goes on from the last checkpoint", file=sys.stderr)
-        return 130
-    except (ValueError, OSError, ImportError) as error:
-        stop(PROGRAM, error)
+
+    go_on = "stopped; the same command goes on from the last checkpoint"
+    return command(PROGRAM, arguments, work, help_text=_help, after_ctrl_c=go_on)
 
 
 def _help() -> str:

@@ -3,10 +3,9 @@
 import dataclasses
 import difflib
 import re
-import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import Any, TypeVar
 
 from hydra import compose, initialize
 from hydra.core.config_store import ConfigStore
@@ -21,12 +20,6 @@ Schema = TypeVar("Schema")
 
 class ConfigError(ValueError):
     """Something on the command line or in a recipe is not right; the message is one sentence."""
-
-
-def stop(program: str, error: BaseException | str) -> NoReturn:
-    """Print one line and leave with status 2."""
-    print(f"{program}: {' '.join(str(error).split())}", file=sys.stderr)
-    raise SystemExit(2)
 
 
 def load_config(

@@ -1,0 +1,49 @@
+"""What every entry point does around its work: help, warnings, Ctrl-C, and errors as one sentence."""
+
+import logging
+import sys
+from collections.abc import Callable
+from typing import NoReturn
+
+
+def command(
+    program: str, arguments: list[str], work: Callable[[], int], *, help_text: Callable[[], str], after_ctrl_c: str
+) -> int:
+    """Runs the work of a command line.
+
+    Args:
+        program: named before everything that is said on stderr.
+        arguments: of the command line; only `-h` and `--help` are looked at.
+        work: does it, and returns the exit status.
+        help_text: what `--help` prints.
+        after_ctrl_c: what the user is told who stopped it.
+
+    Returns:
+        The exit status; 130 after Ctrl-C.
+
+    Raises:
+        SystemExit: with status 2 and one line on stderr, for what the user can mend.
+    """
+    if any(argument in ("-h", "--help") for argument in arguments):
+        print(help_text())
+        return 0
+    logging.basicConfig(level=logging.WARNING, format=f"{program}: %(message)s")
+    try:
+        return work()
+    except KeyboardInterrupt:
+        print(f"{program}: {after_ctrl_c}", file=sys.stderr)
+        return 130
+    except (ValueError, OSError, ImportError) as error:
+        stop(program, error)
+
+
+def stop(program: str, error: BaseException | str) -> NoReturn:
+    """Print one line and leave with status 2."""
+    print(f"{program}: {' '.join(str(error).split())}", file=sys.stderr)
+    raise SystemExit(2)
+
+
+def positional_and_options(arguments: list[str]) -> tuple[list[str], list[str]]:
+    """What is not `key=value` nor a flag, and what is; a path may hold an `=` after its first slash."""
+    options = [one for one in arguments if one.startswith("-") or "=" in one.partition("/")[0]]
+    return [one for one in arguments if one not in options], options
