@@ -1,6 +1,5 @@
 """What `python -m pretrain.train` is told."""
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, make_dataclass
 from typing import Any
@@ -8,9 +7,8 @@ from typing import Any
 from omegaconf import MISSING
 
 from pretrain.methods import METHODS
-from pretrain.positives import AGGREGATES, Positives, PositivesConfig
+from pretrain.positives import Positives, PositivesConfig, positives_overrides
 from pretrain.views import ViewsConfig
-from shared.config import ConfigError
 from shared.encoders import EncoderConfig
 from shared.training.run_config import RunConfig
 
@@ -71,18 +69,9 @@ def _named(name: str, config: type) -> type:
 GROUPS = {"method": {name: _named(name, entry.config) for name, entry in METHODS.items()}}
 
 
-def _positives(value: str) -> list[str]:
-    """`5` or `center5`: the aggregate and the count."""
-    match = re.fullmatch(rf"({'|'.join(AGGREGATES)})?(\d+)", value)
-    if not match:
-        raise ConfigError(f"positives={value!r} is not a count such as 5, or an aggregate and a count such as center5")
-    aggregate = [f"positives.aggregate={match[1]}"] if match[1] else []
-    return [f"positives.count={match[2]}", *aggregate]
-
-
 SHORTHANDS: dict[str, Callable[[str], list[str]]] = {
     "encoder": lambda value: [f"encoder.name={value}"],
     "data": lambda value: [f"data.kind={value}"],
     "views": lambda value: [f"views.crops={value}"],
-    "positives": _positives,
+    "positives": positives_overrides,
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -10,6 +11,8 @@ from itertools import combinations
 import torch
 from torch import Tensor
 from torch.nn.functional import normalize
+
+from shared.config import ConfigError
 
 SIDES = ("key", "query", "both")
 AGGREGATES = ("pair", "all_pairs", "center", "logit_mean", "combination")
@@ -39,6 +42,19 @@ class PositivesConfig:
     aggregate: str = "pair"
     symmetric: bool = False
     enqueue: str = "first"  # one key per row: the queue holds as many degradations as keys
+
+
+def positives_overrides(value: str) -> list[str]:
+    """What `positives=5` or `positives=center5` stands for: the count and the aggregate.
+
+    Raises:
+        ConfigError: the value is of another form.
+    """
+    match = re.fullmatch(rf"({'|'.join(AGGREGATES)})?(\d+)", value)
+    if not match:
+        raise ConfigError(f"positives={value!r} is not a count such as 5, or an aggregate and a count such as center5")
+    aggregate = [f"positives.aggregate={match[1]}"] if match[1] else []
+    return [f"positives.count={match[2]}", *aggregate]
 
 
 @dataclass(frozen=True)

@@ -1,40 +1,37 @@
-"""Encoder artefacts: a folder with safetensors, JSON and a model card; reading one executes nothing from it.
-
-The folder is what the Hugging Face hub expects: `huggingface_hub.upload_folder` publishes it,
-`load_encoder(huggingface_hub.snapshot_download(...))` reads it back.
-"""
+"""Encoder artefacts: a folder with safetensors, JSON and a model card; reading one executes nothing from it."""
 
 import hashlib
 import json
-import math
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-import safetensors.torch
 import torch
-from safetensors import SafetensorError
-from torch import Tensor, nn
+from torch import nn
 
-from shared.atomic_file import write_atomically
+from shared.artefact_files import (
+    CONFIG_FILE,
+    WEIGHTS_FILE,
+    ArtefactKind,
+    load_fitting,
+    options_from,
+    read_whole,
+    serialised,
+)
 from shared.encoders import Encoder, EncoderConfig, build_encoder
 from shared.projector import build_projector, describe_projector, projector_state
 
-FORMAT = "unblind-encoder"
-FORMAT_VERSION = 1
-WEIGHTS_FILE = "model.safetensors"
+KIND = ArtefactKind(
+    name="encoder", format="unblind-encoder", version=1, objects=("encoder", "metadata"),
+    tags="[degradation-representation, blind-super-resolution]",
+)  # fmt: skip
 PROJECTOR_FILE = "projector.safetensors"
-CONFIG_FILE = "config.json"
-CARD_FILE = "README.md"
-CARD_HEADER = "---\nlibrary_name: unblind\ntags: [degradation-representation, blind-super-resolution]\n---\n\n"
 
 
 def save_encoder(
     folder: Path, encoder: Encoder, *, card: str, metadata: dict[str, Any], projector: nn.Module | None = None
 ) -> None:
-    """Writes an artefact: `model.safetensors`, `README.md` and last `config.json`, each in one atomic step.
-
-    A kill in between leaves nothing that loads wrongly: `config.json` holds the hash of the weights.
+    """Writes an artefact, see `ArtefactKind.write`.
 
     Args:
         folder: Created if missing; other files in it stay.
@@ -47,31 +44,16 @@ def save_encoder(
         ValueError: The metadata is not plain JSON, or the projector is of an unknown kind.
         OSError: The folder cannot be written, the disk is full.
     """
-    weights = _serialised(encoder.state_dict())
-    head = _serialised(projector_state(projector)) if projector is not None else b""
+    files = {WEIGHTS_FILE: serialised(encoder.state_dict())}
     config = {
-        "format": FORMAT,
-        "format_version": FORMAT_VERSION,
-        "encoder": asdict(encoder.config),
-        "dim": encoder.dim,
-        "channels": encoder.channels,
-        "strides": encoder.strides,
-        "weights_sha256": hashlib.sha256(weights).hexdigest(),
-        "metadata": _without_nan(metadata),
-    }
+        "encoder": asdict(encoder.config), "dim": encoder.dim, "channels": encoder.channels,
+        "strides": encoder.strides, "metadata": metadata,
+    }  # fmt: skip
     if projector is not None:
-        layers = describe_projector(projector)
-        config["projector"] = {"layers": layers, "weights_sha256": hashlib.sha256(head).hexdigest()}
-    try:
-        config_text = json.dumps(config, indent=2, allow_nan=False) + "\n"
-    except TypeError as error:
-        raise ValueError(f"metadata must hold plain JSON values: {error}") from error
-    folder.mkdir(parents=True, exist_ok=True)
-    write_atomically(folder / WEIGHTS_FILE, weights)
-    if projector is not None:
-        write_atomically(folder / PROJECTOR_FILE, head)
-    write_atomically(folder / CARD_FILE, (CARD_HEADER + card).encode())
-    write_atomically(folder / CONFIG_FILE, config_text.encode())
+        files[PROJECTOR_FILE] = serialised(projector_state(projector))
+        digest = hashlib.sha256(files[PROJECTOR_FILE]).hexdigest()
+        config["projector"] = {"layers": describe_projector(projector), "weights_sha256": digest}
+    KIND.write(folder, files, config, card)
 
 
 def load_encoder(path: str | Path) -> Encoder:
@@ -87,15 +69,13 @@ def load_encoder(path: str | Path) -> Encoder:
         FileNotFoundError: There is no such folder, or no complete encoder in it (the run is not finished).
         ValueError: A file is corrupt, of another format, or the weights do not fit.
     """
-    folder = _artefact_folder(path)
-    config = _read_config(folder)
-    encoder_config = _encoder_config(folder, config)
-    state = _read_weights(folder / WEIGHTS_FILE, config["weights_sha256"])
+    folder = KIND.folder(path)
+    config = KIND.read_config(folder)
+    encoder_config = options_from(folder / CONFIG_FILE, "encoder", config["encoder"], EncoderConfig)
     with torch.random.fork_rng(devices=[]):
         encoder = build_encoder(replace(encoder_config, pretrained=False))
     encoder.config = encoder_config
-    _check_fit(folder / WEIGHTS_FILE, state, encoder, f"the encoder {encoder_config.name}")
-    encoder.load_state_dict(state)
+    load_fitting(encoder, folder / WEIGHTS_FILE, config["weights_sha256"], f"the encoder {encoder_config.name}")
     return encoder.eval()
 
 
@@ -106,27 +86,25 @@ def load_projector(path: str | Path) -> nn.Module:
         FileNotFoundError: As `load_encoder`, or the artefact keeps no projector.
         ValueError: As `load_encoder`.
     """
-    folder = _artefact_folder(path)
-    described = _read_config(folder).get("projector")
+    folder = KIND.folder(path)
+    described = KIND.read_config(folder).get("projector")
     if not isinstance(described, dict):
         raise FileNotFoundError(f"{folder} keeps no projector: its method has none, or an older version saved it")
     with torch.random.fork_rng(devices=[]):
         projector = build_projector(described.get("layers", []))
-    state = _read_weights(folder / PROJECTOR_FILE, described.get("weights_sha256", ""))
-    _check_fit(folder / PROJECTOR_FILE, state, projector, "the projector")
-    projector.load_state_dict(state)
+    load_fitting(projector, folder / PROJECTOR_FILE, described.get("weights_sha256", ""), "the projector")
     return projector.eval()
 
 
 def encoder_metadata(path: str | Path) -> dict[str, Any]:
     """What `save_encoder` was given as metadata. Raises as `load_encoder`."""
-    return _read_config(_artefact_folder(path))["metadata"]
+    return KIND.read_config(KIND.folder(path))["metadata"]
 
 
 def encoder_config(path: str | Path) -> EncoderConfig:
     """How an encoder is built. Raises as `load_encoder`."""
-    folder = _artefact_folder(path)
-    return _encoder_config(folder, _read_config(folder))
+    folder = KIND.folder(path)
+    return options_from(folder / CONFIG_FILE, "encoder", KIND.read_config(folder)["encoder"], EncoderConfig)
 
 
 def encoder_hash(path: str | Path) -> str:
@@ -134,94 +112,8 @@ def encoder_hash(path: str | Path) -> str:
 
     The card and the metadata do not count. Raises as `load_encoder`.
     """
-    folder = _artefact_folder(path)
-    config = _read_config(folder)
+    folder = KIND.folder(path)
+    config = KIND.read_config(folder)
     digest = hashlib.sha256(json.dumps(config["encoder"], sort_keys=True).encode())
-    digest.update(_read_whole(folder / WEIGHTS_FILE, config["weights_sha256"]))
+    digest.update(read_whole(folder / WEIGHTS_FILE, config["weights_sha256"]))
     return digest.hexdigest()
-
-
-def _serialised(state: dict[str, Tensor]) -> bytes:
-    plain = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
-    return safetensors.torch.save(plain, metadata={"format": "pt"})
-
-
-def _without_nan(value: Any) -> Any:
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    if isinstance(value, dict):
-        return {key: _without_nan(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_without_nan(item) for item in value]
-    return value
-
-
-def _artefact_folder(path: str | Path) -> Path:
-    folder = Path(path).expanduser()
-    if not folder.exists():
-        raise FileNotFoundError(f"{folder} does not exist: give an encoder folder or a finished run folder")
-    if not folder.is_dir():
-        raise ValueError(f"{folder} is a file: give the folder that holds {WEIGHTS_FILE} and {CONFIG_FILE}")
-    if (folder / "encoder").is_dir():
-        folder = folder / "encoder"
-    elif (folder / "last.ckpt").exists():
-        raise FileNotFoundError(f"{folder} is an unfinished run, it has no encoder/ yet: let it finish first")
-    for name in (WEIGHTS_FILE, CONFIG_FILE):
-        if not (folder / name).is_file():
-            raise FileNotFoundError(f"{folder} holds no encoder, {name} is missing: is the run finished?")
-    return folder
-
-
-def _read_config(folder: Path) -> dict[str, Any]:
-    path = folder / CONFIG_FILE
-    try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{path} is corrupt: {error}") from error
-    if not isinstance(config, dict) or config.get("format") != FORMAT:
-        raise ValueError(f'{path} does not describe an unblind encoder ("format" should be "{FORMAT}")')
-    if config.get("format_version") != FORMAT_VERSION:
-        version = config.get("format_version")
-        raise ValueError(f"{path} has format version {version}, this unblind reads {FORMAT_VERSION} alone")
-    for key in ("encoder", "metadata"):
-        if not isinstance(config.get(key), dict):
-            raise ValueError(f"{path} is corrupt: {key!r} is missing or not an object")
-    if not isinstance(config.get("weights_sha256"), str):
-        raise ValueError(f"{path} is corrupt: 'weights_sha256' is missing or not a string")
-    return config
-
-
-def _encoder_config(folder: Path, config: dict[str, Any]) -> EncoderConfig:
-    values = config["encoder"]
-    expected = {field.name: type(field.default) for field in fields(EncoderConfig)}
-    if {name: type(value) for name, value in values.items()} != expected:
-        wanted = ", ".join(f"{name} ({type_.__name__})" for name, type_ in expected.items())
-        raise ValueError(f'{folder / CONFIG_FILE} is corrupt: "encoder" must hold {wanted}')
-    return EncoderConfig(**values)
-
-
-def _read_weights(path: Path, sha256: str) -> dict[str, Tensor]:
-    try:
-        return safetensors.torch.load(_read_whole(path, sha256))
-    except SafetensorError as error:
-        raise ValueError(f"{path} is corrupt: {error}") from error
-
-
-def _read_whole(path: Path, sha256: str) -> bytes:
-    if not path.is_file():
-        raise FileNotFoundError(f"{path} is missing")
-    data = path.read_bytes()
-    if hashlib.sha256(data).hexdigest() != sha256:
-        raise ValueError(f"{path} is corrupt, not what its {CONFIG_FILE} was written for: damaged, or half saved")
-    return data
-
-
-def _check_fit(path: Path, state: dict[str, Tensor], network: nn.Module, what: str) -> None:
-    found = {name: tuple(tensor.shape) for name, tensor in state.items()}
-    wanted = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
-    for name in [*wanted, *found]:
-        if found.get(name) != wanted.get(name):
-            raise ValueError(
-                f"{path} does not fit {what} of its {CONFIG_FILE}: {name} is "
-                f"{found.get(name, 'missing')} in the file and {wanted.get(name, 'missing')} in the network"
-            )

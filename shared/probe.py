@@ -81,7 +81,7 @@ def build_probe(space: Space, store: ImageStore, patch: int, seed: int = 0) -> P
     top = (place[0] * (store.heights[image] - side + 1)).long()
     left = (place[1] * (store.widths[image] - side + 1)).long()
     source = store.crops(image, top, left, side).cpu()
-    listed, names = _listed(space)
+    listed, names = listed_degradations(space)
     drawn = space.draw(len(image) * DRAWN, generator)
     parts = [listed[[row]].repeat(len(image)) for row in range(len(listed))]
     per_patch = [drawn[i * len(image) : (i + 1) * len(image)] for i in range(DRAWN)]
@@ -94,7 +94,12 @@ def build_probe(space: Space, store: ImageStore, patch: int, seed: int = 0) -> P
     return ProbeSet(images, degradations, label, np.tile(image.numpy(), copies), names)
 
 
-def _listed(space: Space) -> tuple[Degradation, list[str]]:
+def listed_degradations(space: Space) -> tuple[Degradation, list[str]]:
+    """The degradations that a space is judged by, and their names: its probe grid, else draws of a fixed seed.
+
+    Raises:
+        ValueError: the grid has another scale.
+    """
     if space.probe:
         grid = load_space(space.probe)
         if grid.scale != space.scale:

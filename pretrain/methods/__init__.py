@@ -15,8 +15,10 @@ from pretrain.methods.simsiam import SimSiam, SimSiamConfig
 from pretrain.methods.supcon import SupCon, SupConConfig
 from pretrain.methods.supervised import Supervised, SupervisedConfig
 from pretrain.methods.vicreg import VICReg, VICRegConfig
-from pretrain.positives import Positives
+from pretrain.positives import Positives, PositivesConfig, positives_overrides
 from shared.encoders import Encoder
+
+__all__ = ["METHODS", "Method", "MethodEntry", "Positives", "PositivesConfig", "build_method", "positives_overrides"]
 
 
 class MethodEntry(NamedTuple):

@@ -9,6 +9,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
 NAMES = ("adamw", "sgd", "lars")
+SCHEDULES = ("cosine", "constant", "halving")
 
 
 @dataclass
@@ -22,7 +23,8 @@ class OptimizerConfig:
         momentum: of sgd and lars.
         beta2: of adamw.
         warmup: share (0..1) of the steps with a rising learning rate.
-        schedule: `cosine` or `constant` after the warm-up.
+        schedule: after the warm-up `cosine`, `constant`, or `halving`: half as much in each of `periods` equal parts.
+        periods: of `halving`.
         clip: largest gradient norm; 0 = not clipped.
     """
 
@@ -33,6 +35,7 @@ class OptimizerConfig:
     beta2: float = 0.999
     warmup: float = 0.1
     schedule: str = "cosine"
+    periods: int = 4  # DASR's and EDSR's number
     clip: float = 0.0
 
     def check(self) -> None:
@@ -43,8 +46,10 @@ class OptimizerConfig:
         """
         if self.name not in NAMES:
             raise ValueError(f"optimizer.name={self.name!r} must be one of {', '.join(NAMES)}")
-        if self.schedule not in ("cosine", "constant"):
-            raise ValueError(f"optimizer.schedule={self.schedule!r} must be cosine or constant")
+        if self.schedule not in SCHEDULES:
+            raise ValueError(f"optimizer.schedule={self.schedule!r} must be one of {', '.join(SCHEDULES)}")
+        if self.periods < 1:
+            raise ValueError(f"optimizer.periods={self.periods} must be at least 1")
         if self.lr <= 0:
             raise ValueError(f"optimizer.lr={self.lr} must be positive")
         if not 0 <= self.warmup < 1:
@@ -57,12 +62,27 @@ class OptimizerConfig:
                 raise ValueError(f"optimizer.{option}={getattr(self, option)} must not be negative")
 
 
-def build_optimizer(module: nn.Module, config: OptimizerConfig) -> Optimizer:
-    """The optimiser of all parameters that require a gradient; vectors (biases, normalisations) do not decay."""
-    parameters = [p for p in module.parameters() if p.requires_grad]
+def build_optimizer(
+    module: nn.Module, config: OptimizerConfig, *, own_rate: tuple[nn.Module, float] | None = None
+) -> Optimizer:
+    """The optimiser of all parameters that require a gradient; vectors (biases, normalisations) do not decay.
+
+    Args:
+        module: what is trained.
+        config: which optimiser.
+        own_rate: a part of the module with a peak learning rate of its own.
+    """
+    part, rate = own_rate or (nn.Identity(), config.lr)
+    inside = {id(parameter) for parameter in part.parameters()}
+    trained = [parameter for parameter in module.parameters() if parameter.requires_grad]
     groups = [
-        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": config.weight_decay},
-        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+        {
+            "params": [p for p in trained if (id(p) in inside) == is_part and (p.ndim > 1) == decays],
+            "lr": rate if is_part else config.lr,
+            "weight_decay": config.weight_decay if decays else 0.0,
+        }
+        for is_part in (False, True)
+        for decays in (True, False)
     ]
     groups = [group for group in groups if group["params"]]
     if config.name == "adamw":
@@ -81,7 +101,10 @@ def schedule_factor(step: int, steps: int, config: OptimizerConfig) -> float:
         return (step + 1) / (warmup_steps + 1)
     if config.schedule == "constant":
         return 1.0
-    return cosine(1.0, 0.0, (step - warmup_steps) / max(1, steps - warmup_steps))
+    progress = (step - warmup_steps) / max(1, steps - warmup_steps)
+    if config.schedule == "halving":
+        return 0.5 ** min(int(progress * config.periods), config.periods - 1)
+    return cosine(1.0, 0.0, progress)
 
 
 def build_schedule(optimizer: Optimizer, steps: int, config: OptimizerConfig) -> LambdaLR:

@@ -104,8 +104,12 @@ class PlannedTraining(pl.LightningModule):
     def transfer_batch_to_device(self, batch: Plan, device: torch.device, dataloader_idx: int) -> Plan:
         return batch  # a few numbers; `loss` moves what it needs
 
+    def own_rate(self) -> tuple[nn.Module, float] | None:
+        """A part of `trained` with a learning rate of its own, and that rate."""
+        return None
+
     def configure_optimizers(self) -> Any:
-        optimizer = build_optimizer(self.trained, self.run.optimizer)
+        optimizer = build_optimizer(self.trained, self.run.optimizer, own_rate=self.own_rate())
         schedule = build_schedule(optimizer, self.run.steps, self.run.optimizer)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
