@@ -9,7 +9,7 @@ PY := $(VENV)/bin/python
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup pretrain embed-viz test lint bench clean
+.PHONY: help setup pretrain embed-viz sr-train sr-eval upscale test lint bench clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -27,6 +27,15 @@ pretrain: $(INSTALLED) ## Train a degradation encoder: RECIPE=quick ARGS="seed=1
 
 embed-viz: $(INSTALLED) ## Measure and draw encoders: ENCODERS="runs/pretrain/a statistics" ARGS="probe=unseen layer=map"
 	@$(PY) -m analysis.report $(ENCODERS) $(ARGS)
+
+sr-train: $(INSTALLED) ## Train a super-resolution network: RECIPE=quick ARGS="conditioning=frozen encoder=runs/pretrain/x"
+	@$(PY) -m sr.train --config-name=$(RECIPE) $(ARGS)
+
+sr-eval: $(INSTALLED) ## Evaluate by a protocol: MODEL=bicubic|PATH ARGS="protocol=dasr_iso scale=4 data.root=PATH datasets=[Set5]"
+	@$(PY) -m sr.evaluate $(MODEL) $(ARGS)
+
+upscale: $(INSTALLED) ## Super-resolve images: IN=PATH OUT=PATH MODEL=PATH ARGS="--ensemble --overwrite"
+	@$(PY) -m sr.upscale $(IN) $(OUT) $(MODEL) $(ARGS)
 
 test: $(INSTALLED) ## Run the tests on all cores
 	@OMP_NUM_THREADS=1 $(PY) -m pytest -n auto --dist loadfile $(ARGS)

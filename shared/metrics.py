@@ -1,0 +1,79 @@
+"""PSNR and SSIM on luma, as the papers on super-resolution report them."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+LUMA = (65.738, 129.057, 25.064)  # /256, of RGB in 0..255: BT.601 in studio range, as published with EDSR and DASR
+LUMA_OFFSET = 16.0
+SSIM_WINDOW, SSIM_SIGMA = 11, 1.5
+SMALLEST_IMAGE = SSIM_WINDOW
+
+
+def luma(image: Tensor) -> Tensor:
+    """Y of RGB (..., 3, H, W) in [0, 1] as (..., H, W) in 16..235, float64."""
+    weights = torch.tensor(LUMA, dtype=torch.float64, device=image.device) / 256
+    return (255 * image.double() * weights[:, None, None]).sum(-3) + LUMA_OFFSET
+
+
+def rounded(image: Tensor) -> Tensor:
+    """The image as a file of 8 bits would hold it: clipped and rounded, still in [0, 1]."""
+    return (image.float().clamp(0, 1) * 255).round() / 255
+
+
+def psnr_y(sr_image: Tensor, hr_image: Tensor, border: int) -> Tensor:
+    """Peak signal-to-noise ratio of Y in dB, per image.
+
+    Args:
+        sr_image, hr_image: (B, 3, H, W) RGB in [0, 1]; the SR image is rounded to 8 bits first.
+        border: pixels left out at each side, the scale in the protocol.
+
+    Returns:
+        (B,) float64; infinite for equal images.
+    """
+    difference = luma(rounded(sr_image)) - luma(hr_image)
+    inner = _without_border(difference, border)
+    return 10 * torch.log10(255**2 / inner.square().mean((-2, -1)))
+
+
+def ssim_y(sr_image: Tensor, hr_image: Tensor, border: int) -> Tensor:
+    """Structural similarity of Y, per image: Gaussian window of 11x11 pixels and sigma 1.5, where it fits.
+
+    Args:
+        sr_image, hr_image: (B, 3, H, W) RGB in [0, 1]; the SR image is rounded to 8 bits first.
+        border: pixels left out at each side, the scale in the protocol.
+
+    Returns:
+        (B,) float64 in [-1, 1].
+
+    Raises:
+        ValueError: less than the window is left.
+
+    Source: Wang et al., "Image Quality Assessment: From Error Visibility to Structural Similarity", 2004.
+    """
+    sr_luma = _without_border(luma(rounded(sr_image)), border)
+    hr_luma = _without_border(luma(hr_image), border)
+    if min(hr_luma.shape[-2:]) < SSIM_WINDOW:
+        raise ValueError(f"SSIM takes {SSIM_WINDOW} pixels a side, {tuple(hr_luma.shape[-2:])} are left")
+    stack = torch.stack((sr_luma, hr_luma, sr_luma**2, hr_luma**2, sr_luma * hr_luma), 1)  # (B, 5, H, W)
+    mean1, mean2, square1, square2, product = _gaussian_means(stack).unbind(1)
+    c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
+    covariance = product - mean1 * mean2
+    variance1, variance2 = square1 - mean1**2, square2 - mean2**2
+    similarity = (2 * mean1 * mean2 + c1) * (2 * covariance + c2)
+    similarity = similarity / ((mean1**2 + mean2**2 + c1) * (variance1 + variance2 + c2))
+    return similarity.mean((-2, -1))
+
+
+def _gaussian_means(images: Tensor) -> Tensor:
+    """(B, C, H, W) -> (B, C, H - 10, W - 10): means under the window, one axis after the other."""
+    taps = torch.arange(SSIM_WINDOW, dtype=images.dtype, device=images.device) - SSIM_WINDOW // 2
+    weights = torch.exp(-0.5 * (taps / SSIM_SIGMA) ** 2)
+    weights = weights / weights.sum()
+    flat = images.flatten(0, 1).unsqueeze(1)  # (B C, 1, H, W)
+    means = F.conv2d(F.conv2d(flat, weights.view(1, 1, -1, 1)), weights.view(1, 1, 1, -1))
+    return means.view(*images.shape[:2], *means.shape[-2:])
+
+
+def _without_border(images: Tensor, border: int) -> Tensor:
+    return images[..., border : images.shape[-2] - border, border : images.shape[-1] - border]

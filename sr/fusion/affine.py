@@ -1,0 +1,37 @@
+"""Spatial feature transform: each value is scaled and shifted by what the condition's map says at its place."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor, nn
+
+from sr.condition import Condition
+from sr.fusion.base import Fusion, zeroed
+
+
+@dataclass
+class AffineConfig:
+    """The spatial feature transform has no options."""
+
+
+class Affine(Fusion):
+    """x * (1 + gamma) + beta, both from the map by two 1x1 convolutions, 0 at the start.
+
+    Source: Wang et al., "Recovering Realistic Texture in Image Super-Resolution by Deep Spatial Feature Transform",
+    CVPR 2018, eq. 4.
+    """
+
+    def __init__(self, features: int, width: int, config: Any) -> None:
+        super().__init__(features, width, config)
+        self.modulation = nn.Sequential(
+            nn.Conv2d(width, width, 1), nn.LeakyReLU(0.1), zeroed(nn.Conv2d(width, 2 * features, 1))
+        )
+
+    @classmethod
+    def uses(cls, config: Any) -> tuple[str, ...]:
+        """The last map."""
+        return ("last_map",)
+
+    def forward(self, features: Tensor, condition: Condition) -> Tensor:
+        gamma, beta = self.modulation(condition.at(features)).chunk(2, dim=1)
+        return features * (1 + gamma) + beta

@@ -1,0 +1,61 @@
+"""Attention over a 3x3 neighbourhood: the representation asks, the features answer."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor, nn
+
+from sr.condition import Condition
+from sr.fusion.base import Fusion, zeroed
+from sr.fusion.local_attention import local_attention
+
+SOURCES = ("map", "vector")
+
+
+@dataclass
+class Attention3x3Config:
+    """Options of the attention."""
+
+    source: str = "map"  # map: a query per place; vector: one query for all places
+    heads: int = 4
+    reduction: int = 2  # of the channels inside the spatial branch
+
+
+class Attention3x3(Fusion):
+    """A spatial branch, whose 1x1 convolutions reduce and restore the channels, and a channel branch.
+
+    The query comes from the representation, keys and values from the features. The channel branch begins with the mean
+    of the map (the vector has it already) and goes on through two fully connected layers. What both add is 0 at the
+    start.
+    Source: experiment E5 and idea I5 of the project's research notes; local attention as in Ramachandran et al.,
+    "Stand-Alone Self-Attention in Vision Models", NeurIPS 2019.
+    """
+
+    def __init__(self, features: int, width: int, config: Attention3x3Config) -> None:
+        super().__init__(features, width, config)
+        if config.source not in SOURCES:
+            raise ValueError(f"fusion.source={config.source!r} must be one of {', '.join(SOURCES)}")
+        inside = features // config.reduction
+        if inside < 1 or inside % config.heads:
+            raise ValueError(
+                f"fusion.heads={config.heads} do not divide the {inside} channels that fusion.reduction="
+                f"{config.reduction} leaves of {features}"
+            )
+        self.from_map, self.heads = config.source == "map", config.heads
+        self.query = nn.Conv2d(width, inside, 1)
+        self.key, self.value = nn.Conv2d(features, inside, 1), nn.Conv2d(features, inside, 1)
+        self.restore = zeroed(nn.Conv2d(inside, features, 1))
+        self.gate = nn.Sequential(nn.Linear(width, width), nn.LeakyReLU(0.1), zeroed(nn.Linear(width, features)))
+
+    @classmethod
+    def uses(cls, config: Any) -> tuple[str, ...]:
+        """The last map or the vector alone, as the options say."""
+        return ("last_map",) if config.source == "map" else ("vector",)
+
+    def forward(self, features: Tensor, condition: Condition) -> Tensor:
+        asking = condition.at(features) if self.from_map else condition.everywhere()[:, :, None, None]
+        summary = asking.mean((2, 3))
+        found = local_attention(
+            self.query(asking), self.key(features), self.value(features), window=3, heads=self.heads
+        )
+        return features * (1 + self.gate(summary).tanh()[:, :, None, None]) + self.restore(found)

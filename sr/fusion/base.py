@@ -1,0 +1,40 @@
+"""What every fusion is: a module of one place in a network, features and condition in, features out."""
+
+from typing import Any
+
+from torch import Tensor, nn
+
+from sr.condition import Condition
+
+
+class Fusion(nn.Module):
+    """Changes the features of one place by the condition; a network has one of it at every place.
+
+    Fusions start as the identity, or near it, so that a network begins as it would without a condition.
+
+    Args:
+        features: C, channels of the features.
+        width: W of the condition.
+        config: the fusion's own options.
+    """
+
+    def __init__(self, features: int, width: int, config: object) -> None:
+        super().__init__()
+        self.config = config
+
+    @classmethod
+    def uses(cls, config: Any) -> tuple[str, ...]:
+        """What the condition must hold with these options, see `sr.condition.USES`."""
+        return ("vector",)
+
+    def forward(self, features: Tensor, condition: Condition) -> Tensor:
+        """(B, C, h, w) -> (B, C, h, w), any h, w."""
+        raise NotImplementedError
+
+
+def zeroed(layer: nn.Conv2d | nn.Linear) -> nn.Conv2d | nn.Linear:
+    """The layer with weights and bias 0: what it adds is nothing at the start."""
+    nn.init.zeros_(layer.weight)
+    if layer.bias is not None:
+        nn.init.zeros_(layer.bias)
+    return layer

@@ -1,0 +1,28 @@
+"""Channel modulation: each channel is scaled by the condition, as CResMD scales its residuals."""
+
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from sr.condition import Condition
+from sr.fusion.base import Fusion, zeroed
+
+
+@dataclass
+class ChannelConfig:
+    """Channel modulation has no options."""
+
+
+class Channel(Fusion):
+    """x * (1 + a), a an affine map of the vector, 0 at the start.
+
+    Source: He et al., "Interactive Multi-Dimension Modulation with Dynamic Controllable Residual Learning for Image
+    Restoration" (CResMD), ECCV 2020, eq. 3. Deviation: 1 is added, so that a condition of 0 changes nothing.
+    """
+
+    def __init__(self, features: int, width: int, config: ChannelConfig) -> None:
+        super().__init__(features, width, config)
+        self.scale = zeroed(nn.Linear(width, features))
+
+    def forward(self, features: Tensor, condition: Condition) -> Tensor:
+        return features * (1 + self.scale(condition.everywhere()))[:, :, None, None]

@@ -1,0 +1,72 @@
+"""A Transformer block in which the representation asks and the features answer."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from sr.condition import Condition
+from sr.fusion.base import Fusion, zeroed
+
+
+@dataclass
+class CrossAttentionConfig:
+    """Options of the Transformer block."""
+
+    heads: int = 4
+    window: int = 8  # attention stays within windows of so many pixels a side
+    mlp_ratio: int = 2
+
+
+class CrossAttention(Fusion):
+    """Window attention with queries from the representation's map, then a perceptron; both add 0 at the start.
+
+    Source: idea I5 of the project's research notes; blocks as in Vaswani et al., "Attention Is All You Need", 2017,
+    normalised before each part; windows as in Liu et al., "Swin Transformer", ICCV 2021.
+    """
+
+    def __init__(self, features: int, width: int, config: CrossAttentionConfig) -> None:
+        super().__init__(features, width, config)
+        if config.window < 1 or config.heads < 1 or features % config.heads:
+            raise ValueError(
+                f"fusion.heads={config.heads} must divide the {features} features, and fusion.window={config.window} "
+                "must be at least 1"
+            )
+        self.heads, self.window = config.heads, config.window
+        self.query = nn.Linear(width, features)
+        self.norm, self.norm2 = nn.LayerNorm(features), nn.LayerNorm(features)
+        self.key_value = nn.Linear(features, 2 * features)
+        self.project = zeroed(nn.Linear(features, features))
+        hidden = config.mlp_ratio * features
+        self.perceptron = nn.Sequential(nn.Linear(features, hidden), nn.GELU(), zeroed(nn.Linear(hidden, features)))
+
+    @classmethod
+    def uses(cls, config: Any) -> tuple[str, ...]:
+        """The last map."""
+        return ("last_map",)
+
+    def forward(self, features: Tensor, condition: Condition) -> Tensor:
+        h, w = features.shape[-2:]
+        tokens = windows(features, self.window)  # (B, H, W, n, C) of n tokens a window
+        queries = self.query(windows(condition.at(features), self.window))
+        keys, values = self.key_value(self.norm(tokens)).chunk(2, dim=-1)
+        query, key, value = (x.unflatten(-1, (self.heads, -1)).transpose(-3, -2) for x in (queries, keys, values))
+        found = F.scaled_dot_product_attention(query, key, value)  # (B, H, W, heads, n, d)
+        tokens = tokens + self.project(found.transpose(-3, -2).flatten(-2))
+        tokens = tokens + self.perceptron(self.norm2(tokens))
+        return from_windows(tokens, self.window)[..., :h, :w]
+
+
+def windows(features: Tensor, side: int) -> Tensor:
+    """(B, C, h, w) -> (B, H, W, side^2, C), filled up to whole windows by repeating the edge."""
+    h, w = features.shape[-2:]
+    whole = F.pad(features, (0, -w % side, 0, -h % side), mode="replicate")
+    cut = whole.unflatten(-1, (-1, side)).unflatten(-3, (-1, side))  # (B, C, H, side, W, side)
+    return cut.permute(0, 2, 4, 3, 5, 1).flatten(3, 4)
+
+
+def from_windows(tokens: Tensor, side: int) -> Tensor:
+    """The inverse of `windows`, (B, C, H * side, W * side)."""
+    cut = tokens.unflatten(3, (side, side)).permute(0, 5, 1, 3, 2, 4)  # (B, C, H, side, W, side)
+    return cut.flatten(4, 5).flatten(2, 3)

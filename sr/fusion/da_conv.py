@@ -1,0 +1,39 @@
+"""DASR's degradation-aware convolution."""
+
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+from torch.nn.functional import leaky_relu
+
+from sr.condition import Condition
+from sr.fusion.base import Fusion
+from sr.fusion.dynamic_conv import DynamicConv, DynamicConvConfig
+
+
+@dataclass
+class DAConvConfig(DynamicConvConfig):
+    """Options of DASR's convolution; the defaults are published."""
+
+    reduction: int = 8  # of the channel gate
+
+
+class DAConv(Fusion):
+    """A dynamic depthwise and a 1x1 convolution, plus the features gated by the condition.
+
+    Starts as published, not as the identity.
+    Source: Wang et al., "Unsupervised Degradation Representation Learning for Blind Super-Resolution", CVPR 2021,
+    section 3.3.
+    """
+
+    def __init__(self, features: int, width: int, config: DAConvConfig) -> None:
+        super().__init__(features, width, config)
+        self.dynamic = DynamicConv(features, width, config)
+        self.mix = nn.Conv2d(features, features, 1)
+        self.gate = nn.Sequential(
+            nn.Linear(width, width // config.reduction, bias=False), nn.LeakyReLU(0.1),
+            nn.Linear(width // config.reduction, features, bias=False), nn.Sigmoid(),
+        )  # fmt: skip
+
+    def forward(self, features: Tensor, condition: Condition) -> Tensor:
+        mixed = self.mix(leaky_relu(self.dynamic(features, condition), 0.1))
+        return mixed + features * self.gate(condition.everywhere())[:, :, None, None]

@@ -1,0 +1,55 @@
+"""A depthwise convolution whose kernels the condition makes: KDSR's."""
+
+from dataclasses import dataclass
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from sr.condition import Condition
+from sr.fusion.base import Fusion
+
+
+@dataclass
+class DynamicConvConfig:
+    """Options of the dynamic convolution."""
+
+    kernel_size: int = 3  # published; odd
+
+
+class DynamicConv(Fusion):
+    """Each sample and channel is convolved with a kernel of its own. Starts as published, not as the identity.
+
+    Source: Xia et al., "Knowledge Distillation based Degradation Estimation for Blind Super-Resolution", ICLR 2023,
+    section 3.3; Wang et al., CVPR 2021, section 3.3, where it is a part of DASR's.
+    """
+
+    def __init__(self, features: int, width: int, config: DynamicConvConfig) -> None:
+        super().__init__(features, width, config)
+        if config.kernel_size % 2 == 0 or config.kernel_size < 1:
+            raise ValueError(f"fusion.kernel_size={config.kernel_size} must be odd")
+        self.kernel_size = config.kernel_size
+        self.kernels = nn.Sequential(
+            nn.Linear(width, width, bias=False), nn.LeakyReLU(0.1),
+            nn.Linear(width, features * config.kernel_size**2, bias=False),
+        )  # fmt: skip
+
+    def forward(self, features: Tensor, condition: Condition) -> Tensor:
+        return depthwise_per_sample(features, self.kernels(condition.everywhere()), self.kernel_size)
+
+
+def depthwise_per_sample(features: Tensor, kernels: Tensor, size: int) -> Tensor:
+    """Each channel of each sample is correlated with its own kernel, borders filled with 0.
+
+    Args:
+        features: (B, C, h, w).
+        kernels: (B, C * size * size).
+        size: side of the kernels, odd.
+
+    Returns:
+        (B, C, h, w).
+    """
+    b, c, h, w = features.shape
+    folded = F.conv2d(
+        features.reshape(1, b * c, h, w), kernels.view(b * c, 1, size, size), padding=size // 2, groups=b * c
+    )
+    return folded.view(b, c, h, w)

@@ -1,0 +1,32 @@
+"""Attention of each place to a window around it, without a loop over samples or places."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def local_attention(query: Tensor, key: Tensor, value: Tensor, *, window: int, heads: int = 1) -> Tensor:
+    """At each place the mean of the values around it, weighted by the softmax of <query, key> / sqrt(d).
+
+    Beyond the border the edge repeats.
+
+    Args:
+        query: (B, D, h, w), or (B, D, 1, 1) where it is the same everywhere.
+        key, value: (B, D, h, w).
+        window: side of the window, odd.
+        heads: D is divided among them, d = D / heads.
+
+    Returns:
+        (B, D, h, w).
+    """
+    reach = window // 2
+    h, w = value.shape[-2:]
+    query = query.unflatten(1, (heads, -1)) * (query.shape[1] // heads) ** -0.5  # (B, heads, d, h, w)
+    keys, values = (F.pad(x, (reach,) * 4, mode="replicate").unflatten(1, (heads, -1)) for x in (key, value))
+    places = [(top, left) for top in range(window) for left in range(window)]
+    logits = [(query * keys[..., top : top + h, left : left + w]).sum(2, keepdim=True) for top, left in places]
+    weights = torch.stack(logits).softmax(0)  # (window^2, B, heads, 1, h, w)
+    total = weights[0] * values[..., :h, :w]
+    for weight, (top, left) in zip(weights[1:], places[1:], strict=True):
+        total = total + weight * values[..., top : top + h, left : left + w]
+    return total.flatten(1, 2)

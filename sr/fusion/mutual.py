@@ -1,0 +1,46 @@
+"""MMSR's modulation in one direction: the features learn from the representation's map."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor, nn
+
+from sr.condition import Condition
+from sr.fusion.base import Fusion, zeroed
+from sr.fusion.local_attention import local_attention
+
+
+@dataclass
+class MutualConfig:
+    """Options of the modulation."""
+
+    window: int = 5  # odd
+    reduction: int = 2  # of the channels that are compared
+
+
+class Mutual(Fusion):
+    """Each place is filtered by what it has in common with the guide around it; what this adds is 0 at the start.
+
+    The filter is the softmax of the dot products of the features at a place with the guide (the representation's map)
+    in a window, and it is applied to the features in that window.
+    Source: Dong et al., "Learning Mutual Modulation for Self-Supervised Cross-Modal Super-Resolution" (MMSR), ECCV
+    2022, section 3.2, in the direction from guide to source alone.
+    """
+
+    def __init__(self, features: int, width: int, config: MutualConfig) -> None:
+        super().__init__(features, width, config)
+        if config.window % 2 == 0 or config.window < 1:
+            raise ValueError(f"fusion.window={config.window} must be odd")
+        inside = max(1, features // config.reduction)
+        self.window = config.window
+        self.source, self.guide = nn.Conv2d(features, inside, 1), nn.Conv2d(width, inside, 1)
+        self.restore = zeroed(nn.Conv2d(inside, features, 1))
+
+    @classmethod
+    def uses(cls, config: Any) -> tuple[str, ...]:
+        """The last map."""
+        return ("last_map",)
+
+    def forward(self, features: Tensor, condition: Condition) -> Tensor:
+        source, guide = self.source(features), self.guide(condition.at(features))
+        return features + self.restore(local_attention(source, guide, source, window=self.window))

@@ -1,0 +1,36 @@
+"""Two paths: the vector gates channels, the map gates places."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor, nn
+
+from sr.condition import Condition
+from sr.fusion.base import Fusion, zeroed
+
+
+@dataclass
+class TwoPathConfig:
+    """The two paths have no options."""
+
+
+class TwoPath(Fusion):
+    """x * (1 + a + b): a per channel from the vector, b per place from the map, both 0 at the start.
+
+    Source: the two outputs of the encoder are used as in LightBSR, Yuan et al., ICCV 2025; the gates are ours.
+    """
+
+    def __init__(self, features: int, width: int, config: TwoPathConfig) -> None:
+        super().__init__(features, width, config)
+        self.of_channels = zeroed(nn.Linear(width, features))
+        self.of_places = nn.Sequential(nn.Conv2d(width, width, 1), nn.LeakyReLU(0.1), zeroed(nn.Conv2d(width, 1, 1)))
+
+    @classmethod
+    def uses(cls, config: Any) -> tuple[str, ...]:
+        """The vector and the last map."""
+        return ("vector", "last_map")
+
+    def forward(self, features: Tensor, condition: Condition) -> Tensor:
+        channels = self.of_channels(condition.everywhere())[:, :, None, None]  # (B, C, 1, 1)
+        places = self.of_places(condition.at(features))  # (B, 1, h, w)
+        return features * (1 + channels + places)

@@ -1,0 +1,75 @@
+"""Losses between SR and HR images, on the scale 0..255 of the papers."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+PIXEL_LOSSES = ("l1", "charbonnier")
+LEVELS = 255.0
+CHARBONNIER_EPSILON = 1e-3  # in [0, 1], as published
+
+
+@dataclass
+class LossConfig:
+    """What an SR network is trained on.
+
+    Attributes:
+        name: `l1` or `charbonnier`.
+        frequency: weight of the distance of the spectra; 0 = off. 0.1 is SwinFIR's order of magnitude.
+        contrastive: weight of the contrastive loss, with conditioning=joint or shared; DASR's is 1.
+    """
+
+    name: str = "l1"
+    frequency: float = 0.0
+    contrastive: float = 1.0
+
+    def check(self) -> None:
+        """Refuse values that mean nothing.
+
+        Raises:
+            ValueError: names the option.
+        """
+        if self.name not in PIXEL_LOSSES:
+            raise ValueError(f"loss={self.name!r} must be one of {', '.join(PIXEL_LOSSES)}")
+        for option in ("frequency", "contrastive"):
+            if getattr(self, option) < 0:
+                raise ValueError(f"loss.{option}={getattr(self, option)} must not be negative")
+
+
+def image_loss(sr_image: Tensor, hr_image: Tensor, config: LossConfig) -> Tensor:
+    """Mean loss over all values, float32.
+
+    Args:
+        sr_image: (B, 3, H, W), not clipped.
+        hr_image: (B, 3, H, W) in [0, 1].
+        config: which loss.
+    """
+    with torch.autocast(sr_image.device.type, enabled=False):
+        sr_image, hr_image = sr_image.float(), hr_image.float()
+        pixel = l1(sr_image, hr_image) if config.name == "l1" else charbonnier(sr_image, hr_image)
+        if config.frequency:
+            pixel = pixel + config.frequency * spectral_l1(sr_image, hr_image)
+        return LEVELS * pixel
+
+
+def l1(sr_image: Tensor, hr_image: Tensor) -> Tensor:
+    """Mean absolute difference."""
+    return (sr_image - hr_image).abs().mean()
+
+
+def charbonnier(sr_image: Tensor, hr_image: Tensor) -> Tensor:
+    """Mean of sqrt(d^2 + epsilon^2).
+
+    Source: Lai et al., "Deep Laplacian Pyramid Networks", CVPR 2017, eq. 2.
+    """
+    return ((sr_image - hr_image).square() + CHARBONNIER_EPSILON**2).sqrt().mean()
+
+
+def spectral_l1(sr_image: Tensor, hr_image: Tensor) -> Tensor:
+    """Mean absolute difference of real and imaginary parts of the orthonormal spectra.
+
+    Source: Cho et al., "Rethinking Coarse-to-Fine Approach in Single Image Deblurring", ICCV 2021, eq. 6.
+    """
+    difference = torch.fft.rfft2(sr_image - hr_image, norm="ortho")
+    return torch.view_as_real(difference).abs().mean()

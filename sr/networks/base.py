@@ -1,0 +1,155 @@
+"""What every SR network shares: stem, body with places for fusions, tail; and what a network is told."""
+
+import math
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from shared.encoders import Representation
+from sr.condition import Adapter, Condition
+from sr.fusion.base import Fusion
+
+IMAGE_RANGE = 255.0  # of the features' input in DASR, EDSR and RCAN; their learning rates belong to it
+RGB_MEAN = (0.4488, 0.4371, 0.4040)  # of DIV2K, as published with EDSR
+
+
+class Place(nn.Module):
+    """One place of a network where the condition may act; the identity where there is none.
+
+    Args:
+        fusion: what acts here; None for a network without condition.
+    """
+
+    def __init__(self, fusion: Fusion | None) -> None:
+        super().__init__()
+        self.fusion = fusion
+
+    def forward(self, features: Tensor, condition: Condition | None) -> Tensor:
+        if self.fusion is None:
+            return features
+        assert condition is not None
+        return self.fusion(features, condition)
+
+
+PlaceOf = Callable[[int], Place]
+"""Makes the next place, for that many channels."""
+
+
+class Conditioned(nn.Module):
+    """Modules in a row, of which those that take the condition get it."""
+
+    def __init__(self, *modules: nn.Module) -> None:
+        super().__init__()
+        self.parts = nn.ModuleList(modules)
+
+    def forward(self, features: Tensor, condition: Condition | None) -> Tensor:
+        for part in self.parts:
+            takes_condition = isinstance(part, Place | ConditionedBlock | Conditioned)
+            features = part(features, condition) if takes_condition else part(features)
+        return features
+
+
+class ConditionedBlock(nn.Module):
+    """A block of a body: forward(features (B, C, h, w), condition) -> features."""
+
+    def forward(self, features: Tensor, condition: Condition | None) -> Tensor:
+        raise NotImplementedError
+
+
+class SRNetwork(nn.Module):
+    """LR image and representation in, SR image out.
+
+    Args:
+        scale: 2, 3 or 4.
+        features: C, channels of the stem and the body.
+        body: (features, condition) -> features, any size.
+        adapter: makes the condition; None for a network without one.
+        tail: features -> image of `scale` times the size; see `upsampling_tail`.
+        image_range: the image in [0, 1] is multiplied by it inside, after its mean is taken off.
+        shared_blocks: plain residual blocks at the end of the stem, for an encoder that shares the stem.
+        bicubic_skip: the network adds to the bicubic image, which it gives at the start; without it, it makes the image
+            by itself, as published.
+    """
+
+    def __init__(
+        self, *, scale: int, features: int, body: nn.Module, adapter: Adapter | None, tail: nn.Module,
+        image_range: float = IMAGE_RANGE, shared_blocks: int = 0, bicubic_skip: bool = False,
+    ) -> None:  # fmt: skip
+        super().__init__()
+        if scale not in (2, 3, 4):
+            raise ValueError(f"scale={scale} must be 2, 3 or 4")
+        self.scale = scale
+        self.features = features
+        self.image_range = image_range
+        self.bicubic_skip = bicubic_skip
+        self.stem = nn.Sequential(
+            nn.Conv2d(3, features, 3, padding=1), *(PlainBlock(features) for _ in range(shared_blocks))
+        )
+        self.adapter = adapter
+        self.body = body
+        self.tail = tail
+        self.register_buffer("mean", torch.tensor(RGB_MEAN).view(1, 3, 1, 1), persistent=False)
+        if bicubic_skip:
+            last = [module for module in tail.modules() if isinstance(module, nn.Conv2d)][-1]
+            nn.init.zeros_(last.weight)
+            assert last.bias is not None
+            nn.init.zeros_(last.bias)
+
+    mean: Tensor
+
+    def shallow(self, lr_image: Tensor) -> Tensor:
+        """Features of the stem, (B, C, h, w)."""
+        return self.stem((lr_image - self.mean) * self.image_range)
+
+    def forward(
+        self, lr_image: Tensor, representation: Representation | None = None, *, condition: Condition | None = None
+    ) -> Tensor:
+        """Super-resolves a batch.
+
+        Args:
+            lr_image: (B, 3, h, w) RGB in [0, 1], any h, w.
+            representation: of the images, of the shape that the network was built for; None without an adapter.
+            condition: instead, where the adapter has made it already, such as for a tile of a larger image.
+
+        Returns:
+            (B, 3, scale * h, scale * w), not clipped.
+        """
+        shallow = self.shallow(lr_image)
+        if self.adapter is not None and condition is None:
+            if representation is None:
+                raise ValueError("this network is conditioned: it needs a representation")
+            condition = self.adapter(representation, lr_image.shape[-2:])
+        deep = self.body(shallow, condition) + shallow
+        sr_image = self.tail(deep) / self.image_range
+        return sr_image + (enlarged(lr_image, self.scale) if self.bicubic_skip else self.mean)
+
+
+def enlarged(images: Tensor, scale: int) -> Tensor:
+    """Bicubic (a = -0.5, as the protocol) enlargement of (B, C, h, w), exact at the borders: the edge pixel repeats."""
+    padded = F.pad(images, (2,) * 4, mode="replicate")
+    large = F.interpolate(padded, scale_factor=scale, mode="bicubic", antialias=True)
+    return large[..., 2 * scale : -2 * scale, 2 * scale : -2 * scale]
+
+
+class PlainBlock(nn.Module):
+    """conv, ReLU, conv, and the input: EDSR's residual block."""
+
+    def __init__(self, features: int) -> None:
+        super().__init__()
+        self.convolutions = nn.Sequential(
+            nn.Conv2d(features, features, 3, padding=1), nn.ReLU(inplace=True),
+            nn.Conv2d(features, features, 3, padding=1),
+        )  # fmt: skip
+
+    def forward(self, features: Tensor) -> Tensor:
+        return features + self.convolutions(features)
+
+
+def upsampling_tail(features: int, scale: int) -> nn.Sequential:
+    """Sub-pixel convolutions (x2 once or twice, x3 once), then the image; as in EDSR, RCAN and DASR."""
+    layers: list[nn.Module] = []
+    for factor in [3] if scale == 3 else [2] * int(math.log2(scale)):
+        layers += [nn.Conv2d(features, features * factor**2, 3, padding=1), nn.PixelShuffle(factor)]
+    return nn.Sequential(*layers, nn.Conv2d(features, 3, 3, padding=1))

@@ -1,0 +1,74 @@
+"""DASR's network: groups of blocks in which the condition acts before each convolution."""
+
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+from torch.nn.functional import leaky_relu
+
+from sr.condition import Adapter, Condition
+from sr.networks.base import Conditioned, ConditionedBlock, PlaceOf, SRNetwork, upsampling_tail
+
+
+@dataclass
+class DASRConfig:
+    """Sizes of DASR's network; the defaults are published."""
+
+    groups: int = 5
+    blocks: int = 5  # per group
+    features: int = 64
+    bicubic_skip: bool = False
+
+
+@dataclass
+class DASRSmallConfig(DASRConfig):
+    """A size for CPUs."""
+
+    groups: int = 2
+    blocks: int = 2
+    features: int = 32
+    bicubic_skip: bool = True
+
+
+def dasr(
+    config: DASRConfig, *, scale: int, place: PlaceOf, adapter: Adapter | None, shared_blocks: int = 0
+) -> SRNetwork:
+    """DASR's network; with the fusion `da_conv` it is the published one.
+
+    Source: Wang et al., "Unsupervised Degradation Representation Learning for Blind Super-Resolution", CVPR 2021,
+    section 3.3.
+    """
+    groups = [Group(config.features, config.blocks, place) for _ in range(config.groups)]
+    body = Conditioned(*groups, nn.Conv2d(config.features, config.features, 3, padding=1))
+    return SRNetwork(
+        scale=scale, features=config.features, body=body, adapter=adapter,
+        tail=upsampling_tail(config.features, scale), shared_blocks=shared_blocks, bicubic_skip=config.bicubic_skip,
+    )  # fmt: skip
+
+
+class Group(ConditionedBlock):
+    """Blocks, a convolution, and the input."""
+
+    def __init__(self, features: int, blocks: int, place: PlaceOf) -> None:
+        super().__init__()
+        self.inside = Conditioned(
+            *(Block(features, place) for _ in range(blocks)), nn.Conv2d(features, features, 3, padding=1)
+        )
+
+    def forward(self, features: Tensor, condition: Condition | None) -> Tensor:
+        return features + self.inside(features, condition)
+
+
+class Block(ConditionedBlock):
+    """Twice: the condition acts, then a convolution; and the input."""
+
+    def __init__(self, features: int, place: PlaceOf) -> None:
+        super().__init__()
+        self.place1, self.place2 = place(features), place(features)
+        self.conv1 = nn.Conv2d(features, features, 3, padding=1)
+        self.conv2 = nn.Conv2d(features, features, 3, padding=1)
+
+    def forward(self, features: Tensor, condition: Condition | None) -> Tensor:
+        inside = leaky_relu(self.place1(features, condition), 0.1)
+        inside = leaky_relu(self.conv1(inside), 0.1)
+        inside = leaky_relu(self.place2(inside, condition), 0.1)
+        return features + self.conv2(inside)

@@ -1,0 +1,55 @@
+"""KDSR's network: a flat row of blocks, each one action of the condition and one convolution."""
+
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+from torch.nn.functional import leaky_relu
+
+from sr.condition import Adapter, Condition
+from sr.networks.base import Conditioned, ConditionedBlock, PlaceOf, SRNetwork, upsampling_tail
+
+
+@dataclass
+class KDSRConfig:
+    """Sizes of KDSR's network; the defaults are those of KDSR-L, published with a condition of width 128."""
+
+    blocks: int = 28
+    features: int = 128
+    bicubic_skip: bool = False
+
+
+@dataclass
+class KDSRSmallConfig(KDSRConfig):
+    """A size for CPUs."""
+
+    blocks: int = 8
+    features: int = 32
+    bicubic_skip: bool = True
+
+
+def kdsr(
+    config: KDSRConfig, *, scale: int, place: PlaceOf, adapter: Adapter | None, shared_blocks: int = 0
+) -> SRNetwork:
+    """KDSR's network; with the fusion `dynamic_conv` it is the published one.
+
+    Source: Xia et al., "Knowledge Distillation based Degradation Estimation for Blind Super-Resolution", ICLR 2023,
+    section 3.3.
+    """
+    blocks = [Block(config.features, place) for _ in range(config.blocks)]
+    body = Conditioned(*blocks, nn.Conv2d(config.features, config.features, 3, padding=1))
+    return SRNetwork(
+        scale=scale, features=config.features, body=body, adapter=adapter,
+        tail=upsampling_tail(config.features, scale), shared_blocks=shared_blocks, bicubic_skip=config.bicubic_skip,
+    )  # fmt: skip
+
+
+class Block(ConditionedBlock):
+    """The condition acts, LeakyReLU, a convolution; and the input."""
+
+    def __init__(self, features: int, place: PlaceOf) -> None:
+        super().__init__()
+        self.place = place(features)
+        self.conv = nn.Conv2d(features, features, 3, padding=1)
+
+    def forward(self, features: Tensor, condition: Condition | None) -> Tensor:
+        return features + self.conv(leaky_relu(self.place(features, condition), 0.1))

@@ -1,0 +1,87 @@
+"""RCAN: residual groups of channel-attention blocks; the condition acts after each block's attention."""
+
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from sr.condition import Adapter, Condition
+from sr.networks.base import Conditioned, ConditionedBlock, PlaceOf, SRNetwork, upsampling_tail
+
+
+@dataclass
+class RCANConfig:
+    """Sizes of RCAN; the defaults are published."""
+
+    groups: int = 10
+    blocks: int = 20  # per group
+    features: int = 64
+    reduction: int = 16  # of the channel attention
+    bicubic_skip: bool = False
+
+
+@dataclass
+class RCANSmallConfig(RCANConfig):
+    """A size for CPUs."""
+
+    groups: int = 2
+    blocks: int = 3
+    features: int = 32
+    reduction: int = 8
+    bicubic_skip: bool = True
+
+
+def rcan(
+    config: RCANConfig, *, scale: int, place: PlaceOf, adapter: Adapter | None, shared_blocks: int = 0
+) -> SRNetwork:
+    """RCAN.
+
+    Source: Zhang et al., "Image Super-Resolution Using Very Deep Residual Channel Attention Networks", ECCV 2018.
+    """
+    groups = [Group(config, place) for _ in range(config.groups)]
+    body = Conditioned(*groups, nn.Conv2d(config.features, config.features, 3, padding=1))
+    return SRNetwork(
+        scale=scale, features=config.features, body=body, adapter=adapter,
+        tail=upsampling_tail(config.features, scale), shared_blocks=shared_blocks, bicubic_skip=config.bicubic_skip,
+    )  # fmt: skip
+
+
+class Group(ConditionedBlock):
+    """Blocks, a convolution, and the input."""
+
+    def __init__(self, config: RCANConfig, place: PlaceOf) -> None:
+        super().__init__()
+        blocks = [Block(config.features, config.reduction, place) for _ in range(config.blocks)]
+        self.inside = Conditioned(*blocks, nn.Conv2d(config.features, config.features, 3, padding=1))
+
+    def forward(self, features: Tensor, condition: Condition | None) -> Tensor:
+        return features + self.inside(features, condition)
+
+
+class Block(ConditionedBlock):
+    """conv, ReLU, conv, channel attention, the condition; and the input."""
+
+    def __init__(self, features: int, reduction: int, place: PlaceOf) -> None:
+        super().__init__()
+        self.convolutions = nn.Sequential(
+            nn.Conv2d(features, features, 3, padding=1), nn.ReLU(inplace=True),
+            nn.Conv2d(features, features, 3, padding=1), ChannelAttention(features, reduction),
+        )  # fmt: skip
+        self.place = place(features)
+
+    def forward(self, features: Tensor, condition: Condition | None) -> Tensor:
+        return features + self.place(self.convolutions(features), condition)
+
+
+class ChannelAttention(nn.Module):
+    """Gates each channel by what the means of all channels say."""
+
+    def __init__(self, features: int, reduction: int) -> None:
+        super().__init__()
+        self.gate = nn.Sequential(
+            nn.AdaptiveAvgPool2d(1), nn.Conv2d(features, features // reduction, 1), nn.ReLU(inplace=True),
+            nn.Conv2d(features // reduction, features, 1), nn.Sigmoid(),
+        )  # fmt: skip
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(B, C, h, w) -> (B, C, h, w)."""
+        return features * self.gate(features)

@@ -1,0 +1,115 @@
+"""Swin2SR: groups of shifted-window Transformer blocks (timm's Swin V2); the condition acts after each group."""
+
+from dataclasses import dataclass
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from sr.condition import Adapter, Condition
+from sr.networks.base import Conditioned, ConditionedBlock, PlaceOf, SRNetwork, upsampling_tail
+
+
+@dataclass
+class Swin2SRConfig:
+    """Sizes of Swin2SR; the defaults are published for classical super-resolution."""
+
+    groups: int = 6
+    blocks: int = 6  # per group
+    features: int = 180
+    heads: int = 6
+    window: int = 8
+    mlp_ratio: float = 2.0
+    tail_features: int = 64
+    bicubic_skip: bool = False
+
+
+@dataclass
+class Swin2SRSmallConfig(Swin2SRConfig):
+    """A size for CPUs."""
+
+    groups: int = 2
+    blocks: int = 2
+    features: int = 32
+    heads: int = 4
+    tail_features: int = 32
+    bicubic_skip: bool = True
+
+
+def swin2sr(
+    config: Swin2SRConfig, *, scale: int, place: PlaceOf, adapter: Adapter | None, shared_blocks: int = 0
+) -> SRNetwork:
+    """Swin2SR.
+
+    Deviation: features are filled up to whole windows in each group, by repeating the edge, instead of the image by
+    reflection at the start.
+
+    Raises:
+        ValueError: the features cannot be divided among the heads.
+
+    Source: Conde et al., "Swin2SR: SwinV2 Transformer for Compressed Image Super-Resolution and Restoration", ECCVW
+    2022.
+    """
+    if config.features % config.heads:
+        raise ValueError(f"network.features={config.features} cannot be divided among network.heads={config.heads}")
+    groups = [Group(config, place) for _ in range(config.groups)]
+    body = Conditioned(
+        Embedding(config.features), *groups, ChannelNorm(config.features),
+        nn.Conv2d(config.features, config.features, 3, padding=1),
+    )  # fmt: skip
+    tail = nn.Sequential(
+        nn.Conv2d(config.features, config.tail_features, 3, padding=1), nn.LeakyReLU(0.01),
+        upsampling_tail(config.tail_features, scale),
+    )  # fmt: skip
+    return SRNetwork(
+        scale=scale, features=config.features, body=body, adapter=adapter, tail=tail, image_range=1.0,
+        shared_blocks=shared_blocks, bicubic_skip=config.bicubic_skip,
+    )  # fmt: skip
+
+
+class ChannelNorm(nn.Module):
+    """Layer norm over the channels of (B, C, h, w)."""
+
+    def __init__(self, features: int) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(features)
+
+    def forward(self, features: Tensor) -> Tensor:
+        return self.norm(features.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+
+
+class Embedding(nn.Sequential):
+    """Each pixel becomes a token: a 1x1 convolution and a norm."""
+
+    def __init__(self, features: int) -> None:
+        super().__init__(nn.Conv2d(features, features, 1), ChannelNorm(features))
+
+
+class Group(ConditionedBlock):
+    """Transformer blocks, every second one with shifted windows, a convolution, the input; then the condition."""
+
+    def __init__(self, config: Swin2SRConfig, place: PlaceOf) -> None:
+        from timm.models.swin_transformer_v2 import SwinTransformerV2Block  # 4 s, only for those who use it
+
+        super().__init__()
+        self.window = config.window
+        shifts = [0 if i % 2 == 0 else config.window // 2 for i in range(config.blocks)]
+        self.blocks = nn.Sequential(
+            *(
+                SwinTransformerV2Block(
+                    config.features, input_resolution=(config.window, config.window), num_heads=config.heads,
+                    window_size=config.window, shift_size=shift, always_partition=True, dynamic_mask=True,
+                    mlp_ratio=config.mlp_ratio,
+                )
+                for shift in shifts
+            )
+        )  # fmt: skip
+        self.conv = nn.Conv2d(config.features, config.features, 3, padding=1)
+        self.embed = nn.Conv2d(config.features, config.features, 1)
+        self.place = place(config.features)
+
+    def forward(self, features: Tensor, condition: Condition | None) -> Tensor:
+        h, w = features.shape[-2:]
+        whole = F.pad(features, (0, -w % self.window, 0, -h % self.window), mode="replicate")
+        tokens = self.blocks(whole.permute(0, 2, 3, 1))  # (B, H, W, C)
+        inside = tokens.permute(0, 3, 1, 2)[..., :h, :w]
+        return self.place(features + self.embed(self.conv(inside)), condition)

@@ -1,0 +1,1 @@
+"""SR recipes, one YAML file each."""

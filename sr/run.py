@@ -1,0 +1,171 @@
+"""One SR training run from a checked configuration: prepare, train, score, save."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from pretrain.methods import Method, Positives, build_method
+from shared.checkpoints import encoder_config, encoder_metadata, load_encoder
+from shared.config import to_plain
+from shared.degradations import Space, load_space
+from shared.encoders import Encoder, EncoderConfig
+from shared.sampling import Planner, source_size
+from shared.sources import ImageStore, open_images
+from shared.training.progress import Bar, Speed
+from shared.training.session import Prepared, inputs_of, run_session
+from sr.card import model_card
+from sr.conditioning import OF_AN_ENCODER
+from sr.config import SRConfig
+from sr.model import ModelConfig, SRModel, build_model, save_model
+from sr.module import SRTraining, Trained, contrasted_encoder
+from sr.monitoring import SRLog
+from sr.validation import ValidationSet, build_validation, restored_table, score_bicubic, score_model
+
+SPACE_OF_SCALE = {2: "dasr_iso_x2", 3: "dasr_iso_x3", 4: "dasr_iso"}
+UNTRAINED = ("joint", "random", "constant")  # may take an encoder by its name
+
+
+def run(config: SRConfig, recipe: str) -> int:
+    """Train, or go on, or say that it is done; returns the exit status.
+
+    Raises:
+        ValueError: something does not fit, in one sentence, before training starts.
+    """
+    config.encoder = encoder_choice(config)
+    return run_session(config, "sr", "model", lambda folder: prepare(config, recipe))
+
+
+def encoder_choice(config: SRConfig) -> str:
+    """The encoder's path or name with nothing left open; a run that goes on keeps the one it was started with.
+
+    Raises:
+        ValueError: there is none, or a trained one is wanted and a name is given.
+    """
+    if config.conditioning not in (*OF_AN_ENCODER, "constant"):
+        return config.encoder
+    if not config.encoder and config.conditioning == "joint":
+        return "dasr"
+    if config.encoder:
+        if _is_name(config.encoder) and config.conditioning not in UNTRAINED:
+            raise ValueError(
+                f"encoder={config.encoder}: no such folder; conditioning={config.conditioning} takes a trained "
+                "encoder, the path of a finished `make pretrain` run"
+            )
+        return config.encoder
+    started = Path(config.runs_dir) / "sr" / config.name / "config.json"
+    if started.is_file():
+        return str(json.loads(started.read_text(encoding="utf-8")).get("encoder", ""))
+    newest = Path(config.runs_dir) / "pretrain" / "latest"
+    if not newest.exists():
+        raise ValueError(
+            f"there is no finished encoder in {newest.parent}: `make pretrain` makes one; or give encoder=PATH, or "
+            "conditioning=joint, which needs none"
+        )
+    return str(newest.parent / newest.resolve().name)
+
+
+def _is_name(encoder: str) -> bool:
+    return "/" not in encoder and not Path(encoder).exists()
+
+
+def prepare(config: SRConfig, recipe: str) -> Prepared:
+    """Builds a run."""
+    module, held_out, space = build(config)
+    images = build_validation(space, held_out, config.validation_size)
+    speed = Speed(config.micro_batch_size // (config.devices * config.nodes) * module.planner.views)
+    of_network = sum(p.numel() for p in module.averaged.network.parameters())
+    sizes = module.planner.sizes
+    return Prepared(
+        module=module,
+        callbacks=[speed, SRLog(speed, images), Bar(module.planner.views)],
+        inputs=inputs_of(space, module.planner.store, held_out),
+        finish=lambda seconds: _finish(config, recipe, module, images, space, seconds),
+        described=[
+            ("network", f"{config.network.name} x{config.scale}, {of_network / 1e6:.2f} M parameters"),
+            ("condition", f"{config.conditioning}, fused by {config.fusion.name}"),
+            ("images", f"{len(module.planner.store)} to train on, {len(held_out)} held out"),
+            ("patches", f"LR {sizes[0].patch} px of space {space.name}, {config.batch_size} degradations a step"),
+        ],
+    )
+
+
+def build(config: SRConfig) -> tuple[SRTraining, ImageStore, Space]:
+    """Everything that is trained and what it is trained on, the same from the same seed; also the held-out images."""
+    space = load_space(config.degradation or SPACE_OF_SCALE[config.scale])
+    if space.scale != config.scale:
+        raise ValueError(
+            f"degradation={space.name} down-samples by {space.scale}, but scale={config.scale}: for that scale there "
+            f"is {SPACE_OF_SCALE[config.scale]}"
+        )
+    views = config.view_config
+    sizes = views.sizes()
+    largest = source_size(sizes[0].patch, space.scale, space.margin())
+    encoder, how = encoder_of(config)
+    training, held_out = open_images(config.data, largest)
+    planner = Planner(training, space, sizes, views.sources(), batch_size=config.micro_batch_size, seed=config.seed)
+    torch.manual_seed(config.seed)
+    model = build_model(
+        ModelConfig(
+            scale=config.scale, network=config.network.name, network_options=config.network,
+            fusion=config.fusion.name, fusion_options=config.fusion, conditioning=config.conditioning,
+            width=config.width, shared_blocks=config.shared_blocks, encoder=how,
+        ),
+        encoder,
+    )  # fmt: skip
+    method = _method(config, model, tuple(size.patch for size in sizes))
+    trained = Trained(model, method)
+    if config.channels_last:
+        trained = trained.to(memory_format=torch.channels_last)
+    if config.compile:
+        model.network.compile()
+    return SRTraining(trained, planner, config), held_out, space
+
+
+def encoder_of(config: SRConfig) -> tuple[Encoder | None, EncoderConfig]:
+    """The trained encoder where one is wanted, and how the encoder is built.
+
+    Raises:
+        ValueError, FileNotFoundError: it cannot be read.
+    """
+    if config.conditioning not in (*OF_AN_ENCODER, "constant"):
+        return None, EncoderConfig()
+    if _is_name(config.encoder):
+        return None, EncoderConfig(
+            name=config.encoder, input=config.encoder_input, downsample=config.encoder_downsample
+        )
+    if config.conditioning in ("random", "constant"):
+        return None, encoder_config(config.encoder)
+    return load_encoder(config.encoder), encoder_config(config.encoder)
+
+
+def _method(config: SRConfig, model: SRModel, patches: tuple[int, ...]) -> Method | None:
+    if not config.has_contrast:
+        return None
+    encoder: Any = contrasted_encoder(model)
+    method = build_method(config.method.name, encoder, Positives(config.positives), config.method)
+    method.check(patches, config.micro_batch_size)
+    return method
+
+
+def _finish(
+    config: SRConfig, recipe: str, module: SRTraining, images: ValidationSet, space: Space, seconds: float
+) -> tuple[dict[str, Any], str]:
+    """Score, save the artefact; the metrics and the table."""
+    artefact = Path(config.runs_dir) / "sr" / config.name / "model"
+    model = module.result
+    found = score_model(model, images, bf16=config.precision == "bf16", device=module.device)
+    rows = {config.name: found, "bicubic": score_bicubic(images, config.scale)}
+    table = restored_table(rows, images.names)
+    scores = {name: one.to_dict() for name, one in rows.items()} | {"degradations": images.names}
+    described = {
+        "recipe": recipe, "config": to_plain(config), "degradation": space.name,
+        "training_images": len(module.planner.store), "train_seconds": seconds, "scores": scores,
+    }  # fmt: skip
+    if config.conditioning in ("frozen", "finetune"):
+        described["encoder"] = encoder_metadata(config.encoder)
+    card = model_card(config, recipe, table, training_images=len(module.planner.store), degradation=space.name)
+    save_model(artefact, model, card=card, metadata=described)
+    heading = f"{len(images.image_names)} held-out images, centre of {config.validation_size} px, space {space.name}:"
+    return {"scores": scores}, f"\n{heading}\n\n{table}\n\nmodel: {artefact}"

@@ -1,0 +1,121 @@
+"""One contract for every network x fusion x conditioning: sizes, gradients, artefact, and the export."""
+
+import pytest
+import torch
+
+from shared.encoders import Representation
+from sr.conditioning import CONDITIONINGS
+from sr.fusion import FUSIONS
+from sr.model import build_model, load_model, save_model
+from tests.sr.small_models import SMALL_OPTIONS, small_config
+
+LEARNING = {"finetune", "joint", "shared"}
+PUBLISHED_START = {"da_conv", "dynamic_conv"}  # start as published instead of as the identity
+
+
+def parameters_for(model, count: int) -> torch.Tensor | None:
+    return torch.rand(count, 6) if model.needs_parameters else None
+
+
+@pytest.mark.parametrize("conditioning", CONDITIONINGS)
+@pytest.mark.parametrize("fusion", FUSIONS)
+@pytest.mark.parametrize("network", SMALL_OPTIONS)
+def test_gradients_reach_what_they_should(network, fusion, conditioning):
+    torch.manual_seed(0)
+    model = build_model(small_config(network, fusion, conditioning)).train()
+    perturb(model)
+    lr_image = torch.rand(2, 3, 17, 22)
+    sr_image = model(lr_image, parameters=parameters_for(model, 2))
+    assert sr_image.shape == (2, 3, 34, 44)
+    sr_image.square().mean().backward()
+    for name, parameter in model.named_parameters():
+        of_source = name.startswith("source.")
+        expected = conditioning in LEARNING if of_source else True
+        reached = parameter.grad is not None and bool(parameter.grad.abs().sum() > 0)
+        assert reached == expected or (of_source and expected is False and parameter.grad is None), name
+
+
+def perturb(model) -> None:
+    """Zeroed layers let no gradient through to what is before them, as they should at the start."""
+    with torch.no_grad():
+        for parameter in model.network.parameters():
+            if not parameter.any():
+                parameter.normal_(std=0.05)
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4])
+@pytest.mark.parametrize("network", SMALL_OPTIONS)
+def test_every_size_and_scale(network, scale):
+    model = build_model(small_config(network, scale=scale)).eval()
+    for h, w in ((16, 16), (17, 31), (40, 19)):
+        with torch.no_grad():
+            assert model(torch.rand(1, 3, h, w)).shape == (1, 3, scale * h, scale * w)
+
+
+@pytest.mark.parametrize("conditioning", CONDITIONINGS)
+def test_saved_and_loaded_gives_the_same(conditioning, tmp_path):
+    torch.manual_seed(1)
+    model = build_model(small_config(conditioning=conditioning)).eval()
+    perturb(model)
+    save_model(tmp_path / "model", model, card="# card", metadata={"recipe": "test"})
+    state = torch.get_rng_state()
+    loaded = load_model(tmp_path)
+    assert torch.equal(torch.get_rng_state(), state)
+    assert not loaded.training
+    image = torch.rand(2, 3, 20, 24)
+    parameters = parameters_for(model, 2)
+    with torch.no_grad():
+        assert torch.equal(loaded(image, parameters=parameters), model(image, parameters=parameters))
+
+
+@pytest.mark.parametrize("fusion", sorted(set(FUSIONS) - PUBLISHED_START))
+def test_a_fusion_starts_as_the_identity(fusion):
+    torch.manual_seed(0)
+    conditioned = build_model(small_config("edsr_small", fusion, "joint")).eval()
+    plain = build_model(small_config("edsr_small", fusion, "none")).eval()
+    plain.network.load_state_dict(conditioned.network.state_dict(), strict=False)
+    image = torch.rand(1, 3, 20, 20)
+    with torch.no_grad():
+        assert torch.allclose(conditioned(image), plain(image), atol=1e-6)
+
+
+@pytest.mark.parametrize("fusion", FUSIONS)
+def test_the_condition_matters_once_trained(fusion):
+    torch.manual_seed(0)
+    model = build_model(small_config("edsr_small", fusion, "joint")).eval()
+    perturb(model)
+    image = torch.rand(1, 3, 20, 20)
+    with torch.no_grad():
+        own = model.represent(image)
+        other = Representation(own.vector + 9, tuple(map_ + 9 * torch.rand_like(map_) for map_ in own.maps))
+        assert (model(image) - model(image, representation=other)).abs().max() > 1e-5
+
+
+def test_bicubic_skip_starts_as_bicubic():
+    from sr.networks.base import enlarged
+
+    model = build_model(small_config(bicubic_skip=True)).eval()
+    image = torch.rand(1, 3, 20, 24)
+    with torch.no_grad():
+        assert torch.allclose(model(image), enlarged(image, 2), atol=1e-6)
+
+
+def test_an_oracle_asks_for_the_parameters():
+    model = build_model(small_config(conditioning="oracle"))
+    with pytest.raises(ValueError, match="true parameters"):
+        model(torch.rand(1, 3, 16, 16))
+
+
+@pytest.mark.parametrize(
+    ("change", "match"),
+    [
+        ({"network": "esdr"}, "network='esdr' is unknown"),
+        ({"fusion": "afine"}, "fusion='afine' is unknown"),
+        ({"conditioning": "frosen"}, "conditioning='frosen' is unknown"),
+    ],
+)
+def test_unknown_choices_are_refused(change, match):
+    from dataclasses import replace
+
+    with pytest.raises(ValueError, match=match):
+        build_model(replace(small_config(), **change))

@@ -1,0 +1,100 @@
+"""Every SR recipe, and each choice of each group, composes, builds and steps."""
+
+import pytest
+import torch
+
+from shared.checkpoints import save_encoder
+from shared.config import load_config
+from shared.encoders import EncoderConfig, build_encoder
+from sr.config import GROUPS, SHORTHANDS, SRConfig
+from sr.run import build, encoder_choice
+from sr.train import RECIPES
+from tests.sr.small_models import SMALL_OPTIONS
+
+NAMES = sorted(path.stem for path in RECIPES.glob("*.yaml"))
+TINY = ["batch_size=2", "precision=fp32", "data.dead_leaves=2", "patch=24"]
+SMALLER = {"dasr": "dasr_small", "swin2sr": "swin2sr_small", "edsr": "edsr_small", "rcan": "rcan_small"}
+
+
+@pytest.fixture(scope="module")
+def encoder_path(tmp_path_factory) -> str:
+    folder = tmp_path_factory.mktemp("encoder")
+    torch.manual_seed(0)
+    encoder = build_encoder(EncoderConfig(name="dasr"))
+    save_encoder(folder / "encoder", encoder, card="", metadata={"recipe": "test"})
+    return str(folder)
+
+
+def module_of(encoder_path: str, *arguments: str):
+    _, config = load_config(SRConfig, RECIPES, [*arguments, *TINY], groups=GROUPS, shorthands=SHORTHANDS)
+    config.name = "test"
+    config.check()
+    name = SMALLER.get(config.network.name, config.network.name)
+    config.network = GROUPS["network"][name](**SMALL_OPTIONS[name])
+    if config.conditioning in ("frozen", "finetune") and not config.encoder:
+        config.encoder = encoder_path
+    config.encoder = encoder_choice(config)
+    return build(config)[0]
+
+
+def one_step(module) -> None:
+    optimizer = module.configure_optimizers()["optimizer"]
+    before = module.averaged.network.stem[0].weight.detach().clone()
+    loss, logs = module.loss(module.planner.plan(0))
+    loss.backward()
+    optimizer.step()
+    assert torch.isfinite(loss)
+    assert all(torch.isfinite(torch.as_tensor(value)) for value in logs.values())
+    lr_image, sr_image, hr_image = module.last_images
+    assert sr_image.shape == hr_image.shape
+    assert hr_image.shape[-1] == lr_image.shape[-1] * module.config.scale
+    if not module.config.network.bicubic_skip:
+        assert not torch.equal(before, module.averaged.network.stem[0].weight)
+
+
+@pytest.mark.parametrize("recipe", NAMES)
+def test_every_recipe_builds_and_steps(recipe, encoder_path):
+    one_step(module_of(encoder_path, f"--config-name={recipe}"))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["conditioning=joint", "encoder=dasr"],
+        ["conditioning=joint", "positives=center3", "method.queue_size=32"],
+        ["conditioning=joint", "method=simclr", "encoder_lr=1e-3"],
+        ["conditioning=joint", "method=byol", "views=2x24+2x16", "key_momentum=0.99"],
+        ["conditioning=shared"],
+        ["conditioning=finetune", "encoder_lr=1e-5"],
+        ["conditioning=oracle", "fusion=da_conv"],
+        ["conditioning=random", "encoder=dasr"],
+        ["conditioning=constant", "encoder=dasr"],
+        ["conditioning=none"],
+        ["loss=charbonnier", "loss.frequency=0.1", "augmentation.mixup=0.5", "augmentation.channel_shuffle=0.5"],
+        ["fusion=attention3x3", "fusion.source=vector", "scale=3"],
+        ["degradation=dasr_aniso", "scale=4"],
+        ["conditioning=joint", "encoder=dasr", "encoder_downsample=false", "fusion=cross_attention"],
+    ],
+    ids=" ".join,
+)
+def test_ideas_of_the_notes_are_overrides(options, encoder_path):
+    one_step(module_of(encoder_path, "--config-name=quick", *options))
+
+
+@pytest.mark.parametrize(
+    ("options", "match"),
+    [
+        (["scale=5"], "scale=5 must be 2, 3 or 4"),
+        (["conditioning=frosen"], "conditioning='frosen' must be one of"),
+        (["degradation=blur"], "down-samples by 1, but scale=2"),
+        (["encoder=resnet50"], "takes a trained encoder"),
+        (["views=2x24"], "one LR patch of each degradation"),
+        (["encoder_lr=1e-4"], "no encoder learns"),
+        (["loss=l2"], "loss='l2' must be one of"),
+        (["fusion=attention3x3", "fusion.heads=3"], "do not divide"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_what_does_not_fit_is_refused(options, match, encoder_path):
+    with pytest.raises(ValueError, match=match):
+        module_of(encoder_path, "--config-name=quick", *options)

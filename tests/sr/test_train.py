@@ -1,0 +1,108 @@
+"""The entry point of stage two on real images: it runs, resumes exactly, refuses, and leaves a model."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from sr.model import load_model
+from sr.train import main
+
+ROOT = Path(__file__).resolve().parents[2]
+SMALL = [
+    "network.blocks=2", "network.features=16", "conditioning=joint", "encoder=dasr", "method.queue_size=20",
+    "method.hidden_dim=32", "method.output_dim=16", "batch_size=4", "accumulation=2", "patch=24", "ema=0.9", "steps=6",
+    "checkpoint_every=2", "validate_every=4", "precision=fp32", "log_every=1", "data.dead_leaves=2",
+    "validation_size=64", "augmentation.mixup=0.5",
+]  # fmt: skip
+
+
+def small(root: Path, name: str, *more: str) -> list[str]:
+    return [*SMALL, f"runs_dir={root}", f"name={name}", *more]
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory) -> Path:
+    """A run that was not interrupted."""
+    root = tmp_path_factory.mktemp("runs")
+    assert main(small(root, "whole")) == 0
+    return root
+
+
+def test_a_finished_run_holds_what_the_next_stage_needs(finished):
+    folder = finished / "sr" / "whole"
+    assert (finished / "sr" / "latest").resolve() == folder
+    metrics = json.loads((folder / "metrics.json").read_text())
+    assert set(metrics["scores"]) == {"whole", "bicubic", "degradations"}
+    assert 15 < metrics["scores"]["bicubic"]["psnr_y"]["mean"] < 40
+    model = load_model(folder)
+    assert model(torch.rand(1, 3, 30, 21)).shape == (1, 3, 60, 42)
+    average = torch.load(folder / "last.ckpt", weights_only=True)["state_dict"]["average.network.network.stem.0.weight"]
+    assert torch.equal(model.state_dict()["network.stem.0.weight"], average)
+    assert "PSNR-Y" in (folder / "model" / "README.md").read_text()
+
+
+def curve(folder: Path) -> dict[int, float]:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(folder / "tensorboard"), size_guidance={"scalars": 0})
+    events.Reload()
+    tags = events.Tags()
+    wanted = {"train/image_loss", "train/contrastive_loss", "schedule/lr", "validation/psnr_y",
+              "speed/patches_per_second", "speed/data_wait_share"}  # fmt: skip
+    assert wanted <= set(tags["scalars"])
+    assert "LR, SR, HR, bicubic" in tags["images"]
+    return {event.step: event.value for event in events.Scalars("train/loss")}
+
+
+def test_killed_and_resumed_is_bit_equal(finished, tmp_path):
+    arguments = small(tmp_path, "cut")
+    folder = tmp_path / "sr" / "cut"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "sr.train", *arguments], cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    deadline = time.monotonic() + 200
+    while not (folder / "last.ckpt").exists() and time.monotonic() < deadline:
+        time.sleep(0.002)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    assert not (folder / "metrics.json").exists(), "the run ended before it could be killed: give it more steps"
+    assert 0 < torch.load(folder / "last.ckpt", weights_only=True)["global_step"] < 6
+    assert main(arguments) == 0
+    whole = torch.load(finished / "sr" / "whole" / "last.ckpt", weights_only=True)
+    resumed = torch.load(folder / "last.ckpt", weights_only=True)
+    assert whole["global_step"] == resumed["global_step"] == 6
+    assert "trained.method.queue.keys" in whole["state_dict"]
+    for key, value in whole["state_dict"].items():
+        assert torch.equal(value, resumed["state_dict"][key]), key
+    weights = [(root / "model" / "model.safetensors").read_bytes() for root in (finished / "sr" / "whole", folder)]
+    assert weights[0] == weights[1]
+    assert curve(folder) == curve(finished / "sr" / "whole")
+
+
+def test_a_finished_run_is_not_touched(finished, capsys):
+    assert main(small(finished, "whole")) == 0
+    assert "is finished: its model is" in capsys.readouterr().out
+
+
+def test_without_an_encoder_it_says_how_to_get_one(tmp_path, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main([f"runs_dir={tmp_path}"])
+    assert stopped.value.code == 2
+    said = capsys.readouterr().err.strip().splitlines()[-1]
+    assert "`make pretrain` makes one" in said
+    assert "conditioning=joint" in said
+
+
+def test_a_dry_run_says_what_the_run_costs(tmp_path, capsys):
+    assert main(small(tmp_path, "dry", "dry_run=true")) == 0
+    said = capsys.readouterr().out
+    assert "dry run: everything fits" in said
+    assert "fused by affine" in said
+    assert not (tmp_path / "sr" / "dry").exists()
