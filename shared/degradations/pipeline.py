@@ -25,6 +25,7 @@ class _Group:
 
     rows: Tensor  # (n,) indices into the batch, on the CPU
     images: Tensor  # (n, V, C, H, W)
+    is_fresh: bool = True  # made here, so that it may be written to; otherwise the caller's
 
 
 def blur_kernels(codes: Tensor, parameters: Tensor, size: int) -> Tensor:
@@ -149,14 +150,14 @@ def _degrade(images: Tensor, degradation: Degradation, margin: int, views: Tenso
     seed = degradation.seed.to(images.device)
     simple = _is_simple(degradation)
     size = ((h - 2 * margin) // scale, (w - 2 * margin) // scale)
-    output = images.new_empty(b, v, c, *size)
+    output: Tensor | None = None  # only where rows go different ways
     for rows, is_simple in ((simple.nonzero().squeeze(1), True), ((~simple).nonzero().squeeze(1), False)):
         if len(rows) == 0:
             continue
         chosen = _take(images, rows)
         if is_simple:
             chosen = _blur_and_shrink(chosen, degradation, parameters, rows, margin)
-        groups = [_Group(rows, chosen)]
+        groups = [_Group(rows, chosen, is_fresh=chosen is not images)]
         first_step = (1 if scale == 1 else 2) if is_simple else 0
         for step in range(first_step, degradation.operation.shape[1]):
             groups = _apply_step(groups, degradation, step, parameters, seed, views, (h, w))
@@ -170,8 +171,11 @@ def _degrade(images: Tensor, degradation: Degradation, margin: int, views: Tenso
                     "its last resize must go to 1/scale"
                 )
             if torch.equal(group.rows, torch.arange(b)):
-                return result.clamp_(0, 1)
+                return result.clamp_(0, 1) if group.is_fresh else result.clamp(0, 1)
+            if output is None:
+                output = images.new_empty(b, v, c, *size)
             output[group.rows.to(images.device)] = result
+    assert output is not None
     return output.clamp_(0, 1)
 
 
@@ -218,11 +222,13 @@ def _apply_step(
         for key in keys.unique().tolist():
             members = (keys == key).nonzero().squeeze(1)
             rows, images = group.rows[members], _take(group.images, members)
+            is_fresh = group.is_fresh or images is not group.images
             on_device = rows.to(images.device)
             values = parameters[on_device, step]
             operation = OPERATIONS[key]
             if operation.kind == "resize" and operation.function is not None:
-                done += _resize(rows, images, operation.function, degradation.parameters[rows, step, 0], input_size)
+                relative = degradation.parameters[rows, step, 0]
+                done += _resize(rows, images, is_fresh, operation.function, relative, input_size)
                 continue
             if operation.kind == "blur":
                 images = _convolve_same(images, blur_kernels(codes[members], values, degradation.kernel_size))
@@ -231,19 +237,22 @@ def _apply_step(
             elif operation.kind == "jpeg" and operation.function is not None:
                 images = operation.function(images, values[:, 0])
             elif operation.kind == "quantize":
-                images = images.mul(255).round_().clamp_(0, 255).div_(255)
-            done.append(_Group(rows, images))
+                images = images.mul_(255) if is_fresh else images.mul(255)
+                images = images.round_().clamp_(0, 255).div_(255)
+            done.append(_Group(rows, images, is_fresh or operation.kind != "none"))
     return _merge_equal_sizes(done)
 
 
 def _resize(
-    rows: Tensor, images: Tensor, resize: Callable[..., Tensor], relative: Tensor, input_size: tuple[int, int]
-) -> list[_Group]:
+    rows: Tensor, images: Tensor, is_fresh: bool, resize: Callable[..., Tensor], relative: Tensor,
+    input_size: tuple[int, int],
+) -> list[_Group]:  # fmt: skip
     groups = []
     for value in relative.unique().tolist():
         members = (relative == value).nonzero().squeeze(1)
         size = (max(1, round(input_size[0] * value)), max(1, round(input_size[1] * value)))
-        groups.append(_Group(rows[members], resize(_take(images, members), size)))
+        resized = resize(_take(images, members), size)
+        groups.append(_Group(rows[members], resized, is_fresh or resized is not images))
     return groups
 
 

@@ -192,6 +192,18 @@ def test_the_input_is_left_alone():
     assert torch.equal(images, before)
 
 
+@pytest.mark.parametrize(
+    "first", [{"gaussian_noise": {"noise_sigma": 0}}, {"bicubic": {"relative_size": 1}}, {"jpeg": {"quality": 90}}]
+)
+def test_rounding_in_place_never_reaches_the_input(first):
+    images = pictures(4, 1, 3, 32, 32)
+    before = images.clone()
+    degrade(images, draw(space_of({**first, "probability": 0.5}, {"quantize": {}}), 4))
+    degrade(images, draw(space_of(first, {"quantize": {}}), 4))
+    degrade(images, draw(space_of({"quantize": {}}), 4))
+    assert torch.equal(images, before)
+
+
 def test_strided_convolution_is_blur_then_every_second_pixel():
     images = pictures(3, 2, 3, 30, 34, dtype=torch.float64)
     kernels = torch.from_numpy(gaussian_kernel(2, 1, 0.5)).expand(3, -1, -1)
