@@ -11,7 +11,7 @@ from torch.nn.functional import interpolate
 
 from shared.training.progress import Speed
 from sr.module import SRTraining
-from sr.networks.base import enlarged
+from sr.bicubic import enlarged
 from sr.validation import ValidationSet, score_model
 
 PANEL_ROWS = 6

@@ -18,7 +18,7 @@ from shared.sampling import generator_for
 from shared.sources import ImageStore
 from shared.text_table import aligned_blocks, with_interval
 from sr.model import SRModel
-from sr.networks.base import enlarged
+from sr.bicubic import enlarged
 
 REPEATS = 500  # draws behind each interval
 

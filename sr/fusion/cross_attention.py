@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -47,26 +48,29 @@ class CrossAttention(Fusion):
         return ("last_map",)
 
     def forward(self, features: Tensor, condition: Condition) -> Tensor:
-        h, w = features.shape[-2:]
-        tokens = windows(features, self.window)  # (B, H, W, n, C) of n tokens a window
+        tokens = windows(features, self.window)  # (N, n, C): N windows of n tokens
         queries = self.query(windows(condition.at(features), self.window))
         keys, values = self.key_value(self.norm(tokens)).chunk(2, dim=-1)
-        query, key, value = (x.unflatten(-1, (self.heads, -1)).transpose(-3, -2) for x in (queries, keys, values))
-        found = F.scaled_dot_product_attention(query, key, value)  # (B, H, W, heads, n, d)
-        tokens = tokens + self.project(found.transpose(-3, -2).flatten(-2))
+        shape = (tokens.shape[0], tokens.shape[1], self.heads, tokens.shape[2] // self.heads)
+        query, key, value = (x.reshape(shape).transpose(1, 2) for x in (queries, keys, values))
+        found = F.scaled_dot_product_attention(query, key, value)  # (N, heads, n, d)
+        tokens = tokens + self.project(found.transpose(1, 2).reshape(tokens.shape))
         tokens = tokens + self.perceptron(self.norm2(tokens))
-        return from_windows(tokens, self.window)[..., :h, :w]
+        return from_windows(tokens, self.window, features.shape)
 
 
 def windows(features: Tensor, side: int) -> Tensor:
-    """(B, C, h, w) -> (B, H, W, side^2, C), filled up to whole windows by repeating the edge."""
-    h, w = features.shape[-2:]
-    whole = F.pad(features, (0, -w % side, 0, -h % side), mode="replicate")
-    cut = whole.unflatten(-1, (-1, side)).unflatten(-3, (-1, side))  # (B, C, H, side, W, side)
-    return cut.permute(0, 2, 4, 3, 5, 1).flatten(3, 4)
+    """(B, C, h, w) -> (B * H * W, side^2, C), filled up to whole windows by repeating the edge."""
+    b, c, h, w = features.shape
+    rows, columns = (h + side - 1) // side, (w + side - 1) // side  # ONNX divides towards zero
+    whole = F.pad(features, (0, columns * side - w, 0, rows * side - h), mode="replicate")
+    cut = whole.reshape(b, c, rows, side, columns, side).permute(0, 2, 4, 3, 5, 1)  # (B, H, W, side, side, C)
+    return cut.reshape(b * rows * columns, side * side, c)
 
 
-def from_windows(tokens: Tensor, side: int) -> Tensor:
-    """The inverse of `windows`, (B, C, H * side, W * side)."""
-    cut = tokens.unflatten(3, (side, side)).permute(0, 5, 1, 3, 2, 4)  # (B, C, H, side, W, side)
-    return cut.flatten(4, 5).flatten(2, 3)
+def from_windows(tokens: Tensor, side: int, shape: torch.Size) -> Tensor:
+    """The inverse of `windows`, for features of that shape."""
+    b, c, h, w = shape
+    rows, columns = (h + side - 1) // side, (w + side - 1) // side  # ONNX divides towards zero
+    cut = tokens.reshape(b, rows, columns, side, side, c).permute(0, 5, 1, 3, 2, 4)  # (B, C, H, side, W, side)
+    return cut.reshape(b, c, rows * side, columns * side)[..., :h, :w]

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -49,7 +50,19 @@ def depthwise_per_sample(features: Tensor, kernels: Tensor, size: int) -> Tensor
         (B, C, h, w).
     """
     b, c, h, w = features.shape
+    if torch.compiler.is_exporting():  # a graph with any number of samples has no fixed number of groups
+        return _sum_of_shifts(features, kernels.view(b, c, size * size), size)
     folded = F.conv2d(
         features.reshape(1, b * c, h, w), kernels.view(b * c, 1, size, size), padding=size // 2, groups=b * c
     )
     return folded.view(b, c, h, w)
+
+
+def _sum_of_shifts(features: Tensor, kernels: Tensor, size: int) -> Tensor:
+    """The same, tap by tap; kernels (B, C, size * size)."""
+    h, w = features.shape[-2:]
+    padded = F.pad(features, (size // 2,) * 4)
+    taps = kernels[..., None, None].unbind(2)  # (B, C, 1, 1) each
+    places = [(top, left) for top in range(size) for left in range(size)]
+    parts = [tap * padded[..., top : top + h, left : left + w] for tap, (top, left) in zip(taps, places, strict=True)]
+    return torch.stack(parts).sum(0)

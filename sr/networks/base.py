@@ -4,10 +4,10 @@ import math
 from collections.abc import Callable
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from shared.encoders import Representation
+from sr.bicubic import enlarged
 from sr.condition import Adapter, Condition
 from sr.fusion.base import Fusion
 
@@ -124,13 +124,6 @@ class SRNetwork(nn.Module):
         deep = self.body(shallow, condition) + shallow
         sr_image = self.tail(deep) / self.image_range
         return sr_image + (enlarged(lr_image, self.scale) if self.bicubic_skip else self.mean)
-
-
-def enlarged(images: Tensor, scale: int) -> Tensor:
-    """Bicubic (a = -0.5, as the protocol) enlargement of (B, C, h, w), exact at the borders: the edge pixel repeats."""
-    padded = F.pad(images, (2,) * 4, mode="replicate")
-    large = F.interpolate(padded, scale_factor=scale, mode="bicubic", antialias=True)
-    return large[..., 2 * scale : -2 * scale, 2 * scale : -2 * scale]
 
 
 class PlainBlock(nn.Module):

@@ -92,7 +92,7 @@ def test_the_condition_matters_once_trained(fusion):
 
 
 def test_bicubic_skip_starts_as_bicubic():
-    from sr.networks.base import enlarged
+    from sr.bicubic import enlarged
 
     model = build_model(small_config(bicubic_skip=True)).eval()
     image = torch.rand(1, 3, 20, 24)

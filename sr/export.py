@@ -1,0 +1,59 @@
+"""Models as ONNX graphs for any batch, height and width."""
+
+import warnings
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from shared.atomic_file import write_atomically
+from shared.degradations.summary import SUMMARY_RANGES
+from shared.inference import evaluating
+from sr.model import SMALLEST_IMAGE, SRModel
+
+OPSET = 20
+EXAMPLE = (2, 3, SMALLEST_IMAGE + 5, SMALLEST_IMAGE + 8)
+
+
+class _WithParameters(nn.Module):
+    """An oracle with its parameters as a second input in place of a keyword."""
+
+    def __init__(self, model: SRModel) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, lr_image: Tensor, parameters: Tensor) -> Tensor:
+        return self.model(lr_image, parameters=parameters)
+
+
+def export_onnx(model: SRModel, path: Path) -> None:
+    """Writes a model as ONNX, fp32: `lr_image` (B, 3, h, w) in [0, 1] to `sr_image`; oracles take `parameters` too.
+
+    Args:
+        model: on the CPU.
+        path: of the file.
+
+    Raises:
+        ImportError: the exporter is not installed.
+        OSError: the file cannot be written.
+    """
+    try:
+        import onnx  # noqa: F401
+        import onnxscript  # noqa: F401
+    except ImportError as error:
+        raise ImportError(f'{error}: the export takes `pip install -e ".[onnx]"`') from error
+    batch, height, width = torch.export.Dim.DYNAMIC, torch.export.Dim.DYNAMIC, torch.export.Dim.DYNAMIC
+    inputs: tuple[Tensor, ...] = (torch.rand(EXAMPLE),)
+    dynamic: dict[str, dict[int, object]] = {"lr_image": {0: batch, 2: height, 3: width}}
+    exported: nn.Module = model
+    if model.needs_parameters:
+        exported, inputs = _WithParameters(model), (*inputs, torch.rand(EXAMPLE[0], len(SUMMARY_RANGES)))
+        dynamic["parameters"] = {0: batch}
+    with evaluating(exported), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        program = torch.onnx.export(
+            exported, inputs, dynamo=True, dynamic_shapes=dynamic, opset_version=OPSET, output_names=["sr_image"],
+            verbose=False,
+        )  # fmt: skip
+    assert program is not None
+    write_atomically(path, program.model_proto.SerializeToString())
