@@ -22,6 +22,7 @@ PARTS = {
     "memory": "memory",
     "embedding": "embedding",
     "scale": "scale",
+    "super_resolution": "super_resolution",
 }
 
 

@@ -1,4 +1,4 @@
-"""ONNX graphs with any batch, height and width agree with torch: every fusion, every network, every kind of condition."""
+"""ONNX graphs with any batch, height and width agree with torch: each fusion, each network, each kind of condition."""
 
 from dataclasses import replace
 

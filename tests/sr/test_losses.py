@@ -7,7 +7,7 @@ import torch
 from sr.losses import LossConfig, image_loss
 
 
-@pytest.fixture()
+@pytest.fixture
 def images():
     generator = torch.Generator().manual_seed(0)
     return torch.rand(2, 3, 8, 6, generator=generator), torch.rand(2, 3, 8, 6, generator=generator)

@@ -1,0 +1,108 @@
+"""DASR's network, inference and training step, against a plain implementation; the time to a first image."""
+
+import copy
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from shared.encoders import EncoderConfig
+from shared.inference import evaluating
+from shared.training.allocator import keep_freed_memory
+from sr.fusion import FUSIONS
+from sr.model import ModelConfig, SRModel, build_model
+from sr.networks import NETWORKS
+from tests.bench.measuring import Row, Settings, speed_row, timed_in_turn
+from tests.bench.plain_dasr import plain_dasr, psnr_between
+
+LR_SIZE = (180, 320)
+PATCHES, PATCH = 8, 48
+BOUNDS = {"cpu": (1.5, 1.3), "cuda": (2.0, 2.0)}  # inference, training step
+PARITY = 45.0  # dB between bf16 and float32 outputs, far above what a restored image has
+
+
+def measure(settings: Settings) -> list[Row]:
+    """Inference, training step, parity, and a process from its start to its first SR image."""
+    if settings.device.type == "cpu":
+        keep_freed_memory()  # as training runs do
+    torch.manual_seed(0)
+    model = _dasr(settings.tiny).to(settings.device)
+    inference, training = BOUNDS[settings.device.type]
+    return [*_inference(model, settings, inference), _training_step(model, settings, training), _first_image()]
+
+
+def _dasr(tiny: bool) -> SRModel:
+    sizes = {"groups": 1, "blocks": 1} if tiny else {}
+    return build_model(
+        ModelConfig(
+            scale=4, network="dasr", network_options=NETWORKS["dasr"].config(**sizes), fusion="da_conv",
+            fusion_options=FUSIONS["da_conv"].config(), conditioning="joint", encoder=EncoderConfig(name="dasr"),
+        )
+    )  # fmt: skip
+
+
+def _inference(model: SRModel, settings: Settings, bound: float) -> list[Row]:
+    size = (24, 32) if settings.tiny else LR_SIZE
+    lr_image = torch.rand(1, 3, *size, device=settings.device)
+    network = copy.deepcopy(model)
+    if settings.compile and settings.device.type == "cuda":
+        network.network.compile()
+
+    def ours() -> Tensor:
+        with torch.autocast(settings.device.type, torch.bfloat16):
+            return network(lr_image)
+
+    with evaluating(model), evaluating(network):
+        pairs = timed_in_turn(ours, lambda: plain_dasr(model, lr_image), settings)
+        parity = psnr_between(ours(), plain_dasr(model, lr_image))
+        exact = psnr_between(model(lr_image), plain_dasr(model, lr_image))
+    what = f"DASR x4, LR {size[0]}x{size[1]}"
+    return [
+        speed_row(f"{what}: inference in bf16 over plain", pairs, bound),
+        Row(f"{what}: bf16 against plain float32", (parity,), PARITY, unit="dB"),
+        Row(f"{what}: float32 against plain float32", (min(exact, 200.0),), 100.0, unit="dB"),
+    ]
+
+
+def _training_step(model: SRModel, settings: Settings, bound: float) -> Row:
+    count, side = (2, 16) if settings.tiny else (PATCHES, PATCH)
+    lr_image = torch.rand(count, 3, side, side, device=settings.device)
+    hr_image = torch.rand(count, 3, 4 * side, 4 * side, device=settings.device)
+
+    def step_of(forward: Callable[[SRModel], Tensor], trained: SRModel) -> Callable[[], None]:
+        optimizer = torch.optim.AdamW(trained.parameters(), lr=1e-4, fused=True)
+
+        def step() -> None:
+            loss = (forward(trained).float() - hr_image).abs().mean()
+            loss.backward()
+            optimizer.step()
+            optimizer.zero_grad()
+
+        return step
+
+    def in_bf16(trained: SRModel) -> Tensor:
+        with torch.autocast(settings.device.type, torch.bfloat16):
+            return trained(lr_image)
+
+    ours, theirs = copy.deepcopy(model).train(), copy.deepcopy(model).train()
+    if settings.compile and settings.device.type == "cuda":
+        ours.network.compile()
+    pairs = timed_in_turn(
+        step_of(in_bf16, ours), step_of(lambda trained: plain_dasr(trained, lr_image), theirs), settings
+    )
+    return speed_row(f"DASR x4, {count} LR patches of {side} px: training step over plain", pairs, bound)
+
+
+def _first_image() -> Row:
+    code = (
+        "import torch; from tests.bench.super_resolution import _dasr; model = _dasr(False).eval();\n"
+        "with torch.no_grad(): model(torch.rand(1, 3, 64, 64))"
+    )
+    start = time.perf_counter()
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+    return Row(
+        "a process from its start to its first SR image (DASR x4, LR 64x64)", (time.perf_counter() - start,), unit="s"
+    )
