@@ -1,4 +1,4 @@
-"""DASR's network, inference and training step, against a plain implementation; the time to a first image."""
+"""DASR's network against a plain one, what fusions and un-pooled maps cost, and the time to a first image."""
 
 import copy
 import subprocess
@@ -31,7 +31,10 @@ def measure(settings: Settings) -> list[Row]:
     torch.manual_seed(0)
     model = _dasr(settings.tiny).to(settings.device)
     inference, training = BOUNDS[settings.device.type]
-    return [*_inference(model, settings, inference), _training_step(model, settings, training), _first_image()]
+    return [
+        *_inference(model, settings, inference), _training_step(model, settings, training),
+        *_fusion_costs(settings), _first_image(),
+    ]  # fmt: skip
 
 
 def _dasr(tiny: bool) -> SRModel:
@@ -94,6 +97,34 @@ def _training_step(model: SRModel, settings: Settings, bound: float) -> Row:
         step_of(in_bf16, ours), step_of(lambda trained: plain_dasr(trained, lr_image), theirs), settings
     )
     return speed_row(f"DASR x4, {count} LR patches of {side} px: training step over plain", pairs, bound)
+
+
+def _fusion_costs(settings: Settings) -> list[Row]:
+    """Time of EDSR with each fusion over EDSR without, its encoder included; the map pooled by 4, and as the image."""
+    size = (24, 32) if settings.tiny else (96, 96)
+    lr_image = torch.rand(1, 3, *size, device=settings.device)
+
+    def edsr(fusion: str, conditioning: str, downsample: bool = True) -> SRModel:
+        options = NETWORKS["edsr"].config(blocks=2) if settings.tiny else NETWORKS["edsr"].config()
+        config = ModelConfig(
+            scale=4, network="edsr", network_options=options, fusion=fusion, fusion_options=FUSIONS[fusion].config(),
+            conditioning=conditioning, encoder=EncoderConfig(name="dasr", downsample=downsample),
+        )  # fmt: skip
+        return build_model(config).to(settings.device).eval()
+
+    plain = edsr("affine", "none")
+    rows = []
+    for fusion, downsample in [*((name, True) for name in FUSIONS), ("attention3x3", False), ("affine", False)]:
+        model = edsr(fusion, "frozen", downsample)
+        with torch.no_grad():
+            pairs = timed_in_turn(lambda m=model: m(lr_image), lambda: plain(lr_image), settings)  # type: ignore[misc]
+        of_network = sum(p.numel() for p in model.network.parameters()) / 1e6
+        what = "" if downsample else ", un-pooled map of the image's size"
+        rows.append(
+            Row(f"EDSR x4 with {fusion}{what}: time over no condition", tuple(a / b for a, b in pairs),
+                detail=f"{of_network:.2f} M parameters")
+        )  # fmt: skip
+    return rows
 
 
 def _first_image() -> Row:

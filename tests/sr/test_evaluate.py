@@ -1,0 +1,199 @@
+"""The entry point on real images: golden values, controls, comparisons, what it writes and what it refuses."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import sr.evaluation
+from shared.degradations import degrade
+from shared.images import read_image
+from shared.metrics import psnr_y
+from sr.bicubic import enlarged
+from sr.evaluate import main
+from sr.model import load_model, save_model
+from sr.protocols import load_protocol
+from tests.sr.small_benchmark import BENCHMARK, GOLDEN, needs_golden, rows_of, small_model, write_data_sets
+
+COLUMNS = "dataset,scale,protocol,kernel,blur_sigma,noise_sigma,images,psnr_y,ssim_y"
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory) -> Path:
+    """Data sets in `data`, and models of three conditionings in `runs`."""
+    root = tmp_path_factory.mktemp("place")
+    write_data_sets(root / "data")
+    for conditioning in ("frozen", "oracle", "none"):
+        folder = root / "runs" / "sr" / conditioning / "model"
+        save_model(folder, small_model(conditioning), card="# card", metadata={})
+    (root / "runs" / "sr" / "latest").symlink_to("frozen")
+    return root
+
+
+def evaluate(place: Path, *arguments: str) -> Path:
+    """Runs the command and gives the run's folder."""
+    name = next(one.partition("=")[2] for one in arguments if one.startswith("name="))
+    options = [f"data.root={place / 'data'}", f"runs_dir={place / 'runs'}", "accelerator=cpu", "repeats=20"]
+    assert main([*options, *arguments]) == 0
+    return place / "runs" / "sr-eval" / name
+
+
+def model(place: Path, conditioning: str) -> str:
+    return str(place / "runs" / "sr" / conditioning)
+
+
+@needs_golden
+@pytest.mark.parametrize(("protocol", "scale"), [("dasr_iso", 4), ("gaussian8", 3)])
+def test_bicubic_meets_the_golden_values(tmp_path, capsys, protocol, scale):
+    """And the published rows stand below the measured ones, and in no file."""
+    assert main([
+        "bicubic", f"protocol={protocol}", f"scale={scale}", f"data.root={BENCHMARK}", "datasets=[Set5]",
+        f"runs_dir={tmp_path}", "name=golden", "repeats=20",
+    ]) == 0  # fmt: skip
+    found = rows_of(tmp_path / "sr-eval" / "golden" / "table.csv")
+    golden = [
+        row for row in rows_of(GOLDEN / f"{protocol}_bicubic.csv")
+        if (row["dataset"], row["scale"]) == ("Set5", str(scale))
+    ]  # fmt: skip
+    if protocol == "gaussian8":
+        assert len(found) == 8
+        mean = np.mean([float(row["psnr_y"]) for row in found])
+        assert mean == pytest.approx(float(golden[0]["psnr_mean_over_8"]), abs=0.005)
+    else:
+        widths = {float(row["blur_sigma"]): float(row["psnr_y"]) for row in golden}
+        assert {float(row["blur_sigma"]): float(row["psnr_y"]) for row in found} == pytest.approx(widths, abs=0.005)
+        lines = capsys.readouterr().out.splitlines()
+        measured = next(i for i, line in enumerate(lines) if line.startswith("bicubic"))
+        assert lines[measured + 1].startswith("DASR (published)")
+        assert "31.99" in lines[measured + 1]
+        assert "DASR" not in (tmp_path / "sr-eval" / "golden" / "table.csv").read_text()
+
+
+def test_one_model_leaves_its_tables(place, capsys):
+    folder = evaluate(place, "bicubic", "scale=2", "protocol=dasr_iso", "datasets=[Four,Single]", "name=one")
+    assert (folder / "table.csv").read_text().splitlines()[0] == COLUMNS
+    table = rows_of(folder / "table.csv")
+    assert [(row["dataset"], row["kernel"], row["images"]) for row in table] == [
+        (dataset, f"iso {width}", images)
+        for dataset, images in (("Four", "4"), ("Single", "1"))
+        for width in ("0", "0.6", "1.2", "1.8")
+    ]
+    per_image = rows_of(folder / "per_image.csv")
+    assert len(per_image) == 4 * 5
+    of_first = [float(row["psnr_y"]) for row in per_image if (row["dataset"], row["kernel"]) == ("Four", "iso 0")]
+    assert float(table[0]["psnr_y"]) == pytest.approx(np.mean(of_first), abs=2e-4)
+    hr_image = torch.from_numpy(read_image(place / "data/Four/2.png")).permute(2, 0, 1)[None, :, :74, :70] / 255
+    lr_image = degrade(hr_image[None], load_protocol("dasr_iso", 2).degradation[[2]])[0]
+    expected = psnr_y(enlarged(lr_image, 2), hr_image, 2)
+    (found,) = [
+        row for row in per_image if (row["dataset"], row["kernel"], row["image"]) == ("Four", "iso 1.2", "2.png")
+    ]
+    assert float(found["psnr_y"]) == pytest.approx(float(expected), abs=1e-3)
+    printed = capsys.readouterr().out
+    assert "Four x2, dasr_iso, 4 images" in printed
+    assert "published" not in printed.lower()
+    assert (folder.parent / "latest").resolve() == folder
+
+
+def test_a_finished_evaluation_is_printed_again_and_never_another(place, capsys, monkeypatch):
+    arguments = ("bicubic", "scale=2", "protocol=bicubic", "datasets=[Four]", "name=again")
+    evaluate(place, *arguments)
+    first = capsys.readouterr().out
+    monkeypatch.setattr(sr.evaluation, "score_benchmark", lambda *_, **__: pytest.fail("computed again"))
+    evaluate(place, *arguments)
+    assert capsys.readouterr().out.splitlines()[:-1] == first.splitlines()[:-1]
+    with pytest.raises(SystemExit):
+        evaluate(place, "bicubic", "scale=3", *arguments[2:])
+    error = capsys.readouterr().err
+    assert "holds a run of another configuration" in error
+    assert "scale: 2 -> 3" in error
+
+
+def test_several_models_are_compared_with_the_first(place, capsys):
+    folder = evaluate(
+        place, model(place, "frozen"), "bicubic", model(place, "none") + "/model", "datasets=[Four]", "name=several"
+    )
+    assert not (folder / "table.csv").exists()
+    means = {}
+    for name in ("frozen", "bicubic", "none"):
+        assert (folder / name / "per_image.csv").is_file()
+        means[name] = np.mean([float(row["psnr_y"]) for row in rows_of(folder / name / "table.csv")])
+    metrics = json.loads((folder / "metrics.json").read_text())
+    assert list(metrics["differences"]) == ["bicubic", "none"]
+    ahead = metrics["differences"]["bicubic"]["Four"]["psnr_y"]
+    assert ahead["mean"] == pytest.approx(means["frozen"] - means["bicubic"], abs=1e-3)
+    low, high = ahead["interval"]
+    assert low <= ahead["mean"] <= high
+    wide = metrics["models"]["frozen"]["datasets"]["Four"]["psnr_y"]["interval"]
+    assert high - low < wide[1] - wide[0]  # paired
+    printed = capsys.readouterr().out
+    assert "frozen ahead of bicubic" in printed
+    assert "frozen ahead of none" in printed
+
+
+def test_the_newest_model_is_taken_and_its_scale_in_either_precision(place):
+    means = []
+    for precision in ("fp32", "bf16"):
+        folder = evaluate(place, "datasets=Single", f"precision={precision}", f"name=newest-{precision}")
+        metrics = json.loads((folder / "metrics.json").read_text())
+        assert list(metrics["models"]) == ["frozen"]
+        assert metrics["scale"] == 2
+        means.append(metrics["models"]["frozen"]["datasets"]["Single"]["psnr_y"]["mean"])
+    assert means[0] == pytest.approx(means[1], abs=0.2)
+    assert means[0] != means[1]
+
+
+def test_real_images_are_written_and_not_scored(place):
+    folder = evaluate(place, model(place, "frozen"), "protocol=real", "datasets=[Four]", "name=real")
+    assert not (folder / "table.csv").exists()
+    lr_image = read_image(place / "data" / "Four" / "1.png")
+    sr_image = read_image(folder / "sr" / "Four" / "1.png")
+    assert sr_image.shape == (2 * lr_image.shape[0], 2 * lr_image.shape[1], 3)
+    with torch.no_grad():
+        expected = load_model(model(place, "frozen"))(torch.from_numpy(lr_image).permute(2, 0, 1)[None] / 255)
+    difference = expected[0].permute(1, 2, 0).clamp(0, 1).numpy() * 255 - sr_image
+    assert np.abs(difference).max() < 0.51
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["bicubic"], "scale is not set"),
+        (["bicubic", "scale=5"], "scale=5 must be 2, 3 or 4"),
+        (["frozen", "scale=4"], "scale=4, but the model frozen is of x2: leave scale out, or give scale=2"),
+        (["bicubic", "scale=2", "protocol=dasr_aniso"], "protocol=dasr_aniso is published for scale 4"),
+        (["bicubic", "scale=2", "protocol=dasr_isso"], "is unknown; did you mean dasr_iso?"),
+        (["bicubic", "scale=2", "datasets=[Fore]"], "no data set 'Fore'; did you mean Four? (there are Four, Single)"),
+        (["bicubic", "scale=2", "data.root="], "data.root is not set"),
+        (["bicubic", "scale=2", "representation=other_image"], "none of the models reads a representation"),
+        (["frozen", "representation=other_image"], "the data set Single has one image alone"),
+        (["frozen", "datasets=Four", "protocol=bicubic", "representation=other_degradation"], "one degradation alone"),
+        (["frozen", "protocol=real", "representation=other_image"], "is a control of scores"),
+        (["oracle", "protocol=real"], "the model oracle is an oracle"),
+        (["nothing"], "does not exist"),
+        (["bicubic", "scale=2", "repets=3"], "unknown option 'repets'; did you mean repeats?"),
+        (["bicubic", "scale=2", "accelerator=gpu"], "this machine has no CUDA device"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_is_said_in_one_sentence(place, capsys, arguments, words):
+    if "accelerator=gpu" in arguments and torch.cuda.is_available():
+        pytest.skip("there is a GPU")
+    first, *options = arguments
+    path = first if first == "bicubic" else model(place, first)
+    with pytest.raises(SystemExit) as stopped:
+        main([path, f"data.root={place / 'data'}", f"runs_dir={place / 'runs'}", "name=refused", *options])
+    assert stopped.value.code == 2
+    error = capsys.readouterr().err
+    assert words in error
+    assert error.startswith("sr-eval: ")
+    assert error.count("\n") == 1
+    assert not (place / "runs" / "sr-eval" / "refused").exists()
+
+
+def test_help_lists_the_protocols(capsys):
+    assert main(["--help"]) == 0
+    printed = capsys.readouterr().out
+    assert "gaussian8_x2_0.9" in printed
+    assert "other_degradation" in printed
