@@ -1,7 +1,6 @@
 """PSNR and SSIM on luma, as the papers on super-resolution report them."""
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 LUMA = (65.738, 129.057, 25.064)  # /256, of RGB in 0..255: BT.601 in studio range, as published with EDSR and DASR
@@ -70,9 +69,17 @@ def _gaussian_means(images: Tensor) -> Tensor:
     taps = torch.arange(SSIM_WINDOW, dtype=images.dtype, device=images.device) - SSIM_WINDOW // 2
     weights = torch.exp(-0.5 * (taps / SSIM_SIGMA) ** 2)
     weights = weights / weights.sum()
-    flat = images.flatten(0, 1).unsqueeze(1)  # (B C, 1, H, W)
-    means = F.conv2d(F.conv2d(flat, weights.view(1, 1, -1, 1)), weights.view(1, 1, 1, -1))
-    return means.view(*images.shape[:2], *means.shape[-2:])
+    return _weighted_slices(_weighted_slices(images, weights, -2), weights, -1)
+
+
+def _weighted_slices(images: Tensor, weights: Tensor, axis: int) -> Tensor:
+    """Correlation with few taps along an axis, where they fit; on a CPU many times as fast as a float64 convolution."""
+    length = images.shape[axis] - len(weights) + 1
+    parts = [images.narrow(axis, start, length) for start in range(len(weights))]
+    total = parts[0] * weights[0]
+    for part, weight in zip(parts[1:], weights[1:].tolist(), strict=True):
+        total.add_(part, alpha=weight)
+    return total
 
 
 def _without_border(images: Tensor, border: int) -> Tensor:

@@ -22,7 +22,7 @@ class RunFolder:
 
     Args:
         runs_dir: root of all runs.
-        stage: `pretrain`, `analysis` or `sr`.
+        stage: `pretrain`, `analysis`, `sr` or `sr-eval`.
         name: of the run, one path component.
         scores: name of the file with the scores, whose presence marks the run finished.
 

@@ -133,6 +133,12 @@ def test_several_models_are_compared_with_the_first(place, capsys):
     assert "frozen ahead of none" in printed
 
 
+def test_a_control_is_named(place, capsys):
+    folder = evaluate(place, model(place, "frozen"), "datasets=[Four]", "representation=other_image", "name=control")
+    assert "Four x2, dasr_iso, 4 images, representation=other_image" in capsys.readouterr().out
+    assert json.loads((folder / "metrics.json").read_text())["representation"] == "other_image"
+
+
 def test_the_newest_model_is_taken_and_its_scale_in_either_precision(place):
     means = []
     for precision in ("fp32", "bf16"):

@@ -1,0 +1,46 @@
+"""`python -m sr.evaluate [MODEL ...] key=value ...`: score SR models by the published protocols.
+
+MODEL is the path of a run or of a model folder, or `bicubic`; none takes the newest finished SR run. Of several, the
+first is compared with each other one by a paired bootstrap over images.
+"""
+
+import sys
+
+from shared.command_line import command, positional_and_options
+from shared.config import load_config
+from sr.evaluation_config import SHORTHANDS, EvaluationConfig
+
+PROGRAM = "sr-eval"
+
+
+def main(arguments: list[str]) -> int:
+    """Run the command line; returns the exit status."""
+    models, options = positional_and_options(arguments)
+
+    def work() -> int:
+        _, config = load_config(EvaluationConfig, None, options, groups={}, shorthands=SHORTHANDS)
+        config.check()
+        # Only now: these imports take seconds, and a typo should not.
+        from sr.evaluation import run
+
+        return run(config, models)
+
+    return command(
+        PROGRAM, arguments, work, help_text=_help, after_ctrl_c="stopped; the same command starts from the beginning"
+    )
+
+
+def _help() -> str:
+    import inspect
+
+    from sr.protocols import PROTOCOLS
+
+    protocols = "\n".join(f"  {name:18s}{meaning}" for name, meaning in PROTOCOLS.items())
+    return (
+        f"{__doc__}\nProtocols (protocol=NAME, or a .yaml with `rows`):\n{protocols}\n\n"
+        f"Options:\n{inspect.cleandoc(EvaluationConfig.__doc__ or '')}"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

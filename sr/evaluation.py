@@ -1,0 +1,193 @@
+"""One evaluation from a checked configuration: open models and images, score, write `runs/sr-eval/<name>/`."""
+
+import json
+import math
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from tqdm.auto import tqdm
+
+from shared.atomic_file import write_atomically
+from shared.config import to_plain
+from shared.images import write_image
+from shared.runs import RunFolder
+from sr.benchmarks import Benchmark, open_benchmarks
+from sr.evaluation_config import EvaluationConfig
+from sr.evaluation_table import OfDatasets, per_image_csv, printed_table, table_csv
+from sr.model import SMALLEST_IMAGE
+from sr.protocols import REAL, Protocol, load_protocol
+from sr.restorers import Restorer, common_scale, open_restorers
+from sr.scoring import Bootstrap, Scores, check_others, score_benchmark
+
+STAGE = "sr-eval"
+
+
+def run(config: EvaluationConfig, models: Sequence[str]) -> int:
+    """Scores the models, or says again what a finished evaluation of the same configuration found.
+
+    Args:
+        config: checked.
+        models: paths, or `bicubic`, see `open_restorers`.
+
+    Returns:
+        The exit status.
+
+    Raises:
+        ValueError: something does not fit, in one sentence, before anything is written.
+    """
+    started = time.perf_counter()
+    device = device_of(config)
+    restorers = open_restorers(models, config.runs_dir, device)
+    config.scale = common_scale(restorers, config.scale)
+    assert config.data.root is not None  # checked
+    if config.protocol == REAL:
+        protocol = None
+        benchmarks = open_benchmarks(config.data.root, config.datasets, SMALLEST_IMAGE, leave_out=True)
+        _refuse_oracles(restorers)
+    else:
+        protocol = load_protocol(config.protocol, config.scale, config.seed)
+        benchmarks = open_benchmarks(config.data.root, config.datasets, config.scale * SMALLEST_IMAGE)
+        check_others(restorers, benchmarks, protocol, config.representation)
+    config.datasets = [one.name for one in benchmarks]
+    config.name = config.name or _default_name(config, restorers)
+    folder = RunFolder(config.runs_dir, STAGE, config.name)
+    identity = to_plain(config) | {
+        "degradations": protocol.digest() if protocol else "",
+        "models": {one.name: one.hash for one in restorers},
+        "images": {one.name: f"{len(one)} images, {one.digest}" for one in benchmarks},
+    }  # fmt: skip
+    with folder.locked():
+        folder.claim(identity)
+        if folder.finished:
+            print(_said(folder, json.loads(folder.metrics.read_text(encoding="utf-8"))["table"], "made before"))
+            return 0
+        if protocol is None:
+            metrics = _restore_real(config, folder, restorers, benchmarks, device)
+        else:
+            metrics = _score(config, folder, restorers, benchmarks, protocol, device)
+        folder.finish(metrics)
+    print(_said(folder, metrics["table"], f"{time.perf_counter() - started:.0f} s"))
+    return 0
+
+
+def device_of(config: EvaluationConfig) -> torch.device:
+    """Where to run.
+
+    Raises:
+        ValueError: a GPU is asked for and there is none.
+    """
+    if config.accelerator == "gpu" and not torch.cuda.is_available():
+        raise ValueError("accelerator=gpu: this machine has no CUDA device")
+    return torch.device("cuda" if config.accelerator != "cpu" and torch.cuda.is_available() else "cpu")
+
+
+def _default_name(config: EvaluationConfig, restorers: Sequence[Restorer]) -> str:
+    models = "-vs-".join(one.name for one in restorers)
+    control = "" if config.representation == "own" else f"-{config.representation}"
+    return f"{models}-{Path(config.protocol).name}-x{config.scale}{control}"
+
+
+def _said(folder: RunFolder, table: str, when: str) -> str:
+    return f"\n{table}\n\nevaluation: {folder.path} ({when})"
+
+
+def _refuse_oracles(restorers: Sequence[Restorer]) -> None:
+    oracles = [one.name for one in restorers if one.needs_parameters]
+    if oracles:
+        raise ValueError(
+            f"protocol={REAL}: the model {', '.join(oracles)} is an oracle, and nobody knows the parameters of these "
+            "images' degradation; give a model that looks at them"
+        )
+
+
+def _score(
+    config: EvaluationConfig, folder: RunFolder, restorers: Sequence[Restorer], benchmarks: Sequence[Benchmark],
+    protocol: Protocol, device: torch.device,
+) -> dict[str, Any]:  # fmt: skip
+    """Scores everything and writes the tables; the metrics."""
+    scores: dict[str, dict[str, Scores]] = {one.name: {} for one in restorers}
+    with tqdm(total=sum(map(len, benchmarks)), unit="image", desc=STAGE, disable=None, leave=False) as bar:
+        for benchmark in benchmarks:
+            found = score_benchmark(
+                restorers, benchmark, protocol, representation=config.representation, seed=config.seed,
+                bf16=config.precision == "bf16", device=device, after_image=bar.update,
+            )  # fmt: skip
+            for name, of_dataset in found.items():
+                scores[name][benchmark.name] = of_dataset
+    for name, of_model in scores.items():
+        place = _place(folder, name, len(restorers))
+        place.mkdir(exist_ok=True)
+        write_atomically(place / "table.csv", table_csv(benchmarks, protocol, of_model).encode())
+        write_atomically(place / "per_image.csv", per_image_csv(benchmarks, protocol, of_model).encode())
+    bootstrap = Bootstrap(config.repeats, config.seed)
+    table = printed_table(benchmarks, protocol, scores, bootstrap, config.representation)
+    return {
+        "protocol": protocol.name, "scale": protocol.scale, "representation": config.representation,
+        "models": {
+            one.name: {"hash": one.hash, "datasets": _means(scores[one.name], bootstrap)} for one in restorers
+        },
+        "differences": _differences(scores, bootstrap),
+        "table": table,
+    }  # fmt: skip
+
+
+def _place(folder: RunFolder, name: str, models: int) -> Path:
+    """One model's files stand in the run's folder itself, those of several in a folder each."""
+    return folder.path if models == 1 else folder.path / name
+
+
+def _means(scores: OfDatasets, bootstrap: Bootstrap) -> dict[str, Any]:
+    """Means over all degradations by data set, with intervals."""
+    return {
+        dataset: {
+            "psnr_y": _plain(*bootstrap.mean(found.psnr)), "ssim_y": _plain(*bootstrap.mean(found.ssim)),
+            "images": found.psnr.shape[1],
+        }
+        for dataset, found in scores.items()
+    }  # fmt: skip
+
+
+def _differences(scores: dict[str, dict[str, Scores]], bootstrap: Bootstrap) -> dict[str, Any]:
+    """How far the first model's PSNR is ahead of each other one's, by data set, over all degradations, paired."""
+    (_, first), *others = scores.items()
+    return {
+        name: {
+            dataset: {"psnr_y": _plain(*bootstrap.mean(first[dataset].psnr - found.psnr))}
+            for dataset, found in of_other.items()
+        }
+        for name, of_other in others
+    }
+
+
+def _plain(value: float, interval: tuple[float, float]) -> dict[str, Any]:
+    """JSON has no NaN: there is no interval without draws."""
+    return {"mean": value, "interval": None if math.isnan(interval[0]) else list(interval)}
+
+
+def _restore_real(
+    config: EvaluationConfig, folder: RunFolder, restorers: Sequence[Restorer], benchmarks: Sequence[Benchmark],
+    device: torch.device,
+) -> dict[str, Any]:  # fmt: skip
+    """Writes the SR image of every image; the metrics, which have no scores."""
+    written = []
+    with tqdm(total=sum(map(len, benchmarks)), unit="image", desc=STAGE, disable=None, leave=False) as bar:
+        for benchmark in benchmarks:
+            stems = [path.stem for path in benchmark.paths]
+            for i, path in enumerate(benchmark.paths):
+                lr_image = benchmark.image(i).to(device)
+                file = f"{path.stem if stems.count(path.stem) == 1 else path.name}.png"
+                for one in restorers:
+                    sr_image = one.restore(lr_image, config.scale, bf16=config.precision == "bf16")
+                    target = _place(folder, one.name, len(restorers)) / "sr" / benchmark.name / file
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                    pixels = sr_image[0].clamp(0, 1).mul(255).round().to(torch.uint8).permute(1, 2, 0)
+                    write_image(target, pixels.cpu().numpy())
+                    written.append(str(target.relative_to(folder.path)))
+                bar.update()
+    counts = ", ".join(f"{one.name} ({len(one)})" for one in benchmarks)
+    by = ", ".join(one.name for one in restorers)
+    table = f"SR images x{config.scale} of {counts} by {by}; without a reference there are no scores"
+    return {"protocol": REAL, "scale": config.scale, "sr_images": written, "table": table}

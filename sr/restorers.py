@@ -1,0 +1,140 @@
+"""What an evaluation compares: trained models, and bicubic enlargement."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from shared.inference import evaluating
+from sr.bicubic import enlarged
+from sr.model import KIND, SRModel, load_model
+
+BICUBIC = "bicubic"
+
+
+@dataclass(frozen=True)
+class Restorer:
+    """One way from an LR image to an SR image.
+
+    Attributes:
+        name: in tables, unique.
+        hash: the same for the same weights and options.
+        model: None for bicubic enlargement.
+    """
+
+    name: str
+    hash: str
+    model: SRModel | None = None
+
+    @property
+    def needs_parameters(self) -> bool:
+        """Whether it must be told the true parameters of the degradation."""
+        return self.model is not None and self.model.needs_parameters
+
+    @property
+    def is_conditioned(self) -> bool:
+        """Whether it reads a representation."""
+        return self.model is not None and self.model.source is not None
+
+    def restore(
+        self, lr_images: Tensor, scale: int, *, parameters: Tensor | None = None, others: Tensor | None = None,
+        bf16: bool = False,
+    ) -> Tensor:  # fmt: skip
+        """Super-resolves a batch, whole images, without gradients.
+
+        Args:
+            lr_images: (B, 3, h, w) in [0, 1].
+            scale: of bicubic enlargement; a model has its own.
+            parameters: (B, 6) for oracles, see `SRModel.represent`.
+            others: (B, 3, h', w'), where the representation comes from instead; None for the images themselves.
+            bf16: whether to run under autocast; else in full float32 (no TF32).
+
+        Returns:
+            (B, 3, scale * h, scale * w) float32, not clipped.
+        """
+        if self.model is None:
+            with _precisely(True):
+                return enlarged(lr_images, scale)
+        kind = lr_images.device.type
+        with evaluating(self.model), torch.autocast(kind, torch.bfloat16, enabled=bf16), _precisely(not bf16):
+            representation = None if others is None else self.model.represent(others, parameters)
+            return self.model(lr_images, parameters=parameters, representation=representation).float()
+
+
+def open_restorers(paths: Sequence[str], runs_dir: str, device: torch.device) -> list[Restorer]:
+    """Loads what is compared, each once.
+
+    Args:
+        paths: of runs or model folders, or `bicubic`; none takes the newest finished SR run.
+        runs_dir: root of all runs.
+        device: the models go to.
+
+    Raises:
+        ValueError: a model is not there or cannot be read; one sentence.
+    """
+    found = [_open(path, device) for path in paths or [_newest(runs_dir)]]
+    unique = list({one.hash: one for one in reversed(found)}.values())[::-1]
+    names = [one.name for one in unique]
+    return [
+        one if names.count(one.name) == 1 else replace(one, name=f"{one.name}-{one.hash[:6]}") for one in unique
+    ]  # fmt: skip
+
+
+def common_scale(restorers: Sequence[Restorer], asked: int) -> int:
+    """The scale of an evaluation.
+
+    Args:
+        restorers: whose models must have it.
+        asked: by the user; 0 takes the models'.
+
+    Raises:
+        ValueError: the models have another, or none says it.
+    """
+    scales = {one.name: one.model.scale for one in restorers if one.model is not None}
+    if len(set(scales.values())) > 1:
+        listed = ", ".join(f"{name} is of x{scale}" for name, scale in scales.items())
+        raise ValueError(f"models of different scales cannot be compared: {listed}")
+    if not scales:
+        if not asked:
+            raise ValueError("scale is not set: bicubic enlargement takes any, give scale=2, 3 or 4")
+        return asked
+    name, scale = next(iter(scales.items()))
+    if asked not in (0, scale):
+        raise ValueError(f"scale={asked}, but the model {name} is of x{scale}: leave scale out, or give scale={scale}")
+    return scale
+
+
+def _open(path: str, device: torch.device) -> Restorer:
+    if path == BICUBIC:
+        return Restorer(BICUBIC, BICUBIC)
+    try:
+        folder = KIND.folder(path)
+    except FileNotFoundError as error:
+        raise ValueError(f"{error}; or MODEL={BICUBIC}") from error
+    described = KIND.read_config(folder)
+    key = json.dumps([described["model"], described["weights_sha256"]], sort_keys=True)
+    resolved = folder.resolve()
+    name = resolved.parent.name if resolved.name == KIND.name else resolved.name
+    return Restorer(name, hashlib.sha256(key.encode()).hexdigest()[:12], load_model(folder).to(device))
+
+
+def _newest(runs_dir: str) -> str:
+    newest = Path(runs_dir) / "sr" / "latest"
+    if not newest.exists():
+        raise ValueError(f"there is no finished model in {newest.parent}: give the path of one, or `{BICUBIC}`")
+    return str(newest.parent / newest.resolve().name)
+
+
+def _precisely(exact: bool) -> AbstractContextManager[None]:
+    """Convolutions in full float32, everything else as it is set."""
+    cudnn = torch.backends.cudnn
+    if not exact:
+        return nullcontext()
+    return cudnn.flags(
+        enabled=cudnn.enabled, benchmark=cudnn.benchmark, deterministic=cudnn.deterministic, allow_tf32=False
+    )
