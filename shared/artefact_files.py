@@ -82,7 +82,7 @@ class ArtefactKind:
         """
         folder = Path(path).expanduser()
         if not folder.exists():
-            raise FileNotFoundError(f"{folder} does not exist: give the folder of its {self.name} or a finished run folder")
+            raise FileNotFoundError(f"{folder} does not exist: give an artefact or a finished run folder")
         if not folder.is_dir():
             raise ValueError(f"{folder} is a file: give the folder that holds {WEIGHTS_FILE} and {CONFIG_FILE}")
         if (folder / self.name).is_dir():

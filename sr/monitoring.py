@@ -10,8 +10,8 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from shared.training.progress import Speed
-from sr.module import SRTraining
 from sr.bicubic import enlarged
+from sr.module import SRTraining
 from sr.validation import ValidationSet, score_model
 
 PANEL_ROWS = 6

@@ -17,8 +17,8 @@ from shared.probe import listed_degradations
 from shared.sampling import generator_for
 from shared.sources import ImageStore
 from shared.text_table import aligned_blocks, with_interval
-from sr.model import SRModel
 from sr.bicubic import enlarged
+from sr.model import SRModel
 
 REPEATS = 500  # draws behind each interval
 
