@@ -38,9 +38,34 @@ def read_image(path: str | Path) -> np.ndarray:
         ImportError: if OpenCV cannot be loaded, saying what to install.
     """
     data = Path(path).read_bytes()
+    decoded = decode(data, path)
+    if decoded.dtype == np.uint16:
+        decoded = ((decoded.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    if decoded.ndim == 2:
+        image = np.repeat(decoded[..., None], 3, axis=2)  # (H, W, 3)
+    else:
+        image = decoded[..., 2::-1]
+    if decoded.ndim == 3 and decoded.shape[2] == 4:
+        image = _over_background(image, decoded[..., 3:])
+    return np.ascontiguousarray(image)
+
+
+def decode(data: bytes, path: str | Path) -> np.ndarray:
+    """Decodes the content of an image file as it is stored, but for its EXIF orientation, which is applied.
+
+    Args:
+        data: the file's bytes.
+        path: named in errors.
+
+    Returns:
+        (H, W) gray, (H, W, 3) BGR or (H, W, 4) BGR and alpha; uint8 or uint16.
+
+    Raises:
+        ValueError, ImportError: as `read_image`.
+    """
     if not data:
         raise ValueError(f"{str(path)!r} is empty (0 bytes); expected an image file")
-    cv2 = _opencv()
+    cv2 = opencv()
     try:
         decoded = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     except cv2.error as error:
@@ -49,20 +74,10 @@ def read_image(path: str | Path) -> np.ndarray:
         raise ValueError(f"{str(path)!r} is not an image or is damaged; expected a complete {_listed()} file")
     if decoded.dtype not in (np.uint8, np.uint16):
         raise ValueError(f"{str(path)!r} has {decoded.dtype} values; convert it to 8 or 16 bits per channel")
-    photometric = None
-    if _is_tiff(data):
-        photometric = _tiff_photometric(data, decoded.dtype, path)
-    if decoded.dtype == np.uint16:
-        decoded = ((decoded.astype(np.uint32) + 128) // 257).astype(np.uint8)
-    if decoded.ndim == 2:
-        image = np.repeat(decoded[..., None], 3, axis=2)  # (H, W, 3)
-    else:
-        image = decoded[..., 2::-1]
-    if decoded.ndim == 3 and decoded.shape[2] == 4 and photometric is None:
-        image = _over_background(image, decoded[..., 3:])
-    if photometric is None:  # OpenCV applies a TIFF's own orientation
-        image = _oriented(image, _exif_orientation(data))
-    return np.ascontiguousarray(image)
+    if is_tiff(data):  # OpenCV applies a TIFF's own orientation, and gives CMYK a fourth channel without meaning
+        _check_tiff(data, decoded.dtype, path)
+        return decoded if decoded.ndim == 2 else decoded[..., :3]
+    return _oriented(decoded, _exif_orientation(data))
 
 
 def write_image(path: str | Path, image: np.ndarray) -> None:
@@ -82,7 +97,7 @@ def write_image(path: str | Path, image: np.ndarray) -> None:
         raise ValueError(f"cannot write {str(path)!r}: the suffix must be one of {', '.join(IMAGE_SUFFIXES)}")
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or image.size == 0:
         raise ValueError(f"cannot write {image.dtype} values of shape {image.shape}; expected uint8 (H, W, 3)")
-    cv2 = _opencv()
+    cv2 = opencv()
     options = []
     if suffix == ".webp":
         options = [cv2.IMWRITE_WEBP_QUALITY, LOSSLESS_WEBP]
@@ -110,7 +125,12 @@ def rgb_to_y(image: Tensor) -> Tensor:
     return (image * weights[:, None, None]).sum(dim=-3, keepdim=True) + 16 / 255  # (..., 1, H, W)
 
 
-def _opencv() -> ModuleType:
+def opencv() -> ModuleType:
+    """OpenCV, loaded at the first use.
+
+    Raises:
+        ImportError: it cannot be loaded; says what to install.
+    """
     try:
         import cv2
     except ImportError as error:
@@ -131,14 +151,15 @@ def _over_background(image: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     return (image * opacity + BACKGROUND * (1 - opacity)).round().astype(np.uint8)
 
 
-def _is_tiff(data: bytes) -> bool:
+def is_tiff(data: bytes) -> bool:
+    """Whether a file begins as TIFF or BigTIFF does."""
     return data[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 
-def _tiff_photometric(data: bytes, depth: np.dtype, path: str | Path) -> int:
+def _check_tiff(data: bytes, depth: np.dtype, path: str | Path) -> None:
     """Refuses what OpenCV decodes wrongly in silence: transparency, rare colour spaces."""
-    photometric = _directory_value(data, PHOTOMETRIC)
-    samples = _directory_value(data, SAMPLES_PER_PIXEL) or 1
+    photometric = directory_value(data, PHOTOMETRIC)
+    samples = directory_value(data, SAMPLES_PER_PIXEL) or 1
     if photometric is None or TIFF_SAMPLES.get(photometric) != samples:
         raise ValueError(
             f"{str(path)!r} is a TIFF with {samples} channels, photometric {photometric}; expected a classic "
@@ -146,7 +167,6 @@ def _tiff_photometric(data: bytes, depth: np.dtype, path: str | Path) -> int:
         )
     if depth == np.uint16 and photometric not in TIFF_DEEP:
         raise ValueError(f"{str(path)!r} is a 16-bit TIFF with photometric {photometric}; convert it to RGB or gray")
-    return photometric
 
 
 def _exif_orientation(data: bytes) -> int:
@@ -154,11 +174,11 @@ def _exif_orientation(data: bytes) -> int:
     for marker, length in ((b"Exif\0\0", 6), (b"eXIf", 4), (b"EXIF", 8)):
         start = data.find(marker)
         if start >= 0:
-            return _directory_value(data[start + length : start + length + 65536], ORIENTATION) or 1
+            return directory_value(data[start + length : start + length + 65536], ORIENTATION) or 1
     return 1
 
 
-def _directory_value(tiff: bytes, tag: int) -> int | None:
+def directory_value(tiff: bytes, tag: int) -> int | None:
     """First value of a tag of short or long integers in the first directory of a TIFF structure."""
     order = {b"II*\0": "<", b"MM\0*": ">"}.get(tiff[:4])
     if order is None:
@@ -178,7 +198,7 @@ def _directory_value(tiff: bytes, tag: int) -> int | None:
 def _oriented(image: np.ndarray, orientation: int) -> np.ndarray:
     """Undoes an EXIF orientation; values outside 1..8 mean none."""
     if orientation in (5, 6, 7, 8):
-        image = image.transpose(1, 0, 2)
+        image = image.swapaxes(0, 1)
     if orientation in (2, 3, 6, 7):
         image = image[:, ::-1]
     if orientation in (3, 4, 7, 8):
