@@ -3,6 +3,7 @@ VENV ?= .venv
 PYTHON ?= python3
 RECIPE ?= quick
 ENCODERS ?=
+MODEL ?=
 ARGS ?=
 
 PY := $(VENV)/bin/python
@@ -35,7 +36,7 @@ sr-eval: $(INSTALLED) ## Evaluate by a protocol: MODEL=bicubic|PATH ARGS="protoc
 	@$(PY) -m sr.evaluate $(MODEL) $(ARGS)
 
 upscale: $(INSTALLED) ## Super-resolve images: IN=PATH OUT=PATH MODEL=PATH ARGS="--ensemble --overwrite"
-	@$(PY) -m sr.upscale $(IN) $(OUT) $(MODEL) $(ARGS)
+	@$(PY) -m sr.upscale "$(IN)" "$(OUT)" "$(MODEL)" $(ARGS)
 
 test: $(INSTALLED) ## Run the tests on all cores
 	@OMP_NUM_THREADS=1 $(PY) -m pytest -n auto --dist loadfile $(ARGS)

@@ -31,10 +31,12 @@ class Condition:
     Attributes:
         vector: (B, W); None for fusions that do not read it.
         map: (B, W, h, w) at the size of the features; None for fusions that do not read it.
+        map_mean: (B, W), the mean of the map of the whole image, also where `map` is that of a tile.
     """
 
     vector: Tensor | None
     map: Tensor | None = None
+    map_mean: Tensor | None = None
 
     def everywhere(self) -> Tensor:
         """The vector.
@@ -81,8 +83,9 @@ class Adapter(nn.Module):
             return Condition(vector)
         maps = representation.maps[len(representation.maps) - len(self.maps) :]
         total: Tensor | None = None
-        for reduce, map_ in zip(self.maps, maps, strict=True):
-            fitted = F.interpolate(reduce(map_), size=tuple(size), mode="bilinear", align_corners=False)
+        for reduce, one in zip(self.maps, maps, strict=True):
+            fitted = F.interpolate(reduce(one), size=tuple(size), mode="bilinear", align_corners=False)
             total = fitted if total is None else total + fitted
         assert total is not None
-        return Condition(vector, F.leaky_relu(total, 0.1))
+        map_ = F.leaky_relu(total, 0.1)
+        return Condition(vector, map_, map_.mean((2, 3)))

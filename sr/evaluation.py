@@ -12,6 +12,7 @@ from tqdm.auto import tqdm
 
 from shared.atomic_file import write_atomically
 from shared.config import to_plain
+from shared.devices import device_of
 from shared.images import write_image
 from shared.runs import RunFolder
 from sr.benchmarks import Benchmark, open_benchmarks
@@ -39,7 +40,7 @@ def run(config: EvaluationConfig, models: Sequence[str]) -> int:
         ValueError: something does not fit, in one sentence, before anything is written.
     """
     started = time.perf_counter()
-    device = device_of(config)
+    device = device_of(config.accelerator)
     restorers = open_restorers(models, config.runs_dir, device)
     config.scale = common_scale(restorers, config.scale)
     assert config.data.root is not None  # checked
@@ -71,17 +72,6 @@ def run(config: EvaluationConfig, models: Sequence[str]) -> int:
         folder.finish(metrics)
     print(_said(folder, metrics["table"], f"{time.perf_counter() - started:.0f} s"))
     return 0
-
-
-def device_of(config: EvaluationConfig) -> torch.device:
-    """Where to run.
-
-    Raises:
-        ValueError: a GPU is asked for and there is none.
-    """
-    if config.accelerator == "gpu" and not torch.cuda.is_available():
-        raise ValueError("accelerator=gpu: this machine has no CUDA device")
-    return torch.device("cuda" if config.accelerator != "cpu" and torch.cuda.is_available() else "cpu")
 
 
 def _default_name(config: EvaluationConfig, restorers: Sequence[Restorer]) -> str:

@@ -54,7 +54,8 @@ class Attention3x3(Fusion):
 
     def forward(self, features: Tensor, condition: Condition) -> Tensor:
         asking = condition.at(features) if self.from_map else condition.everywhere()[:, :, None, None]
-        summary = asking.mean((2, 3))
+        summary = condition.map_mean if self.from_map else condition.everywhere()
+        assert summary is not None  # it comes with the map
         found = local_attention(
             self.query(asking), self.key(features), self.value(features), window=3, heads=self.heads
         )

@@ -1,0 +1,147 @@
+"""The command: files in, files out."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from shared.deep_images import read_deep_image, written_image
+from sr.upscale import main, read_request
+from sr.upscale_paths import plan
+from tests.sr.upscale_files import PHOTOGRAPH, assert_near, command, save_models, saved, upscaled
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory) -> Path:
+    return save_models(tmp_path_factory.mktemp("models"))
+
+
+def test_an_image_of_several_tiles(tmp_path, models, capsys):
+    source = saved(tmp_path / "a.png", 100, 150)
+    assert command(source, tmp_path / "new" / "b.png", models / "none", "tile=64", "overlap=16") == 0
+    assert_near(read_deep_image(tmp_path / "new" / "b.png", 10**6), upscaled(PHOTOGRAPH[:100, :150]))
+    said = capsys.readouterr().out
+    assert said == f"{source} -> {tmp_path / 'new' / 'b.png'}, 150x100 -> 300x200\n"
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif", ".bmp", ".webp"])
+def test_the_suffix_chooses_the_format(tmp_path, models, suffix):
+    source = saved(tmp_path / "a.png")
+    assert command(source, tmp_path / f"b{suffix}", models / "none") == 0
+    assert_near(read_deep_image(tmp_path / f"b{suffix}", 10**6), upscaled(PHOTOGRAPH[:40, :60]))
+    with Image.open(tmp_path / f"b{suffix}") as image:
+        assert image.format == {".tif": "TIFF"}.get(suffix, suffix[1:].upper())
+
+
+def test_jpeg_and_its_orientation(tmp_path, models):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    source = saved(tmp_path / "a.jpg", exif=exif, quality=95)
+    assert command(source, tmp_path / "b.jpeg", models / "none") == 0
+    result = read_deep_image(tmp_path / "b.jpeg", 10**6)
+    assert result.shape == (120, 80, 3)
+    assert np.abs(result.astype(int) - upscaled(np.rot90(PHOTOGRAPH[:40, :60], -1))).mean() < 6
+
+
+@pytest.mark.parametrize(("mode", "channels"), [("L", 1), ("LA", 2), ("RGBA", 4)])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_gray_alpha_and_sixteen_bits_are_kept(tmp_path, models, mode, channels, dtype):
+    image = np.asarray(Image.fromarray(np.dstack([PHOTOGRAPH, PHOTOGRAPH[::-1, :, 0]])).convert(mode))[:40, :60]
+    image = image.reshape(40, 60, channels).astype(dtype) * dtype(np.iinfo(dtype).max // 255)
+    size = {"height": 40, "width": 60, "channels": channels, "dtype": image.dtype}
+    with written_image(tmp_path / "a.png", **size) as write:
+        write(image)
+    assert command(tmp_path / "a.png", tmp_path / "b.png", models / "none") == 0
+    assert_near(read_deep_image(tmp_path / "b.png", 10**6), upscaled(image))
+
+
+def test_what_a_format_cannot_hold_is_said(tmp_path, models, caplog):
+    cv2.imwrite(str(tmp_path / "deep.png"), PHOTOGRAPH[:40, :60].astype(np.uint16) * 257)
+    assert command(tmp_path / "deep.png", tmp_path / "b.bmp", models / "none") == 0
+    assert f"{tmp_path / 'deep.png'} has 16 bits a channel, .bmp holds 8: use .png or .tif" in caplog.text
+    assert_near(read_deep_image(tmp_path / "b.bmp", 10**6), upscaled(PHOTOGRAPH[:40, :60, ::-1]))
+    clear = np.dstack([PHOTOGRAPH[:40, :60], np.zeros((40, 60), np.uint8)])
+    Image.fromarray(clear).save(tmp_path / "clear.png")
+    assert command(tmp_path / "clear.png", tmp_path / "c.bmp", models / "none") == 0
+    assert "clear.png: .bmp holds no transparency, it is laid over mid-gray" in caplog.text
+    assert np.all(read_deep_image(tmp_path / "c.bmp", 10**6) == 128)
+
+
+def test_a_folder_with_bad_files(tmp_path, models, capsys):
+    """The good ones are done, the bad ones listed; what is not an image is left alone."""
+    saved(tmp_path / "in" / "a.jpg")
+    saved(tmp_path / "in" / "sub" / "b.tif", 20, 30)
+    saved(tmp_path / "in" / "sub" / "tiny.png", 15, 30)
+    saved(tmp_path / "in" / "x.png", 30, 30)
+    saved(tmp_path / "in" / "x.webp", 30, 40)
+    (tmp_path / "in" / "broken.png").write_text("no image")
+    (tmp_path / "in" / "cut.jpg").write_bytes((tmp_path / "in" / "a.jpg").read_bytes()[:300])
+    (tmp_path / "in" / "notes.txt").write_text("notes")
+    saved(tmp_path / "in" / ".hidden" / "a.png")
+    assert command(tmp_path / "in", tmp_path / "out", models / "none") == 1
+    said = capsys.readouterr()
+    found = {path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*.*")}
+    assert found == {"a.png", "sub/b.tif", "x.png", "x.webp.png"}
+    assert said.out.splitlines()[-1] == f"4 done: {tmp_path / 'out'}"
+    failed = [line for line in said.err.splitlines() if line.startswith("failed: ")]
+    assert len(failed) == 3
+    assert "broken.png' is not an image" in failed[0]
+    assert "cut.jpg' is not an image or is damaged" in failed[1]
+    assert failed[2].endswith("tiny.png: the image has 30x15 pixels, too few: at least 16 a side")
+
+
+def test_what_exists_is_kept_unless_told_otherwise(tmp_path, models, capsys):
+    source = saved(tmp_path / "in" / "a.png").parent
+    saved(tmp_path / "in" / "b.png")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "a.png").write_text("the old one")
+    assert command(source, tmp_path / "out", models / "none") == 3
+    assert "1 done, 1 kept that were there already (--overwrite replaces them)" in capsys.readouterr().out
+    assert (tmp_path / "out" / "a.png").read_text() == "the old one"
+    assert command(source / "a.png", tmp_path / "out" / "a.png", models / "none") == 3
+    assert command(source, tmp_path / "out", models / "none", "--overwrite") == 0
+    assert_near(read_deep_image(tmp_path / "out" / "a.png", 10**6), upscaled(PHOTOGRAPH[:40, :60]))
+
+
+def test_ensemble_and_reference(tmp_path, models):
+    source, other = saved(tmp_path / "a.png"), saved(tmp_path / "r.png", 30, 30, "L")
+    assert command(source, tmp_path / "b.png", models / "joint", "--ensemble", "--reference", other) == 0
+    assert_near(read_deep_image(tmp_path / "b.png", 10**6), upscaled(PHOTOGRAPH[:40, :60]))
+
+
+def test_names_with_the_same_result_are_told_apart(tmp_path):
+    for name in ("a.jpg", "a.png", "a.bmp", "b.JPG", "c/a.TIF"):
+        saved(tmp_path / "in" / name)
+    found = {job.source.name: job.target.relative_to(tmp_path / "out").as_posix()
+             for job in plan(tmp_path / "in", tmp_path / "out")}  # fmt: skip
+    assert found == {"a.png": "a.png", "a.bmp": "a.bmp.png", "a.jpg": "a.jpg.png", "b.JPG": "b.png", "a.TIF": "c/a.TIF"}
+    (tmp_path / "in" / "a.jpg.png").write_bytes(b"")
+    with pytest.raises(ValueError, match=r"a\.jpg and .*a\.jpg\.png would have the same result"):
+        plan(tmp_path / "in", tmp_path / "out")
+
+
+def test_a_file_into_a_folder(tmp_path):
+    source = saved(tmp_path / "a.jpg")
+    assert plan(source, tmp_path / "new")[0].target == tmp_path / "new" / "a.png"
+    assert plan(saved(tmp_path / "b.tiff"), tmp_path / "new")[0].target == tmp_path / "new" / "b.tiff"
+    assert plan(source, tmp_path / "b.WEBP")[0].target == tmp_path / "b.WEBP"
+
+
+def test_the_reference_may_stand_apart(tmp_path):
+    for name in ("a.png", "r.png", "m"):
+        (tmp_path / name).write_text("")
+    paths = [str(tmp_path / name) for name in ("a.png", "o.png", "m")]
+    for flags in (["--reference", str(tmp_path / "r.png")], [f"--reference={tmp_path / 'r.png'}"]):
+        request = read_request([*flags, *paths, "--overwrite", "tile=64"])
+        assert (request.source, request.target, request.model) == tuple(paths)
+        assert (request.reference, request.overwrite, request.ensemble) == (str(tmp_path / "r.png"), True, False)
+        assert request.config.tile == 64
+
+
+def test_help_names_flags_and_options(capsys):
+    assert main(["--help"]) == 0
+    said = capsys.readouterr().out
+    for word in ("--overwrite", "--ensemble", "--reference", "max_megapixels", "overlap", "Exit status"):
+        assert word in said
