@@ -1,12 +1,10 @@
-"""Reading and writing image files, and the luma of the published protocols."""
+"""Reading and writing image files."""
 
 import struct
 from pathlib import Path
 from types import ModuleType
 
 import numpy as np
-import torch
-from torch import Tensor
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 BACKGROUND = 128  # behind transparency: hides neither black nor white drawings and adds the weakest artificial edges
@@ -108,21 +106,6 @@ def write_image(path: str | Path, image: np.ndarray) -> None:
     except cv2.error as error:
         raise ValueError(f"cannot write {image.shape} as {str(path)!r}: {error.err.strip()}") from error
     path.write_bytes(encoded.tobytes())
-
-
-def rgb_to_y(image: Tensor) -> Tensor:
-    """Luma of BT.601 in studio range, on which PSNR and SSIM are published.
-
-    Args:
-        image: RGB, (..., 3, H, W) in [0, 1].
-
-    Returns:
-        (..., 1, H, W) in [16/255, 235/255].
-
-    Source: ITU-R BT.601; the weights of MATLAB's rgb2ycbcr.
-    """
-    weights = torch.tensor([65.481, 128.553, 24.966], dtype=image.dtype, device=image.device) / 255
-    return (image * weights[:, None, None]).sum(dim=-3, keepdim=True) + 16 / 255  # (..., 1, H, W)
 
 
 def opencv() -> ModuleType:

@@ -6,10 +6,9 @@ import zlib
 import cv2
 import numpy as np
 import pytest
-import torch
 from PIL import Image, ImageOps
 
-from shared.images import read_image, rgb_to_y, write_image
+from shared.images import read_image, write_image
 
 ORIENTATION_TAG = 0x0112
 
@@ -195,13 +194,3 @@ def test_write_refuses_other_input(tmp_path):
     for wrong in (picture / 255, picture[..., 0], picture[:0]):
         with pytest.raises(ValueError, match="expected uint8"):
             write_image(tmp_path / "a.png", wrong)
-
-
-def test_luma_of_the_protocol():
-    image = torch.rand(2, 5, 3, 4, 6, dtype=torch.float64)
-    red, green, blue = (255 * image).unbind(dim=2)
-    expected = (65.738 * red + 129.057 * green + 25.064 * blue) / 256 + 16  # the published weights, in 0..255
-    result = rgb_to_y(image)
-    assert result.shape == (2, 5, 1, 4, 6)
-    assert torch.allclose(result[:, :, 0] * 255, expected, atol=1e-3)
-    assert torch.allclose(rgb_to_y(torch.ones(3, 1, 1)), torch.tensor(235 / 255))
