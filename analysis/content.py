@@ -38,6 +38,14 @@ class VarianceSplit:
         self._any_group = sums @ sums.T  # (C, C), <sum of e_c, sum of e_c'>
         self._square = (table**2).sum((1, 2))  # (C,)
 
+    def chance(self) -> dict[str, float]:
+        """Expected shares of samples that know neither degradation nor content: their degrees of freedom.
+
+        Exact over all orders of the samples in the table, each of which has the same total variance.
+        """
+        total, free = self.contents * self.groups - 1, (self.groups - 1, self.contents - 1)
+        return dict(zip(SHARES, (free[0] / total, free[1] / total, free[0] * free[1] / total), strict=True))
+
     def shares(self, weights: np.ndarray | None = None) -> dict[str, float]:
         """The shares of the total variance, which sum to 1; NaN where there is no variance.
 

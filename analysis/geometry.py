@@ -9,6 +9,8 @@ import torch
 from shared.probe_measures import unit_rows
 
 DIRECTIONS = 256  # largest singular values that the bootstrap of the effective rank follows
+ROWS = 256  # of the samples' distances that are held at a time
+TOGETHER = 1e-6  # share of the largest variance below which a direction of the parameters counts as constant
 
 
 @dataclass(frozen=True)
@@ -58,16 +60,19 @@ class Uniformity:
         images = int(image.max()) + 1
         members = np.zeros((len(unit), images))
         members[np.arange(len(unit)), image] = 1
-        potential = np.exp(-2 * np.maximum(2 - 2 * unit @ unit.T, 0))
-        np.fill_diagonal(potential, 0)
-        self._sums = members.T @ potential @ members  # (I, I)
+        self._sums = np.zeros((images, images))
+        for start in range(0, len(unit), ROWS):
+            potential = np.exp(-2 * np.maximum(2 - 2 * unit[start : start + ROWS] @ unit.T, 0))  # (ROWS, N)
+            np.fill_diagonal(potential[:, start:], 0)
+            self._sums += members[start : start + ROWS].T @ (potential @ members)
         size = members.sum(0)
         self._pairs = np.outer(size, size) - np.diag(size)
 
     def value(self, weights: np.ndarray | None = None) -> float:
-        """In [-8, 0]; weights (I,): how often each image counts."""
+        """In [-8, 0]; weights (I,): how often each image counts; NaN where they leave no pair."""
         weight = np.ones(len(self._sums)) if weights is None else weights
-        return math.log(weight @ self._sums @ weight / (weight @ self._pairs @ weight))
+        pairs = weight @ self._pairs @ weight
+        return math.log(weight @ self._sums @ weight / pairs) if pairs > 0 else math.nan
 
 
 class EffectiveRank:
@@ -92,9 +97,6 @@ class EffectiveRank:
 
     def weighted(self, weights: np.ndarray) -> float:
         """With each image counted `weights` (I,) times; from the largest 256 singular values."""
-        return self._of_moments(weights)
-
-    def _of_moments(self, weights: np.ndarray) -> float:
         moment = np.tensordot(weights, self._moments, axes=1)
         return _entropy_rank(np.sqrt(np.maximum(np.linalg.eigvalsh(moment), 0)))
 
@@ -110,8 +112,10 @@ def _principal_coordinates(unit: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _entropy_rank(singular: np.ndarray) -> float:
-    share = singular / singular.sum()
-    share = share[share > 0]
+    positive = singular[singular > 0]
+    if not len(positive):  # all samples are zero, and coincide
+        return 1.0
+    share = positive / positive.sum()
     return float(np.exp(-(share * np.log(share)).sum()))
 
 
@@ -122,19 +126,28 @@ def information_read(target: np.ndarray, prediction: np.ndarray) -> float:
     variance, two independent readings have the correlation r, and share -1/2 log(1 - r^2); with several parameters r
     runs over the eigenvalues of 1 - R / Cov(t), R the covariance of the residual (all jointly Gaussian).
 
+    Parameters that vary together, as in a short list of degradations, count once: of the standardised parameters only
+    the directions count that have 1e-6 of the largest one's variance or more.
+
     Args:
         target: (N, P), finite.
         prediction: (N, P), of samples that the probe was not fitted to.
 
     Returns:
-        At least 0.
+        At least 0; 0 where no parameter varies.
     """
-    from scipy.linalg import eigvalsh
-
-    residual = np.atleast_2d(np.cov((target - prediction).T))
-    missed = eigvalsh(residual, np.atleast_2d(np.cov(target.T)))
+    spread = target.std(axis=0)
+    varies = spread > 1e-6 * np.maximum(np.abs(target).max(axis=0), 1e-6)
+    if not varies.any():
+        return 0.0
+    scaled = target[:, varies] / spread[varies]
+    residual = scaled - prediction[:, varies] / spread[varies]
+    variance, direction = np.linalg.eigh(np.atleast_2d(np.cov(scaled.T)))
+    kept = variance > TOGETHER * variance[-1]
+    whiten = direction[:, kept] / np.sqrt(variance[kept])
+    missed = np.linalg.eigvalsh(np.atleast_2d(np.cov((residual @ whiten).T)))
     explained = np.clip(1 - missed, 0, 1 - 1e-9)
-    return float(-0.5 * np.log1p(-(explained**2)).sum())
+    return float(0.5 * np.abs(np.log1p(-(explained**2))).sum())
 
 
 def contrastive_floor(negatives: int, information: float) -> float:

@@ -65,7 +65,8 @@ def write_pictures(
         name: {key: (one.values[key], *one.interval(key)) for key in COMPARED if key in one.values}
         for name, one in scores.items()
     }
-    chance = {key: next(iter(scores.values())).chance.get(key, 0.0) for key in COMPARED}
+    known = next(iter(scores.values())).chance
+    chance = {key: known[key] for key in COMPARED if key in known}
     better = {key: MORE_IS_BETTER.get(key, True) for key in COMPARED}
     made += save(score_comparison(rows, chance=chance, more_is_better=better), folder / "scores")
     return made

@@ -1,5 +1,7 @@
 """The short table that a report prints, and its words."""
 
+import math
+
 from analysis.scores import MORE_IS_BETTER, Scores
 from shared.text_table import aligned_blocks, number, with_interval
 
@@ -17,7 +19,9 @@ from other images name the degradation. Separation: how often a patch of the sam
 one of another (AUC); degradation first: than one of the same image. Family: a linear probe names the kind of
 degradation. R^2: linear probes of the parameters on left-out images; nats read: what two views share by them.
 Content kNN, the lower the better: neighbours under other degradations name the image. Shares of the
-embedding's variance: of the degradation, of the content; the rest needs both."""
+embedding's variance: of the degradation, of the content; the rest needs both. Chance: of an embedding that knows
+nothing; - where it has no such level. About 1 interval in 20 leaves out 0 by chance alone: where many
+differences stand side by side, one that is only just real says little."""
 
 
 def rows_of(scores: dict[str, Scores]) -> list[list[str]]:
@@ -26,12 +30,15 @@ def rows_of(scores: dict[str, Scores]) -> list[list[str]]:
     rows = [["", *scores, "chance"]]
     for name, title in _titled(scores).items():
         cells = (with_interval(one.values[name], one.interval(name)) for one in scores.values())
-        rows.append([title, *cells, number(chance.get(name, 0.0))])
+        rows.append([title, *cells, number(chance.get(name, math.nan))])
     return rows
 
 
 def differences_of(scores: dict[str, Scores]) -> list[list[str]]:
-    """How far the first subject is ahead of each other one, with a header; `~` where the images may explain it."""
+    """How far the first subject is ahead of each other one, with a header; `~` where the images may explain it.
+
+    Without an interval nothing is known of a difference: it has a `~` too.
+    """
     (first_name, first), *others = scores.items()
     rows = [[f"{first_name} better than", *(name for name, _ in others)]]
     for name, title in _titled(scores).items():
@@ -40,8 +47,8 @@ def differences_of(scores: dict[str, Scores]) -> list[list[str]]:
         for _, other in others:
             value, *ends = (sign * part for part in first.ahead_of(other, name))
             low, high = sorted(ends)
-            unclear = " ~" if low <= 0 <= high else "  "
-            cells.append(with_interval(value, (low, high)) + unclear)
+            real = low > 0 or high < 0
+            cells.append(with_interval(value, (low, high)) + ("  " if real else " ~"))
         rows.append([f"  {title}", *cells])
     return rows
 

@@ -14,6 +14,7 @@ from shared.command_line import command, positional_and_options
 from shared.config import load_config
 
 PROGRAM = "snapshot"
+PRIVATE = ".snapshot-"  # begins the names of the folders that a run makes for this program
 
 
 @dataclass
@@ -38,6 +39,8 @@ def main(arguments: list[str]) -> int:
         config.check()
         if len(encoders) != 1 or not config.log:
             raise ValueError("give one encoder, log=FOLDER and step=N")
+        if not Path(encoders[0]).name.startswith(PRIVATE):
+            raise ValueError(f"{encoders[0]}: only a folder named {PRIVATE}N, which is deleted at the end, is taken")
         draw(config, Path(encoders[0]))
         return 0
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -17,6 +18,8 @@ from shared.statistics_baseline import degradation_statistics
 
 STATISTICS = "statistics"
 UNTRAINED = ":untrained"
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -102,13 +105,19 @@ def open_subjects(asked: Sequence[str], runs_dir: str, layer: str) -> list[Subje
     controls.append(_statistics())
     ceiling = _newest_of_method(runs_dir, "supervised")
     if ceiling and any(subject.trained_on for subject in found):
-        controls.append(_open(str(ceiling), layer))
+        try:
+            controls.append(_open(str(ceiling), layer))
+        except (ValueError, FileNotFoundError) as error:  # nobody asked for it: the report goes on without
+            logger.warning("left out the ceiling: %s", error)
     return _each_once([*found, *controls])
 
 
 def _each_once(subjects: list[Subject]) -> list[Subject]:
     """Without repetitions, and with names that differ."""
-    unique = list({subject.hash: subject for subject in reversed(subjects)}.values())[::-1]
+    by_hash: dict[str, Subject] = {}
+    for subject in subjects:
+        by_hash.setdefault(subject.hash, subject)
+    unique = list(by_hash.values())
     names = [subject.name for subject in unique]
     return [
         subject if names.count(subject.name) == 1 else replace(subject, name=f"{subject.name} {subject.hash[:6]}")

@@ -31,6 +31,7 @@ class ProbeScores:
             degradation, as in `build_probe`, this counts what is recognised of a patch, not only of its image.
         draws: (repeats,) each, the scores over images drawn again, by the names above and `r2/<parameter>`.
         chance: the level that needs no embedding, by the names above except `r2`, where it is 0.
+        images: number of images, by which the intervals widen; see `percentile_interval`.
     """
 
     knn_accuracy: float
@@ -39,6 +40,7 @@ class ProbeScores:
     content_accuracy: float
     draws: dict[str, np.ndarray]
     chance: dict[str, float]
+    images: int | None = None
 
     @property
     def values(self) -> dict[str, float]:
@@ -49,7 +51,10 @@ class ProbeScores:
     @property
     def intervals(self) -> dict[str, tuple[float, float]]:
         """95 % intervals over images (low, high), by the names of `draws`."""
-        return {name: percentile_interval(draws) for name, draws in self.draws.items()}
+        return {
+            name: percentile_interval(draws, self.images, (-math.inf if name.startswith("r2/") else 0, 1))
+            for name, draws in self.draws.items()
+        }
 
     def ahead_of(self, other: "ProbeScores") -> dict[str, tuple[float, float, float]]:
         """This score less the other's, and the 95 % interval of the difference, both over the same drawn images.
@@ -58,7 +63,7 @@ class ProbeScores:
         """
         mine, theirs = self.values, other.values
         return {
-            name: (mine[name] - theirs[name], *percentile_interval(self.draws[name] - other.draws[name]))
+            name: (mine[name] - theirs[name], *percentile_interval(self.draws[name] - other.draws[name], self.images))
             for name in self.draws
         }
 
@@ -155,6 +160,7 @@ def _score(
             "nmi": chance_nmi(seen),
             "content_accuracy": chance_accuracy(of_image),
         },
+        images=len(np.unique(image)),
     )
 
 

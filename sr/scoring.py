@@ -46,7 +46,7 @@ class Bootstrap:
         draws = bootstrap_over_images(
             lambda rows: float(of_image[rows].mean()), np.arange(len(of_image)), self.repeats, self.seed
         )
-        return float(of_image.mean()), percentile_interval(draws)
+        return float(of_image.mean()), percentile_interval(draws, images=len(of_image))
 
 
 def score_benchmark(

@@ -51,12 +51,12 @@ class Restored:
 
     def interval(self, name: str) -> tuple[float, float]:
         """95 % interval over images of the mean over degradations."""
-        return percentile_interval(_draws(getattr(self, name)))
+        return percentile_interval(_draws(getattr(self, name)), images=self.psnr.shape[1])
 
     def ahead_of(self, other: "Restored") -> tuple[float, tuple[float, float]]:
         """Mean PSNR less the other's, with the 95 % interval over the same drawn images."""
         difference = self.psnr - other.psnr
-        return float(difference.mean()), percentile_interval(_draws(difference))
+        return float(difference.mean()), percentile_interval(_draws(difference), images=difference.shape[1])
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON."""

@@ -33,6 +33,14 @@ def test_known_answers():
     assert noise["content"] == pytest.approx(1 / 30, abs=0.01)
 
 
+def test_chance_is_the_mean_over_all_orders_of_the_samples():
+    samples = GENERATOR.normal(size=(CONTENTS * GROUPS, WIDTH)) + 2
+    shuffles = [samples[GENERATOR.permutation(len(samples))] for _ in range(2000)]
+    found = [VarianceSplit(one.reshape(CONTENTS, GROUPS, WIDTH)).shares() for one in shuffles]
+    for share, chance in VarianceSplit(samples.reshape(CONTENTS, GROUPS, WIDTH)).chance().items():
+        assert np.mean([one[share] for one in found]) == pytest.approx(chance, abs=0.005), share
+
+
 def test_weights_count_contents_as_often_as_they_say():
     table = GENERATOR.normal(size=(CONTENTS, GROUPS, WIDTH))
     weights = np.array([2, 0, 1, 1, 0, 3])

@@ -1,4 +1,5 @@
 import math
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -50,6 +51,27 @@ def test_alignment_is_over_other_images_of_one_degradation():
     assert alignment_per_sample(embedding, label, IMAGE)[5] == pytest.approx(expected, rel=1e-5)
 
 
+def test_a_weighting_without_a_pair_has_no_uniformity():
+    of_two = Uniformity(GENERATOR.normal(size=(2, 3)), np.arange(2))
+    assert math.isfinite(of_two.value())
+    assert math.isnan(of_two.value(np.array([2, 0])))
+
+
+def test_uniformity_holds_no_square_of_the_samples():
+    embedding = GENERATOR.normal(size=(3000, 4))
+    tracemalloc.start()
+    Uniformity(embedding, np.arange(3000) % 5)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 3000**2 * 8 / 2
+
+
+@pytest.mark.filterwarnings("error")
+def test_samples_that_are_zero_coincide():
+    rank = EffectiveRank(np.zeros((40, 12)), IMAGE)
+    assert rank.value() == rank.weighted(np.ones(5)) == 1
+
+
 def test_norms():
     found = norms(np.array([[3.0, 4.0], [6.0, 8.0]]))
     assert (found.mean, found.spread) == pytest.approx((7.5, 1 / 3))
@@ -75,8 +97,38 @@ def test_two_noisy_readings_of_one_parameter_share_what_their_correlation_says()
     assert information_read(both, blind_to_one) == pytest.approx(information_read(truth, best), abs=0.01)
 
 
+def test_parameters_that_vary_together_count_once():
+    target = GENERATOR.normal(size=(5000, 2))
+    prediction = 0.8 * target + 0.3 * GENERATOR.normal(size=target.shape)
+    alone = information_read(target, prediction)
+    mixed = np.array([[1, 0, 2, -0.4, 30], [0, 1, 0, 0.7, -50]])
+    assert information_read(target @ mixed, prediction @ mixed) == pytest.approx(alone, rel=1e-6)
+    nearly = target @ mixed + 1e-6 * GENERATOR.normal(size=(5000, 5))
+    assert information_read(nearly, prediction @ mixed) == pytest.approx(alone, rel=1e-3)
+
+
+@pytest.mark.parametrize(("rows", "parameters"), [(2, 1), (2, 4), (3, 3), (4, 6)])
+def test_no_more_degradations_than_parameters(rows, parameters):
+    """A list of degradations spans one direction less than it has rows."""
+    free = min(rows - 1, parameters)
+    target = np.tile(GENERATOR.normal(size=(rows, free)), (40, 1))
+    prediction = 0.7 * target + 0.2 * GENERATOR.normal(size=target.shape)
+    mixed = GENERATOR.normal(size=(free, parameters))
+    found = information_read(target @ mixed, prediction @ mixed)
+    assert found == pytest.approx(information_read(target, prediction), rel=1e-6)
+    assert 0 < found < 2 * free
+
+
+def test_what_does_not_vary_tells_nothing():
+    target = GENERATOR.normal(size=(50, 1))
+    constant = np.full((50, 1), 0.1)
+    assert information_read(constant, constant + target) == 0
+    beside = information_read(np.concatenate([target, constant], 1), np.concatenate([0.7 * target, target], 1))
+    assert beside == pytest.approx(information_read(target, 0.7 * target))
+
+
 def test_what_reads_nothing_shares_nothing():
     target = GENERATOR.normal(size=(5000, 2))
-    assert information_read(target, np.zeros_like(target)) == 0
+    assert information_read(target, np.zeros_like(target)) == pytest.approx(0, abs=1e-12)
     assert contrastive_floor(10, 0) == pytest.approx(math.log(11))
     assert contrastive_floor(1, 9) == 0

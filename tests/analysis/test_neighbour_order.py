@@ -3,7 +3,7 @@ import pytest
 from scipy.stats import spearmanr
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from analysis.neighbour_order import neighbour_order
+from analysis.neighbour_order import chance_average_precision, neighbour_order
 
 GENERATOR = np.random.default_rng(0)
 LABEL = np.arange(4).repeat(15)
@@ -49,12 +49,51 @@ def test_known_answers():
     assert np.nanmin(of_degradation.separation) == 1
     of_content = neighbour_order(np.eye(5)[IMAGE], LABEL, IMAGE, PARAMETERS)
     assert (of_content.degradation_first == 0).all()
-    assert np.nanmean(of_content.separation) == pytest.approx(0.5, abs=0.05)
-    collapsed = neighbour_order(np.ones((60, 3)), LABEL, IMAGE, PARAMETERS)
-    assert np.nanmean(collapsed.separation) == pytest.approx(0.5, abs=0.05)
-    assert np.nanmean(collapsed.average_precision) == pytest.approx(0.25, abs=0.08)
-    assert (collapsed.degradation_first == 0.5).all()
-    assert np.nanmean(collapsed.rank_correlation) == pytest.approx(0, abs=0.1)
+    assert np.nanmin(of_content.separation) == np.nanmax(of_content.separation) == 0.5
+
+
+@pytest.mark.parametrize("length", [0, 1, 5])
+def test_a_collapsed_embedding_scores_exactly_as_chance(length):
+    embedding = length * np.outer(GENERATOR.uniform(1, 9, 60), GENERATOR.normal(size=7))  # one direction only
+    found = neighbour_order(embedding, LABEL, IMAGE, PARAMETERS)
+    other = LABEL[:, None] != np.arange(4)
+    assert (found.separation[other] == 0.5).all()
+    assert (found.degradation_first == 0.5).all()
+    assert (found.rank_correlation == 0).all()
+    assert found.average_precision.mean() == pytest.approx(chance_average_precision(LABEL, IMAGE), rel=1e-9)
+
+
+def test_equally_near_samples_score_the_mean_over_their_orders():
+    coarse = np.eye(3)[GENERATOR.integers(3, size=60)]
+    found = neighbour_order(coarse, LABEL, IMAGE, PARAMETERS)
+    similarity = coarse @ coarse.T
+    for i in range(0, 60, 17):
+        other = IMAGE[i] != IMAGE
+        own = LABEL[i] == LABEL
+        orders = similarity[i] + 1e-3 * GENERATOR.uniform(size=(600, 60))
+        expected = np.mean([average_precision_score(own[other], one[other]) for one in orders])
+        assert found.average_precision[i] == pytest.approx(expected, abs=0.025)
+        group = (LABEL[i] + 1) % 4
+        pair = other & (own | (group == LABEL))
+        assert found.separation[i, group] == pytest.approx(roc_auc_score(own[pair], similarity[i, pair]))
+        distance = np.linalg.norm(PARAMETERS[other] - PARAMETERS[i], axis=1)
+        assert found.rank_correlation[i] == pytest.approx(spearmanr(distance, -similarity[i, other])[0])
+
+
+def test_chance_of_average_precision_is_that_of_random_embeddings():
+    keep = GENERATOR.permutation(60)[:40]  # unequal groups
+    label, image = LABEL[keep], IMAGE[keep]
+    found = [
+        np.nanmean(neighbour_order(GENERATOR.normal(size=(40, 30)), label, image, np.empty((40, 0))).average_precision)
+        for _ in range(200)
+    ]
+    assert np.mean(found) == pytest.approx(chance_average_precision(label, image), abs=0.005)
+    assert np.isnan(chance_average_precision(np.arange(5), np.arange(5)))
+
+
+def test_the_order_of_parameters_is_nothing_where_they_are_equal():
+    found = neighbour_order(noisy(), LABEL, IMAGE, np.ones((60, 1)))
+    assert np.isnan(found.rank_correlation).all()
 
 
 def test_a_parameter_that_is_the_embedding_is_in_order():

@@ -2,6 +2,7 @@
 
 import io
 
+import pytest
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
@@ -30,3 +31,13 @@ def test_a_picture_that_fails_does_not_stop_the_run(tmp_path, monkeypatch, caplo
     monkeypatch.setattr(pretrain.background_figures, "PATCHES", 5)  # too few for the grid
     assert main([*SMALL, f"runs_dir={tmp_path}", "name=failed"]) == 0
     assert "figures could not be drawn: snapshot: size=5 patches are too few" in caplog.text
+
+
+def test_a_folder_that_no_run_made_for_it_is_never_deleted(tmp_path, capsys):
+    from analysis.snapshot import main
+
+    (tmp_path / "precious").mkdir()
+    with pytest.raises(SystemExit):
+        main([str(tmp_path / "precious"), "log=tb", "step=1"])
+    assert (tmp_path / "precious").is_dir()
+    assert "only a folder named .snapshot-N" in capsys.readouterr().err

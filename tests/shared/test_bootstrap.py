@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from shared.bootstrap import bootstrap_over_images, centred, percentile_interval
+from shared.bootstrap import bootstrap_over_images, centred, image_weights, percentile_interval
 
 
 def test_interval_is_that_of_the_image_means():
@@ -26,6 +26,41 @@ def test_covers_the_truth_as_often_as_it_says():
         low, high = percentile_interval(draws)
         covered += low <= 0 <= high
     assert 0.88 <= covered / 200 <= 0.99
+
+
+@pytest.mark.parametrize("images", [3, 8])
+def test_covers_the_truth_over_few_images_too(images):
+    generator = np.random.default_rng(0)
+    narrow, wide = 0, 0
+    for trial in range(1000):
+        values = generator.normal(size=images)
+        draws = image_weights(images, 300, trial) @ values / images
+        low, high = percentile_interval(draws)
+        narrow += low <= 0 <= high
+        low, high = percentile_interval(draws, images)
+        wide += low <= 0 <= high
+    assert narrow / 1000 < 0.91
+    assert 0.92 <= wide / 1000 <= 0.97
+
+
+def test_few_images_widen_the_interval_about_its_median():
+    draws = np.concatenate([np.linspace(0, 1, 501), np.linspace(1, 3, 501)[1:]])
+    low, high = percentile_interval(draws)
+    factor = 2.364624 / 1.96 * (8 / 7) ** 0.5  # Student's t of 7 degrees of freedom, from a table
+    assert percentile_interval(draws, 8) == pytest.approx((1 - factor * (1 - low), 1 + factor * (high - 1)), rel=1e-6)
+    assert percentile_interval(draws, 100_000) == pytest.approx((low, high), rel=1e-3)
+    assert percentile_interval(draws, 3, limits=(0, 5)) == (0, 5)
+    assert np.isnan(percentile_interval(draws, 1)).all()
+
+
+def test_weights_are_those_of_the_draws():
+    image = np.arange(7).repeat(3)
+    values = np.random.default_rng(1).normal(size=21)
+    draws = bootstrap_over_images(lambda drawn: values[drawn].mean(), image, 40, seed=5)
+    weights = image_weights(7, 40, seed=5)
+    assert (weights.sum(1) == 7).all()
+    assert weights @ values.reshape(7, 3).mean(1) / 7 == pytest.approx(draws)
+    assert image_weights(7, 0).shape == (0, 7)
 
 
 def test_whole_images_are_drawn():
