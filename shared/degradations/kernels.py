@@ -109,4 +109,5 @@ def motion(size: int, length: Tensor, theta: Tensor, curvature: Tensor) -> Tenso
     axis = torch.arange(-half, half + 1, dtype=length.dtype, device=length.device)
     weight_x = (1 - (x[..., None] - axis).abs()).clamp(min=0)  # (B, samples, size): bilinear splat
     weight_y = (1 - (y[..., None] - axis).abs()).clamp(min=0)
-    return _normalised(weight_y.transpose(1, 2) @ weight_x)
+    # not as a product of matrices: that of one matrix is summed in another order than that of several
+    return _normalised((weight_y[..., :, None] * weight_x[..., None, :]).sum(1))
