@@ -27,9 +27,11 @@ PNG_DPI = 150
 SVG_DPI = 300  # of the clouds of points inside an SVG
 ASIDE = "0.85"  # gray of what a plot leaves aside
 
-# Okabe and Ito's colours, told apart by the colour-blind, without the yellow that paper swallows
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000")
-MARKERS = "os^DvPX<>"  # as many as have no common divisor with the colours: 63 pairs before one comes again
+# Okabe and Ito's colours, told apart by the colour-blind; dark red for their yellow, which paper swallows (it lies
+# further from the others than they from each other, also for the three kinds of colour-blindness: CIELAB, >= 30)
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000", "#7f0000")
+# as many as have no common divisor with the colours: 56 pairs before one comes again; all are on the page too
+MARKERS = "os^Dv*P"
 
 SCORES = {
     "knn_accuracy": "kNN accuracy", "nmi": "NMI", "ari": "ARI", "map": "mean average precision",
@@ -40,7 +42,7 @@ PARAMETERS = {
     "blur_width": ("blur width", "px"), "log_sigma": ("blur width", "px"),
     "anisotropy": ("anisotropy", "log ratio of the widths"), "angle": ("direction", "degrees"),
     "noise": ("noise", "8-bit levels"), "noise_sigma": ("noise", "8-bit levels"),
-    "jpeg_quality": ("JPEG quality", "100: none"),
+    "jpeg_quality": ("JPEG quality", "100: uncompressed"),
 }  # fmt: skip
 
 _saving = Lock()

@@ -112,12 +112,24 @@ def drawing_order(code: np.ndarray) -> np.ndarray:
     return np.lexsort((place, -yet_to_come))
 
 
+def ranks(code: np.ndarray, count: int) -> np.ndarray:
+    """(count,) rank of each category, by which `figures.look` gives its look: the same on plots and on the page.
+
+    Those that a legend names come first, in their order, then the others, the most frequent first; those without
+    samples are last. Negative codes are of no category.
+    """
+    counts = np.bincount(code[code >= 0], minlength=count)
+    order = np.argsort(-counts, kind="stable")
+    there = int((counts > 0).sum())
+    named = there if there <= MOST_NAMED else MOST_NAMED - 1
+    order[:named].sort()
+    rank = np.empty(count, dtype=int)
+    rank[order] = np.arange(count)
+    return rank
+
+
 def _categories(title: str, code: np.ndarray, names: list[str]) -> Categories:
     """The most frequent categories are named, in their order; those without samples are left out."""
-    counts = np.bincount(code, minlength=len(names))
-    order = [int(index) for index in np.argsort(-counts, kind="stable") if counts[index]]
-    named = len(order) if len(order) <= MOST_NAMED else MOST_NAMED - 1
-    order = sorted(order[:named]) + order[named:]
-    rank = np.empty(len(counts), dtype=int)
-    rank[order] = np.arange(len(order))
-    return Categories(title, rank[code], [names[index] for index in order[:named]], len(order) - named)
+    rank, there = ranks(code, len(names)), len(np.unique(code))
+    named = there if there <= MOST_NAMED else MOST_NAMED - 1
+    return Categories(title, rank[code], [names[index] for index in np.argsort(rank)[:named]], there - named)

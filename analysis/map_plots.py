@@ -29,6 +29,7 @@ from analysis.figures import (
     shown,
 )
 from analysis.map_colours import Categories, ProbeColours, Scale, drawing_order
+from analysis.projection import frame_of
 
 LAYERS = 8  # in which the categories are drawn over each other again and again, so that none hides another
 LINE = 0.128  # inches of a line in a legend
@@ -71,7 +72,7 @@ def map_sheet(
     head(
         figure,
         f"{method} map of {shown(encoder, 4)}: {len(points):,} patches, trustworthiness {number(trustworthiness)}\n"
-        "Each dot is one degraded patch, in the same place in every panel.",
+        f"Each dot is one degraded patch, in the same place in every panel{_outside(points, '; ')}.",
     )
     return figure
 
@@ -106,8 +107,8 @@ def encoder_sheet(
             axes = _map_axes(figure, grid[row, column], points, "" if row else kind.title)
             _draw(axes, points, kind, SMALL_MAP)
             if column == 0:
-                quoted = f"trustworthiness {number(trustworthiness[encoder])}"
-                axes.set_ylabel(f"{_two_lines(encoder)}\n{quoted}", fontsize=SIZE)
+                quoted, outside = f"trustworthiness {number(trustworthiness[encoder])}", _outside(points, "\n")
+                axes.set_ylabel(f"{_two_lines(encoder)}\n{quoted}{outside}", fontsize=SIZE)
     for column, kind in enumerate(columns):
         key = figure.add_subplot(grid[-1, column])
         key.axis("off")
@@ -127,8 +128,7 @@ def _check(encoder: str, points: np.ndarray, colours: ProbeColours) -> None:
 
 def _map_axes(figure: Figure, cell: SubplotSpec, points: np.ndarray, title: str) -> Axes:
     axes = plain(figure.add_subplot(cell), title)
-    middle = (points.max(0) + points.min(0)) / 2
-    half = 0.53 * float(np.ptp(points, axis=0).max()) or 1.0
+    middle, half, _ = frame_of(points)
     axes.set_xlim(middle[0] - half, middle[0] + half)
     axes.set_ylim(middle[1] - half, middle[1] + half)
     axes.set(xticks=[], yticks=[])
@@ -137,21 +137,31 @@ def _map_axes(figure: Figure, cell: SubplotSpec, points: np.ndarray, title: str)
     return axes
 
 
+def _outside(points: np.ndarray, before: str) -> str:
+    """How many points the frame leaves out, in words; nothing where it holds all."""
+    count = frame_of(points)[2]
+    return f"{before}{count:,} {'lies' if count == 1 else 'lie'} outside the frame" if count else ""
+
+
 def _draw(axes: Axes, points: np.ndarray, kind: Categories | Scale, inches: float) -> None:
-    """The points, smaller the more there are."""
+    """The points, smaller the more there are, so that dense clusters do not fuse."""
     x, y = points.T
-    size = 52 * inches**2 / np.sqrt(max(len(points), 100))
+    size = 5.2 * inches**2 * (100 / max(len(points), 100)) ** 0.8
+    alpha = float(np.clip(0.85 - 0.1 * np.log10(len(points) / 100), 0.5, 0.85))
     if isinstance(kind, Categories):
         for layer in np.array_split(drawing_order(kind.rank), LAYERS):
             for rank in np.unique(kind.rank[layer]):
                 rows = layer[kind.rank[layer] == rank]
                 colour, marker = look(int(rank))
-                axes.scatter(x[rows], y[rows], s=size, c=colour, marker=marker, lw=0, alpha=0.8, rasterized=True)
+                axes.scatter(
+                    x[rows], y[rows], s=size, c=colour, marker=marker, lw=0, alpha=alpha, rasterized=True,
+                    snap=False,  # to whole pixels: a small plus would vanish
+                )  # fmt: skip
     else:
         known, colours = kind.known, kind.colours()
         axes.scatter(x[~known], y[~known], s=size, c=ASIDE, lw=0, rasterized=True)
         rows = np.flatnonzero(known)[drawing_order(np.unique(kind.values[known], return_inverse=True)[1])]
-        axes.scatter(x[rows], y[rows], s=size, c=colours.to_rgba(kind.values[rows]), lw=0, alpha=0.9, rasterized=True)
+        axes.scatter(x[rows], y[rows], s=size, c=colours.to_rgba(kind.values[rows]), lw=0, alpha=alpha, rasterized=True)
 
 
 def _colour_bar(axes: Axes, scale: Scale) -> None:

@@ -121,7 +121,7 @@ def _page(
         image=image, image_names=names, separation=np.empty((0, 0)),
         score_rows=[["image", "group", "looks like"]]
         + [[n, groups[c], s] for n, c, s in zip(names, cluster, sentences, strict=True)][:PRINTED],
-        captions=captions,
+        captions=captions, family_title="group", words_title="looks like",
     )  # fmt: skip
 
 

@@ -4,13 +4,15 @@ import base64
 import html
 import json
 import math
-from dataclasses import dataclass
 from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from analysis.figures import look
+from analysis.map_colours import ranks
+from analysis.page_data import PageData, check
 from shared.atomic_file import write_atomically
 from shared.images import LOSSLESS_WEBP
 
@@ -24,48 +26,10 @@ FRAME = 600  # side of the map in pixels of the screen
 DIGITS = 5  # significant ones of a number on the page
 DECIMALS = 9  # of a parameter: what is left of a difference of equal logarithms is 0
 PERIODS = {"angle": 180.0}  # degrees: parameters whose mean goes round
-COLOURS = ("#0072b2", "#e69f00", "#009e73", "#d55e00", "#56b4e9", "#cc79a7", "#4d4d4d")  # Okabe and Ito, no yellow
-MARKERS = ("circle", "triangle", "square", "star", "inverted_triangle", "diamond", "plus")  # when colours run out
-
-
-@dataclass(frozen=True)
-class PageData:
-    """What the page shows of N patches.
-
-    Attributes:
-        title: of the page.
-        maps: (N, 2) by the name of the map; the first is shown at first.
-        patches: (N, 3, p, p) uint8 RGB.
-        words: N, the degradation of each patch in words.
-        label: (N,) index of the listed degradation, negative for none.
-        names: of the listed degradations; empty where nothing is listed.
-        family: (N,) index of the family.
-        family_names: of the families.
-        parameters: (N,) by name, NaN where it does not apply.
-        image: (N,) index of the image.
-        image_names: of the images.
-        separation: (G, G) AUCs of the listed degradations, NaN on the diagonal; (0, 0) where nothing is listed.
-        score_rows: a table: its header, then one row per encoder; of all patches, also where a sample is shown.
-        captions: sentences below the table.
-    """
-
-    title: str
-    maps: dict[str, np.ndarray]
-    patches: np.ndarray
-    words: list[str]
-    label: np.ndarray
-    names: list[str]
-    family: np.ndarray
-    family_names: list[str]
-    parameters: dict[str, np.ndarray]
-    image: np.ndarray
-    image_names: list[str]
-    separation: np.ndarray
-    score_rows: list[list[str]]
-    captions: list[str]
-
-    def __len__(self) -> int:
-        return len(self.patches)
+# Bokeh's names of the plots' markers
+MARKER_NAMES = {
+    "o": "circle", "s": "square", "^": "triangle", "D": "diamond", "v": "inverted_triangle", "*": "star", "P": "plus",
+}  # fmt: skip
 
 
 def write_page(path: Path, data: PageData) -> None:
@@ -84,7 +48,7 @@ def write_page(path: Path, data: PageData) -> None:
     from bokeh.embed import json_item
     from bokeh.resources import Resources
 
-    _check(data)
+    check(data)
     kept = evenly_drawn(data, MOST_POINTS)
     template = Template((FOLDER / "page_template.html").read_text(encoding="utf-8"))
     page = template.substitute(
@@ -109,25 +73,6 @@ def evenly_drawn(data: PageData, most: int) -> np.ndarray:
     order = np.random.default_rng(SEED).permutation(len(data))
     order = order[np.lexsort((data.image[order], data.family[order], data.label[order]))]
     return np.sort(order[np.arange(most) * len(data) // most])
-
-
-def _check(data: PageData) -> None:
-    if not data.maps or len(data) == 0:
-        raise ValueError(f"a page needs at least one map and one patch, got {len(data.maps)} and {len(data)}")
-    columns = {"label": data.label, "family": data.family, "image": data.image, **data.maps, **data.parameters}
-    lengths = {"words": len(data.words), **{name: len(values) for name, values in columns.items()}}
-    for name, length in lengths.items():
-        if length != len(data):
-            raise ValueError(f"{name} is of {length} patches, but there are {len(data)}")
-    named = {"label": data.names, "family": data.family_names, "image": data.image_names}
-    for name, names in named.items():
-        if columns[name].max() >= len(names):
-            raise ValueError(f"{name} goes up to {columns[name].max()}, but only {len(names)} have a name")
-    for name, points in data.maps.items():
-        if points.shape[1:] != (2,) or not np.isfinite(points).all():
-            raise ValueError(f"map {name!r} must be finite and of shape ({len(data)}, 2), got {points.shape}")
-    if data.separation.shape != (len(data.names),) * 2:
-        raise ValueError(f"separation is {data.separation.shape}, but {len(data.names)} degradations are listed")
 
 
 def _contents(data: PageData, kept: int) -> str:
@@ -187,7 +132,8 @@ def _page_data(data: PageData, kept: np.ndarray) -> dict[str, Any]:
 
     words = list(dict.fromkeys(data.words))
     word_of = {word: at for at, word in enumerate(words)}
-    listed = _category("listed degradation", data.names, data.label[kept]) if data.names else None
+    listed = _category("listed degradation", data.names, data.label, kept) if data.names else None
+    separations = data.separations or {next(iter(data.maps)): data.separation}
     return {
         "side": data.patches.shape[-1],
         "patches": [_lossless_webp(data.patches[row]) for row in kept],
@@ -195,28 +141,44 @@ def _page_data(data: PageData, kept: np.ndarray) -> dict[str, Any]:
             {"name": name, "x": _numbers(points[kept, 0]), "y": _numbers(points[kept, 1])}
             for name, points in data.maps.items()
         ],
-        "words": _category("words", words, np.array([word_of[data.words[row]] for row in kept])),
-        "family": _category("family", data.family_names, data.family[kept]),
+        "words": _category(data.words_title, words, np.array([word_of[one] for one in data.words]), kept),
+        "family": _category(data.family_title, data.family_names, data.family, kept),
         "degradation": listed,
-        "image": _category("image", data.image_names, data.image[kept]),
+        "image": _category("image", data.image_names, data.image, kept),
         "parameters": [
             _parameter(name, values[kept].round(DECIMALS))
             for name, values in data.parameters.items()
             if np.isfinite(values[kept]).any()
         ],
-        "separation": [_numbers(row) for row in data.separation],
+        "encoders": {name: data.encoders.get(name, name) for name in data.maps},
+        "separations": {name: [_numbers(row) for row in matrix] for name, matrix in separations.items()},
+        "silhouettes": {
+            name: [[data.names.index(one), *_numbers(np.array([value]))] for one, value in _worst_first(silhouettes)]
+            for name, silhouettes in data.silhouettes.items()
+        },
         "score_rows": data.score_rows,
+        "differences": data.differences,
         "captions": data.captions,
-        "colours": COLOURS,
-        "markers": MARKERS,
         "scale": Viridis256,
         "cyclic_scale": [to_hex(colour) for colour in cyclic()(np.linspace(0, 1, 256))],
         "separation_scale": Cividis256,
     }
 
 
-def _category(name: str, names: list[str], index: np.ndarray) -> dict[str, Any]:
-    return {"name": name, "names": names, "index": [int(one) for one in index]}
+def _category(name: str, names: list[str], index: np.ndarray, kept: np.ndarray) -> dict[str, Any]:
+    """Categories in the colours and marks of the plots, which are those among all patches."""
+    looks = [look(int(rank)) for rank in ranks(index, len(names))]
+    return {
+        "name": name,
+        "names": names,
+        "index": [int(one) for one in index[kept]],
+        "colours": [colour for colour, _ in looks],
+        "markers": [MARKER_NAMES[marker] for _, marker in looks],
+    }
+
+
+def _worst_first(silhouettes: dict[str, float]) -> list[tuple[str, float]]:
+    return sorted(silhouettes.items(), key=lambda one: (math.isnan(one[1]), one[1]))
 
 
 def _parameter(name: str, values: np.ndarray) -> dict[str, Any]:

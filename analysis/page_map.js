@@ -20,7 +20,7 @@ const byId = (id) => document.getElementById(id);
 const data = JSON.parse(byId("page-data").textContent);
 const count = data.patches.length;
 const colourings = [data.family, data.degradation, ...data.parameters, data.image].filter((one) => one !== null);
-const columns = { color: Array(count).fill(GRAY), marker: Array(count).fill(data.markers[0]) }; // of the map, and x, y
+const columns = { color: Array(count).fill(GRAY), marker: Array(count).fill("circle") }; // of the map, and x, y
 const sliders = [];
 let source, filter, plot; // Bokeh models
 let isShown = Array(count).fill(true); // what passes the filters
@@ -70,13 +70,12 @@ function extent(values) {
 
 // Colours
 
-function markerOf(category) {
-  const turn = Math.floor(category / data.colours.length) % data.markers.length;
-  return category < 0 ? data.markers[0] : data.markers[turn];
+function markerOf(category, one) {
+  return one < 0 ? "circle" : category.markers[one];
 }
 
-function colourOf(category) {
-  return category < 0 ? GRAY : data.colours[category % data.colours.length];
+function colourOf(category, one) {
+  return one < 0 ? GRAY : category.colours[one];
 }
 
 function onScale(scale, share) {
@@ -99,14 +98,14 @@ function rangeOf(parameter) {
 function colourPoints() {
   const colouring = colourings[Number(byId("colour-menu").value)];
   if (colouring.index) {
-    columns.color = colouring.index.map(colourOf);
-    columns.marker = colouring.index.map(markerOf);
+    columns.color = colouring.index.map((one) => colourOf(colouring, one));
+    columns.marker = colouring.index.map((one) => markerOf(colouring, one));
   } else {
     const [low, high] = rangeOf(colouring);
     const share = (value) => (high > low ? (value - low) / (high - low) : 0.5);
     const scale = scaleOf(colouring);
     columns.color = colouring.values.map((value) => (value === null ? GRAY : onScale(scale, share(value))));
-    columns.marker = Array(count).fill(data.markers[0]);
+    columns.marker = Array(count).fill("circle");
   }
   source.data = { ...columns };
   showLegend();
@@ -124,7 +123,7 @@ function categoryList(category) {
   category.index.forEach((one, row) => rows.get(one).push(row));
   const entries = [...rows].map(([one, of]) => {
     const entry = element("button", { type: "button", title: "select these on the map", onclick: () => select(of) });
-    const symbol = `<path d="${MARKERS[markerOf(one)]}" fill="${colourOf(one)}"/>`;
+    const symbol = `<path d="${MARKERS[markerOf(category, one)]}" fill="${colourOf(category, one)}"/>`;
     entry.innerHTML = `<svg viewBox="-7 -7 14 14">${symbol}</svg>`;
     const number = grouped(of.filter((row) => isShown[row]).length);
     entry.append(
@@ -165,6 +164,9 @@ function showMap() {
     const [start, end] = [(low + high) / 2 - half, (low + high) / 2 + half];
     range.setv({ start, end, reset_start: start, reset_end: end });
   });
+  byId("map-title").textContent = map.name;
+  showSeparation(map.name);
+  showSilhouettes(map.name);
 }
 
 function select(rows) {

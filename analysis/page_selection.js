@@ -29,11 +29,10 @@ function patchTable(rows) {
     return values[at].length ? rangeWritten(parameter, ...extent(values[at])) : written(parameter, null);
   });
   const names = data.parameters.map((parameter) => parameter.name);
-  const head = element("thead", {},
-    line("th", "", ["patch", "degradation", "image", ...names]),
-    line("td", "mean", ["", "mean", "", ...means]),
-    line("td", "mean", ["", "range", "", ...spans]),
-  );
+  const head = element("thead", {}, line("th", "", ["patch", data.words.name, "image", ...names]));
+  if (names.length) {
+    head.append(line("td", "mean", ["", "mean", "", ...means]), line("td", "mean", ["", "range", "", ...spans]));
+  }
   const body = rows.slice(0, ROWS_SHOWN).map((row) =>
     line("td", "", [
       patchImage(row, 44), nameIn(data.words, row), breakable(nameIn(data.image, row)),
@@ -92,19 +91,32 @@ function followPointer() {
 
 // Pairs of listed degradations
 
-function addHeatmap() {
+// of the map that is shown; where there is but one matrix it stays, under the name of the encoder that it is of
+function showSeparation(map) {
+  const known = Object.keys(data.separations);
+  const of = known.length === 1 ? known[0] : map;
+  const isThere = Boolean(data.degradation) && known.includes(of);
+  byId("separation").hidden = !isThere;
+  byId("heatmap").replaceChildren();
+  chosenPair = null;
+  byId("pair").textContent = "";
+  if (isThere) addHeatmap(data.separations[of], data.encoders[of]);
+}
+
+function addHeatmap(separation, encoder) {
   const names = data.degradation.names;
   const side = Math.max(12, Math.min(30, Math.floor(500 / names.length)));
   const corner = element("th");
   const top = names.map((name) => element("th", {}, element("span", {}, name)));
-  const lines = data.separation.map((values, row) => {
+  const lines = separation.map((values, row) => {
     const cells = values.map((value, column) => cell(value, row, column, side));
     return element("tr", {}, element("th", {}, names[row]), ...cells);
   });
   const table = element("table", { className: "heat" });
   table.append(element("thead", {}, element("tr", {}, corner, ...top)), element("tbody", {}, ...lines));
   byId("heatmap").append(table);
-  byId("separation").hidden = false;
+  byId("separation-title").textContent = `How well two degradations are told apart: ${encoder}`;
+  byId("below-chance").hidden = !separation.flat().some((value) => value !== null && value < WORST_AUC);
   byId("separation").querySelector(".bar").style.background = gradient(data.separation_scale);
 }
 
@@ -113,7 +125,8 @@ function cell(value, row, column, side) {
   Object.assign(made.style, { width: `${side}px`, minWidth: `${side}px`, height: `${side}px` });
   if (row === column) return made;
   const share = (value - WORST_AUC) / (1 - WORST_AUC);
-  made.style.background = value === null ? GRAY : onScale(data.separation_scale, share);
+  made.style.backgroundColor = value === null ? GRAY : onScale(data.separation_scale, share);
+  if (value !== null && value < WORST_AUC) made.className = "below";
   const [one, other] = [row, column].map((at) => data.degradation.names[at]);
   made.title = `${one} against ${other}: AUC ${value === null ? "–" : value.toFixed(3)}`;
   if (side >= 28 && value !== null) {
@@ -138,15 +151,43 @@ function markCell() {
   byId("pair").textContent = chosenPair ? `${chosenPair.cell.title}; both are selected on the map` : "";
 }
 
+// Silhouettes of the listed degradations, the worst at the top
+
+function showSilhouettes(map) {
+  const values = data.silhouettes[map] ?? [];
+  byId("silhouettes").hidden = values.length === 0;
+  byId("silhouettes-title").textContent = `Silhouette of each degradation, worst first: ${data.encoders[map]}`;
+  byId("silhouette-bars").replaceChildren(...values.map(([one, value]) => silhouetteBar(one, value)));
+}
+
+function silhouetteBar(one, value) {
+  const of = [...data.degradation.index.keys()].filter((row) => data.degradation.index[row] === one);
+  const bar = element("i", { className: value < 0 ? "worse" : "" });
+  const [low, high] = [Math.min(value ?? 0, 0), Math.max(value ?? 0, 0)];
+  Object.assign(bar.style, { left: `${50 * (1 + low)}%`, width: `${50 * (high - low)}%` });
+  const written = value === null ? "not defined" : value.toFixed(2).replace(/^-(?!0\.00)/, "\u2212").replace("-0.00", "0.00");
+  return element("button", { type: "button", title: "select its patches on the map", onclick: () => select(of) },
+    element("span", { className: "name" }, data.degradation.names[one]), element("span", { className: "track" }, bar),
+    element("span", { className: "count" }, written));
+}
+
 // Scores
 
-function addScores() {
-  const [head, ...rows] = data.score_rows;
-  const line = (tag, cells) => element("tr", {}, ...cells.map((text) => element(tag, {}, text)));
+function scoreTable([head, ...rows]) {
+  const cellOf = (tag, text) => element(tag, { className: text.endsWith(" ~") ? "unclear" : "" }, text.trim());
+  const line = (tag, cells) => element("tr", {}, ...cells.map((text) => cellOf(tag, text)));
   const table = element("table", { className: "scores" });
   table.append(element("thead", {}, line("th", head ?? [])));
   table.append(element("tbody", {}, ...rows.map((row) => line("td", row))));
-  byId("scores").append(table);
+  return table;
+}
+
+function addScores() {
+  byId("scores").append(scoreTable(data.score_rows));
+  if (data.differences.length) {
+    byId("scores").append(element("h2", {}, "Differences; gray with ~: the choice of images may explain it"));
+    byId("scores").append(scoreTable(data.differences));
+  }
   byId("captions").append(...data.captions.map((caption) => element("p", {}, caption)));
 }
 
@@ -162,7 +203,6 @@ async function start() {
   byId("clear-selection").onclick = () => select([]);
   addFilters();
   addScores();
-  if (data.degradation) addHeatmap();
   showMap();
   colourPoints();
   applyFilters();

@@ -68,7 +68,7 @@ def probe_scatter(
         words, unit = parameter_words(name)
         score = r2.get(name, np.nan)
         plain(axes, f"{words}, R² {number(score)}" if np.isfinite(score) else words)
-        axes.set_xlabel(f"true, {unit}" if unit else "true", fontsize=SMALL)
+        axes.set_xlabel(f"true ({unit})" if unit else "true", fontsize=SMALL)
         if i % PER_ROW == 0:
             axes.set_ylabel("predicted", fontsize=SIZE)
         if len(reading.true):
@@ -133,7 +133,8 @@ def _limits(axes: Axes, reading: _Reading) -> tuple[float, float]:
         bounds.append((float(values.min()) - margin, float(values.max()) + margin))
     outside = int(((predicted < bounds[1][0]) | (predicted > bounds[1][1])).sum())
     if outside:
-        axes.set_xlabel(f"{axes.get_xlabel()}; {outside} outside")
+        which = "prediction lies" if outside == 1 else "predictions lie"
+        axes.set_xlabel(f"{axes.get_xlabel()}\n{outside:,} {which} outside the frame")
     if reading.is_width:
         bounds = [(float(np.exp(low)), float(np.exp(high))) for low, high in bounds]
         axes.set(xscale="log", yscale="log")

@@ -9,6 +9,10 @@ from shared.probe_measures import unit_rows
 NEIGHBOURS = 15  # umap's own default
 DIRECTIONS = 50  # principal components that UMAP sees: faster, and nothing visible changed on 2,000 probe patches
 
+CUT = 0.005  # of the points on each side do not set the frame of a map
+BEYOND = 0.2  # of the range of the others, up to which they are in it all the same
+MARGIN = 0.53  # half the side of the frame, of the range that it shows
+
 
 def pca_map(embedding: np.ndarray, dimensions: int = 2) -> np.ndarray:
     """First principal components of the L2-normalised samples, (N, dimensions), 0 where there are fewer."""
@@ -38,6 +42,19 @@ def umap_map(embedding: np.ndarray, seed: int = 0) -> np.ndarray:
 
         mapper = UMAP(n_neighbors=NEIGHBOURS, random_state=seed, n_jobs=1)
         return np.asarray(mapper.fit_transform(reduced.astype(np.float32)), dtype=np.float64)
+
+
+def frame_of(map_: np.ndarray) -> tuple[np.ndarray, float, int]:
+    """The square that a map is drawn in: its middle (2,), half its side, and the number of points outside.
+
+    A few far islands do not set it: points further out than `BEYOND` of the range of the middle 99 % are left outside.
+    """
+    low, high = np.quantile(map_, (CUT, 1 - CUT), axis=0)
+    reach = BEYOND * float((high - low).max())
+    low, high = np.maximum(low - reach, map_.min(0)), np.minimum(high + reach, map_.max(0))
+    half = MARGIN * float((high - low).max()) or 1.0
+    middle = (low + high) / 2
+    return middle, half, int((np.abs(map_ - middle) > half).any(1).sum())
 
 
 def trustworthiness(embedding: np.ndarray, map_: np.ndarray, neighbours: int = NEIGHBOURS) -> float:

@@ -19,7 +19,7 @@ from analysis.pictures import write_pictures, write_progress
 from analysis.probe_sets import ProbeSet, build_probe_set, load_probe_space, source_side, unseen_rows
 from analysis.projection import pca_map, trustworthiness, umap_map
 from analysis.run_log import final_loss
-from analysis.score_table import WORDS, rows_of, text_of
+from analysis.score_table import WORDS, differences_of, rows_of, text_of
 from analysis.scores import Scores, score
 from analysis.subjects import Subject, open_subjects
 from shared.config import to_plain
@@ -124,16 +124,22 @@ def _page(
 ) -> PageData:  # fmt: skip
     family, family_names = probe.families()
     first = next(iter(scores.values()))
+    title_of = {
+        name: f"{config.map.upper()} of {name}, trustworthiness {trust:.2f}" for name, (_, trust) in maps.items()
+    }  # fmt: skip
+    listed = list(scores) if probe.is_listed else []
     return PageData(
         title=_heading(probe, config),
-        maps={
-            f"{config.map.upper()} of {name}, trustworthiness {trust:.2f}": map_ for name, (map_, trust) in maps.items()
-        },
+        maps={title_of[name]: map_ for name, (map_, _) in maps.items()},
         patches=patches, words=probe.words(), label=probe.label, names=probe.names,
         family=family, family_names=family_names, parameters=probe.parameters(),
         image=probe.image.numpy(), image_names=list(probe.store.names),
         separation=first.separation if probe.is_listed else np.empty((0, 0)), score_rows=rows_of(scores),
         captions=[f"{name}: {note}." for name, one in scores.items() for note in one.notes] + [" ".join(WORDS.split())],
+        separations={title_of[name]: scores[name].separation for name in listed},
+        silhouettes={title_of[name]: scores[name].silhouette for name in listed},
+        encoders={title: name for name, title in title_of.items()},
+        differences=differences_of(scores) if len(scores) > 1 else [],
     )  # fmt: skip
 
 

@@ -51,13 +51,18 @@ def run_folder(encoder: str | Path) -> Path:
 
 
 def _negatives(config: dict[str, Any]) -> int:
-    """Of each query; 0 for a method without."""
+    """Of each query; 0 for a method without, or where the keys are not simply the views that are keys."""
     method = config["method"]
     if method["name"] == "moco":
         return int(method["queue_size"])
     if method["name"] == "simclr":
-        views = sum(int(part.split("x")[0]) for part in config["views"]["crops"].split("+"))
-        return (config["batch_size"] // config["accumulation"] - 1) * views
+        positives = config["positives"]
+        if positives["aggregate"] not in ("pair", "all_pairs"):
+            return 0
+        keys = positives["count"] + 1 if positives["symmetric"] else positives["count"]
+        if positives["side"] == "query" and not positives["symmetric"]:
+            keys = 1
+        return (config["batch_size"] // config["accumulation"] - 1) * keys
     return 0
 
 

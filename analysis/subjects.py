@@ -11,9 +11,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from shared.artefact_files import serialised
 from shared.checkpoints import encoder_config, encoder_hash, encoder_metadata, load_encoder, load_projector
 from shared.degradations import load_space
 from shared.encoders import Encoder, EncoderConfig, build_encoder
+from shared.projector import describe_projector, projector_state
 from shared.statistics_baseline import degradation_statistics
 
 STATISTICS = "statistics"
@@ -135,6 +137,8 @@ def _open(asked: str, layer: str) -> Subject:
     projector = None
     if layer == "projection":
         projector = load_projector(asked)
+        head = serialised(projector_state(projector))
+        digest = hashlib.sha256(digest.encode() + head).hexdigest()
 
     def build() -> nn.Module:
         return EncoderLayer(load_encoder(asked), layer, projector)
@@ -188,7 +192,8 @@ def _untrained(config: EncoderConfig, seed: int, layer: str, projector: nn.Modul
                     part.reset_parameters()
         return EncoderLayer(encoder, layer, projector)
 
-    described = json.dumps([asdict(config), seed, torch.__version__], sort_keys=True)
+    head = describe_projector(projector) if projector is not None else []
+    described = json.dumps([asdict(config), seed, head, torch.__version__], sort_keys=True)
     digest = hashlib.sha256(described.encode()).hexdigest()
     start = "ImageNet" if config.pretrained else "untrained"
     return Subject(f"{start} {config.name}", f"{digest[:16]}-{layer}", build)

@@ -13,8 +13,9 @@ from matplotlib.colors import to_hex
 from page_in_browser import driven, needs_browser
 
 from analysis import page
-from analysis.figures import cyclic
-from analysis.page import COLOURS, PageData, evenly_drawn, write_page
+from analysis.figures import COLOURS, MARKERS, cyclic
+from analysis.map_colours import ProbeColours
+from analysis.page import MARKER_NAMES, PageData, evenly_drawn, write_page
 
 COUNT, SIDE = 48, 16
 DASH = "\u2013"
@@ -268,6 +269,66 @@ def test_other_map_fills_the_frame(shown):
 
 
 @needs_browser
+def test_heatmap_and_silhouettes_follow_the_map(tmp_path):
+    data = example()
+    one, other = data.maps
+    below = np.where(np.eye(3, dtype=bool), np.nan, 0.25)
+    data = replace(
+        data, separations={one: data.separation, other: below}, encoders={one: "tiny", other: "second"},
+        silhouettes={other: {"untouched": 0.5, "blur": float("nan"), "noise": -0.25}},
+        differences=[["tiny better than", "second"], ["  kNN", "0.20 [0.10, 0.30]  "], ["  NMI", "0.10 [-0.1, 0.3] ~"]],
+    )  # fmt: skip
+    steps = """
+    const state = () => ({
+      title: byId("separation-title").textContent, cell: document.querySelectorAll(".heat td")[1].title,
+      below: document.querySelectorAll(".heat td.below").length, legend: !byId("below-chance").hidden,
+      map: byId("map-title").textContent, silhouettes: !byId("silhouettes").hidden, pair: byId("pair").textContent,
+      bars: [...document.querySelectorAll("#silhouette-bars button")].map((one) => one.textContent),
+    });
+    results.first = state();
+    document.querySelectorAll(".heat td")[1].click();
+    results.clicked = state().pair;
+    await choose("map-menu", "PCA of tiny");
+    results.second = state();
+    document.querySelector("#silhouette-bars button").click();
+    results.worst = selection().rows;
+    results.differences = [...document.querySelectorAll("#scores table")].map((one) => one.innerText.split("\\n"));
+    results.unclear = [...document.querySelectorAll(".unclear")].map((one) => one.textContent);
+    """
+    found = driven(tmp_path, data, steps)
+    assert found["problems"] == []
+    first, second = found["first"], found["second"]
+    assert first["title"] == "How well two degradations are told apart: tiny"
+    assert second["title"] == "How well two degradations are told apart: second"
+    assert [first["cell"], second["cell"]] == [f"untouched against blur: AUC {value}" for value in ("0.700", "0.250")]
+    assert [first["below"], first["legend"], second["below"], second["legend"]] == [0, False, 6, True]
+    assert [first["map"], second["map"]] == [one, other]
+    assert [first["silhouettes"], second["silhouettes"]] == [False, True]
+    assert second["bars"] == ["noise\u22120.25", "untouched0.50", "blurnot defined"]
+    assert found["worst"] == list(range(2, COUNT, 3))
+    assert found["clicked"].startswith("untouched against blur")
+    assert second["pair"] == ""  # of the other map's matrix
+    assert len(found["differences"]) == 2
+    assert found["unclear"] == ["0.10 [-0.1, 0.3] ~"]
+
+
+@needs_browser
+def test_one_matrix_stays_under_its_own_name_and_headings_are_the_data_s(tmp_path):
+    data = replace(example(), family_title="group", words_title="looks like", parameters={})
+    steps = """
+    await choose("map-menu", "PCA of tiny");
+    results.title = byId("separation-title").textContent;
+    results.table = table("selection").slice(0, 2);
+    results.menu = byId("colour-menu").options[0].text;
+    """
+    found = driven(tmp_path, data, steps)
+    assert found["problems"] == []
+    assert found["title"] == "How well two degradations are told apart: UMAP of tiny"
+    assert found["table"] == [["patch", "looks like", "image"], ["", "untouched", "one.png"]]
+    assert found["menu"] == "group"
+
+
+@needs_browser
 def test_without_listed_degradations_there_is_no_heatmap(tmp_path):
     steps = """
     results.title = [document.title, document.querySelector("h1").textContent];
@@ -296,6 +357,19 @@ def test_file_is_self_contained_and_lossless(tmp_path):
     for encoded, patch in zip(patches, example().patches, strict=True):
         np.testing.assert_array_equal(decoded(encoded), patch)
     assert len(text) < 2e6 + 1.6 * example().patches.size
+
+
+def test_categories_look_as_in_the_plots(tmp_path):
+    assert set(MARKER_NAMES) == set(MARKERS)
+    family = np.arange(COUNT) % 20
+    family[24:] = 19
+    names = [f"family {i}" for i in range(21)]
+    write_page(tmp_path / "page.html", replace(example(), family=family, family_names=names))
+    shown = content_of(tmp_path / "page.html")["family"]
+    rank = ProbeColours(family, names, {}, family, names).families().rank
+    for row in range(COUNT):
+        assert shown["colours"][family[row]] == COLOURS[rank[row] % len(COLOURS)]
+        assert shown["markers"][family[row]] == MARKER_NAMES[MARKERS[rank[row] % len(MARKERS)]]
 
 
 def test_same_data_same_page(tmp_path):
@@ -343,6 +417,9 @@ def test_sample_is_even_seeded_and_in_order():
         ({"parameters": {"noise": np.zeros(3)}}, "noise is of 3 patches"),
         ({"image_names": ["one"]}, "image goes up to 3, but only 1 have a name"),
         ({"separation": np.zeros((2, 2))}, r"separation is \(2, 2\), but 3 degradations are listed"),
+        ({"separations": {"PCA of tiny": np.zeros((2, 2))}}, r"separation is \(2, 2\), but 3 degradations are listed"),
+        ({"encoders": {"t-SNE": "tiny"}}, "encoders are of a map 't-SNE', but the maps are 'UMAP of tiny', 'PCA"),
+        ({"silhouettes": {"PCA of tiny": {"rain": 0.1}}}, "a silhouette is of 'rain', which is not a listed"),
     ],
 )
 def test_wrong_data_is_refused_and_the_old_page_stays(tmp_path, change, message):

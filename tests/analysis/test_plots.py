@@ -11,14 +11,16 @@ import numpy as np
 import pytest
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_hex
 from matplotlib.text import Text
 from PIL import Image
 
-from analysis.figures import COLOURS, PNG_DPI, WIDTH, save, score_words, shown
+from analysis.figures import COLOURS, MARKERS, PNG_DPI, WIDTH, look, save, score_words, shown
 from analysis.map_colours import MOST_NAMED, ProbeColours, drawing_order
 from analysis.map_plots import encoder_sheet, map_sheet
 from analysis.plots import score_comparison, separation_heatmap, silhouette_bars, training_progress
 from analysis.probe_scatter import probe_scatter
+from analysis.projection import frame_of
 
 COUNT = 300
 NAMES = [f"degradation of thirty letter {i % 10}" if i % 2 else f"blur {i / 10}" for i in range(30)]
@@ -177,6 +179,55 @@ def test_files_open(tmp_path):
 def test_saving_into_a_folder_that_is_not_there_is_refused(tmp_path):
     with pytest.raises(OSError, match="missing"):
         save(FIGURES["silhouette"](), tmp_path / "missing" / "silhouette")
+
+
+def test_eight_colours_differ_and_no_look_comes_again_before_all_were_there():
+    assert len(set(COLOURS)) == 8
+    assert len({look(index) for index in range(56)}) == 56
+
+
+def test_far_islands_do_not_set_the_frame_and_are_counted():
+    points = np.concatenate((random.random((1000, 2)), [[900.0, 0], [0, -500]]))
+    middle, half, outside = frame_of(points)
+    assert outside == 2
+    np.testing.assert_allclose(middle, 0.5, atol=0.1)
+    assert half < 1
+    assert frame_of(points[:-2])[2] == 0  # what is near the rest stays
+    assert frame_of(np.array([[0.0, 0], [0, 7], [1, 1]]))[2] == 0
+    assert frame_of(COLLAPSED)[1:] == (1.0, 0)
+
+
+def test_no_marker_vanishes_in_a_dense_map():
+    count, kinds = 2100, len(MARKERS)
+    index = np.arange(count) % kinds
+    of = ProbeColours(index, [str(i) for i in range(kinds)], {}, np.zeros(count, int), ["a"])
+    figure = sheets_of(["a"], np.random.default_rng(0).random((count, 2)), of)
+    canvas, panel = FigureCanvasAgg(figure), figure.axes[0]
+    for kind in range(kinds):
+        for drawn in panel.collections:
+            drawn.set_visible(to_hex(drawn.get_facecolor()[0]) == look(kind)[0])
+        canvas.draw()
+        box = panel.get_window_extent()
+        inside = np.asarray(canvas.buffer_rgba())[::-1][int(box.y0) + 3 : int(box.y1) - 3, int(box.x0) + 3 :]
+        inside = inside[:, : int(box.width) - 6, :3]
+        assert (inside.min(-1) < 230).sum() > count / kinds / 2, look(kind)
+
+
+def test_sheets_say_how_many_points_lie_outside():
+    points = POINTS.copy()
+    points[0] = 1000
+    assert sheet_of(points, USUAL).get_suptitle().endswith("in every panel; 1 lies outside the frame.")
+    assert "outside" not in sheet_of(POINTS, USUAL).get_suptitle()
+    label = sheets_of(["a"], points, USUAL).axes[0].get_ylabel()
+    assert label.endswith("\n1 lies outside the frame")
+
+
+def test_predictions_outside_are_said_in_words():
+    true = np.tile([20.0, 100.0], 500)
+    predicted = true.copy()
+    predicted[0] = 1e5
+    (axes,) = probe_scatter({"jpeg_quality": (true, predicted)}, {}, encoder="a").axes
+    assert axes.get_xlabel() == "true (100: uncompressed)\n1 prediction lies outside the frame"
 
 
 def test_no_global_state():

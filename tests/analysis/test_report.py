@@ -79,6 +79,7 @@ def test_the_loss_of_a_run_is_held_against_its_floor(tmp_path):
     run = save_small_encoder(tmp_path / "run" / "encoder").parent
     (run / "config.json").write_text(json.dumps({
         "method": {"name": "simclr"}, "views": {"crops": "2x64+4x48"}, "batch_size": 8, "accumulation": 2,
+        "positives": {"count": 1, "side": "key", "aggregate": "pair", "symmetric": True},
     }))  # fmt: skip
     assert final_loss(run) is None
     with SummaryWriter(str(run / "tensorboard")) as board:
@@ -87,7 +88,7 @@ def test_the_loss_of_a_run_is_held_against_its_floor(tmp_path):
             board.add_scalar("probe/nmi", step / 20, step)
     found = final_loss(run / "encoder")
     assert found.loss == pytest.approx(3.05)  # the mean of the last two
-    assert found.negatives == 3 * 6
+    assert found.negatives == 3 * 2  # the large views are keys, the small ones queries alone
     steps, values = probe_curves(run)["nmi"]
     assert (steps[-1], values[-1]) == (20, pytest.approx(1))
     (run / "config.json").write_text(json.dumps({"method": {"name": "byol"}}))

@@ -73,6 +73,16 @@ def test_layers(tmp_path):
         assert not torch.equal(start, after_the_head)
 
 
+def test_heads_are_part_of_what_a_projection_is_known_by(tmp_path):
+    heads = [BYOLProjectionHead(256, 16, width) for width in (4, 8)]
+    paths = [str(save_small_encoder(tmp_path / str(i), projector=head)) for i, head in enumerate(heads)]
+    found = open_subjects(paths, str(tmp_path), "projection")
+    trained = [one.hash for one in found if one.asked]
+    assert len(set(trained)) == 2
+    assert len({one.hash for one in found if "untrained" in one.name}) == 2
+    assert len({one.hash for one in open_subjects(paths, str(tmp_path), "vector") if one.asked}) == 1
+
+
 def test_a_projection_that_was_not_kept(tmp_path):
     folder = save_small_encoder(tmp_path / "mine")
     with pytest.raises(ValueError, match="keeps no projector"):

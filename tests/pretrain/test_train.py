@@ -145,8 +145,9 @@ def test_a_full_disk_keeps_the_checkpoint_before(tmp_path, capsys, monkeypatch):
 def test_ctrl_c_says_how_to_go_on(tmp_path):
     arguments = small(tmp_path, "a", "steps=10000")
     process = subprocess.Popen(
-        command(arguments), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
+        command(arguments), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a suite in the background ignores it
+    )  # fmt: skip
     deadline = time.monotonic() + 200
     while not (tmp_path / "pretrain" / "a" / "last.ckpt").exists() and time.monotonic() < deadline:
         time.sleep(0.05)
