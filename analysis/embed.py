@@ -4,11 +4,10 @@ IMAGE is a file or a folder. Each image is cut into patches; these are held agai
 known: what they look like is told in words, and images that look alike are grouped.
 """
 
-import inspect
 import sys
 
 from analysis.config import SHORTHANDS, AnalysisConfig, OwnImagesConfig
-from shared.command_line import command, positional_and_options
+from shared.command_line import attributes_of, command, positional_and_options
 from shared.config import load_config
 
 PROGRAM = "embed"
@@ -31,8 +30,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _help() -> str:
-    attributes = (inspect.cleandoc(one.__doc__ or "") for one in (OwnImagesConfig, AnalysisConfig))
-    return f"{__doc__}\nOptions:\n" + "\n\n".join(attributes) + "\n\nGroups of options: data.*"
+    return f"{__doc__}\nOptions:\n{attributes_of(OwnImagesConfig, AnalysisConfig)}\n\nGroups of options: data.*"
 
 
 if __name__ == "__main__":

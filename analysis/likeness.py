@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from analysis.probe_sets import ProbeSet
+from shared.degradations.words import reading_in_words
 from shared.probe_measures import nearest_outside, spherical_kmeans, unit_rows
 from shared.ridge_probe import r_squared, ridge_predictions, ridge_predictions_for
 
@@ -36,18 +37,14 @@ class Likeness:
     def sentence(self, rows: np.ndarray, names: list[str]) -> str:
         """What the patches `rows` of one image look like, in words."""
         read = {name: float(np.median(values[rows])) for name, values in self.parameters.items()}
-        words = []
-        if "blur_width" in read:
-            words.append(f"blur {max(0.0, read['blur_width']):.1f} px")
-            if read.get("anisotropy", 0) > 0.5 and "angle" in read:
-                words.append(f"longer at {_mean_angle(self.parameters['angle'][rows]):.0f} degrees")
-        if "noise" in read:
-            words.append(f"noise {max(0.0, read['noise']):.0f}")
-        if "jpeg_quality" in read and read["jpeg_quality"] < 90:
-            words.append(f"JPEG quality {max(1.0, read['jpeg_quality']):.0f}")
+        words = reading_in_words(
+            blur_width=read.get("blur_width"), anisotropy=read.get("anisotropy", 0.0),
+            angle=_mean_angle(self.parameters["angle"][rows]) if "angle" in read else None, noise=read.get("noise"),
+            jpeg_quality=read.get("jpeg_quality", 100.0),
+        )  # fmt: skip
         share = self.votes[rows].mean(0)
         nearest = [f"{names[i]} ({100 * share[i]:.0f} %)" for i in np.argsort(-share)[:2] if share[i] > 0]
-        parts = [", ".join(words)] if words else []
+        parts = [words] if words else []
         parts += [f"nearest to {' and '.join(nearest)}"] if nearest else []
         if np.median(self.similarity[rows]) < self.typical:
             parts.append("unlike anything in the probe set")

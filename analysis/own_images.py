@@ -15,10 +15,11 @@ from analysis.config import OwnImagesConfig
 from analysis.embedding import embed_stream, embedded, rendered
 from analysis.likeness import Likeness, clusters_of, likeness
 from analysis.page import PageData, write_page
-from analysis.run import device_of, map_of, probe_of
+from analysis.run import map_of, probe_of
 from analysis.subjects import open_subjects
 from shared.atomic_file import write_atomically
 from shared.config import to_plain
+from shared.devices import device_of
 from shared.image_store import ImageStore
 from shared.runs import RunFolder
 from shared.sources import open_files
@@ -28,7 +29,7 @@ PRINTED = 40  # images; the rest is in the table's file
 
 def look_at(config: OwnImagesConfig, paths: Sequence[str]) -> int:
     """Writes `runs/analysis/<name>/` and prints a line per image; the exit status."""
-    device = device_of(config)
+    device = device_of(config.accelerator)
     store = open_files([Path(path) for path in paths], Path(config.data.cache_dir).expanduser(), config.patch)
     subject = open_subjects([config.encoder] if config.encoder else [], config.runs_dir, config.layer)[0]
     probe = probe_of(config)
@@ -118,7 +119,7 @@ def _page(
         maps={f"{config.map.upper()}, trustworthiness {trust:.2f}": map_}, patches=patches,
         words=[sentences[i] for i in image], label=np.full(len(image), -1), names=[],
         family=cluster[image], family_names=groups, parameters=found.parameters,
-        image=image, image_names=names, separation=np.empty((0, 0)),
+        image=image, image_names=names,
         score_rows=[["image", "group", "looks like"]]
         + [[n, groups[c], s] for n, c, s in zip(names, cluster, sentences, strict=True)][:PRINTED],
         captions=captions, family_title="group", words_title="looks like",

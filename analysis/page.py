@@ -133,7 +133,6 @@ def _page_data(data: PageData, kept: np.ndarray) -> dict[str, Any]:
     words = list(dict.fromkeys(data.words))
     word_of = {word: at for at, word in enumerate(words)}
     listed = _category("listed degradation", data.names, data.label, kept) if data.names else None
-    separations = data.separations or {next(iter(data.maps)): data.separation}
     return {
         "side": data.patches.shape[-1],
         "patches": [_lossless_webp(data.patches[row]) for row in kept],
@@ -151,7 +150,7 @@ def _page_data(data: PageData, kept: np.ndarray) -> dict[str, Any]:
             if np.isfinite(values[kept]).any()
         ],
         "encoders": {name: data.encoders.get(name, name) for name in data.maps},
-        "separations": {name: [_numbers(row) for row in matrix] for name, matrix in separations.items()},
+        "separations": {name: [_numbers(row) for row in matrix] for name, matrix in data.separations.items()},
         "silhouettes": {
             name: [[data.names.index(one), *_numbers(np.array([value]))] for one, value in _worst_first(silhouettes)]
             for name, silhouettes in data.silhouettes.items()

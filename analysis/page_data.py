@@ -22,11 +22,10 @@ class PageData:
         parameters: (N,) by name, NaN where it does not apply.
         image: (N,) index of the image.
         image_names: of the images.
-        separation: (G, G) AUCs of the listed degradations, NaN on the diagonal; (0, 0) where nothing is listed. Of
-            the first map, where `separations` does not say it of each.
         score_rows: a table with its header; of all patches, also where a sample is shown.
         captions: sentences below the tables.
-        separations: (G, G) by the name of the map, of its encoder; the heatmap follows the map.
+        separations: by the name of the map: (G, G) AUCs of the listed degradations by its encoder, NaN on the
+            diagonal; the heatmap follows the map, and stays where there is one alone.
         silhouettes: by the name of the map: mean silhouette by the name of the listed degradation, NaN where undefined.
         encoders: by the name of the map, what to call its encoder; else the map's name is used.
         differences: a table with its header: how far encoders are apart; ` ~` ends a cell that is not certain.
@@ -45,7 +44,6 @@ class PageData:
     parameters: dict[str, np.ndarray]
     image: np.ndarray
     image_names: list[str]
-    separation: np.ndarray
     score_rows: list[list[str]]
     captions: list[str]
     separations: dict[str, np.ndarray] = field(default_factory=dict)
@@ -75,7 +73,7 @@ def check(data: PageData) -> None:
     for name, points in data.maps.items():
         if points.shape[1:] != (2,) or not np.isfinite(points).all():
             raise ValueError(f"map {name!r} must be finite and of shape ({len(data)}, 2), got {points.shape}")
-    for matrix in (data.separation, *data.separations.values()):
+    for matrix in data.separations.values():
         if matrix.shape != (len(data.names),) * 2:
             raise ValueError(f"separation is {matrix.shape}, but {len(data.names)} degradations are listed")
     of_maps: dict[str, Iterable[str]] = {

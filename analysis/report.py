@@ -7,7 +7,7 @@ ENCODER is the path of a run or an artefact, NAME:untrained (a network, or a pat
 import sys
 
 from analysis.config import SHORTHANDS, AnalysisConfig
-from shared.command_line import command, positional_and_options
+from shared.command_line import attributes_of, command, positional_and_options
 from shared.config import load_config
 
 PROGRAM = "embed-viz"
@@ -30,13 +30,11 @@ def main(arguments: list[str]) -> int:
 
 
 def _help() -> str:
-    import inspect
-
     from analysis.probe_sets import probe_names
 
     return (
         f"{__doc__}\nProbes (probe=NAME): {', '.join(probe_names())}, a degradation space, or a .yaml\n\n"
-        f"Options:\n{inspect.cleandoc(AnalysisConfig.__doc__ or '')}\n\nGroups of options: data.*"
+        f"Options:\n{attributes_of(AnalysisConfig)}\n\nGroups of options: data.*"
     )
 
 

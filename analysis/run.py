@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from analysis.board import write_projector
 from analysis.config import AnalysisConfig
@@ -23,6 +22,7 @@ from analysis.score_table import WORDS, differences_of, rows_of, text_of
 from analysis.scores import Scores, score
 from analysis.subjects import Subject, open_subjects
 from shared.config import to_plain
+from shared.devices import device_of
 from shared.runs import RunFolder
 from shared.sources import open_images
 
@@ -32,7 +32,7 @@ FORMAT = 1  # of scores.json
 def run(config: AnalysisConfig, encoders: Sequence[str]) -> int:
     """Writes the report, or says again what a finished one of the same configuration found; the exit status."""
     started = time.perf_counter()
-    device = device_of(config)
+    device = device_of(config.accelerator)
     subjects = open_subjects(encoders, config.runs_dir, config.layer)
     probe = probe_of(config)
     name = config.name or f"{subjects[0].name}-{probe.name}".replace("/", "-")
@@ -80,17 +80,6 @@ def probe_of(config: AnalysisConfig) -> ProbeSet:
     return build_probe_set(space, held_out, patch=config.patch, size=config.size, seed=config.seed)
 
 
-def device_of(config: AnalysisConfig) -> torch.device:
-    """Where to run.
-
-    Raises:
-        ValueError: a GPU is asked for and there is none.
-    """
-    if config.accelerator == "gpu" and not torch.cuda.is_available():
-        raise ValueError("accelerator=gpu: this machine has no CUDA device")
-    return torch.device("cuda" if config.accelerator != "cpu" and torch.cuda.is_available() else "cpu")
-
-
 def map_of(embedding: np.ndarray, config: AnalysisConfig) -> tuple[np.ndarray, float]:
     """The 2-D map of an embedding, and how far it can be trusted."""
     map_ = umap_map(embedding, config.seed) if config.map == "umap" else pca_map(embedding)
@@ -123,7 +112,6 @@ def _page(
     maps: dict[str, tuple[np.ndarray, float]],
 ) -> PageData:  # fmt: skip
     family, family_names = probe.families()
-    first = next(iter(scores.values()))
     title_of = {
         name: f"{config.map.upper()} of {name}, trustworthiness {trust:.2f}" for name, (_, trust) in maps.items()
     }  # fmt: skip
@@ -134,7 +122,7 @@ def _page(
         patches=patches, words=probe.words(), label=probe.label, names=probe.names,
         family=family, family_names=family_names, parameters=probe.parameters(),
         image=probe.image.numpy(), image_names=list(probe.store.names),
-        separation=first.separation if probe.is_listed else np.empty((0, 0)), score_rows=rows_of(scores),
+        score_rows=rows_of(scores),
         captions=[f"{name}: {note}." for name, one in scores.items() for note in one.notes] + [" ".join(WORDS.split())],
         separations={title_of[name]: scores[name].separation for name in listed},
         silhouettes={title_of[name]: scores[name].silhouette for name in listed},

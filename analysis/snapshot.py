@@ -56,16 +56,17 @@ def draw(config: SnapshotConfig, encoder: Path) -> None:
     from analysis.map_plots import map_sheet
     from analysis.pictures import colours_of
     from analysis.plots import separation_heatmap
-    from analysis.run import device_of, map_of, probe_of
+    from analysis.run import map_of, probe_of
     from analysis.scores import score
     from analysis.subjects import open_subjects
+    from shared.devices import device_of
 
     subject = open_subjects([str(encoder)], config.runs_dir, config.layer)[0]
     network = subject.build()
     shutil.rmtree(encoder)
     probe = probe_of(config)
     patches = rendered(probe, Path(config.data.cache_dir).expanduser(), quiet=True)
-    parts = embed_stream(network, patches, device=device_of(config), bf16=config.precision == "bf16")
+    parts = embed_stream(network, patches, device=device_of(config.accelerator), bf16=config.precision == "bf16")
     embedding = np.concatenate(list(parts))
     points, trust = map_of(embedding, config)
     words = f"step {config.step}"

@@ -16,6 +16,7 @@ from shared.checkpoints import encoder_config, encoder_hash, encoder_metadata, l
 from shared.degradations import load_space
 from shared.encoders import Encoder, EncoderConfig, build_encoder
 from shared.projector import describe_projector, projector_state
+from shared.runs import newest_run
 from shared.statistics_baseline import degradation_statistics
 
 STATISTICS = "statistics"
@@ -204,13 +205,13 @@ def _statistics() -> Subject:
 
 
 def _newest(runs_dir: str) -> str:
-    latest = Path(runs_dir) / "pretrain" / "latest"
-    if not latest.exists():
+    newest = newest_run(runs_dir, "pretrain")
+    if newest is None:
         raise ValueError(
-            f"there is no finished encoder in {latest.parent}: `make pretrain` makes one, "
+            f"there is no finished encoder in {runs_dir}/pretrain: `make pretrain` makes one, "
             "or give a path: make embed-viz ENCODERS=PATH"
         )
-    return str(latest)
+    return str(newest)
 
 
 def _newest_of_method(runs_dir: str, method: str) -> Path | None:

@@ -4,12 +4,14 @@ Recipes are the files of pretrain/recipes, or the path of a .yaml of your own. A
 command is given again.
 """
 
+import dataclasses
 import sys
 from pathlib import Path
 
 from pretrain.config import GROUPS, SHORTHANDS, PretrainConfig
-from shared.command_line import command
+from shared.command_line import attributes_of, command, recipe_titles
 from shared.config import load_config
+from shared.training.run_config import RunConfig
 
 RECIPES = Path(__file__).parent / "recipes"
 PROGRAM = "pretrain"
@@ -32,24 +34,11 @@ def main(arguments: list[str]) -> int:
 
 
 def _help() -> str:
-    import dataclasses
-    import inspect
-
-    recipes = "\n".join(f"  {p.stem:24s}{_title(p)}" for p in sorted(RECIPES.glob("*.yaml")))
-    attributes = (
-        inspect.cleandoc(PretrainConfig.__mro__[1].__doc__ or "")
-        + "\n\n"
-        + inspect.cleandoc(PretrainConfig.__doc__ or "")
-    )
     parts = [f"{f.name}.*" for f in dataclasses.fields(PretrainConfig) if dataclasses.is_dataclass(f.type)]
     return (
-        f"{__doc__}\nRecipes:\n{recipes}\n\nMethods (method=NAME): {', '.join(GROUPS['method'])}\n\n"
-        f"Options:\n{attributes}\n\nGroups of options: {', '.join(parts)}, method.*"
+        f"{__doc__}\nRecipes:\n{recipe_titles(RECIPES)}\n\nMethods (method=NAME): {', '.join(GROUPS['method'])}\n\n"
+        f"Options:\n{attributes_of(RunConfig, PretrainConfig)}\n\nGroups of options: {', '.join(parts)}, method.*"
     )
-
-
-def _title(recipe: Path) -> str:
-    return recipe.read_text(encoding="utf-8").splitlines()[0].lstrip("# ")
 
 
 if __name__ == "__main__":

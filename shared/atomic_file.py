@@ -1,13 +1,14 @@
 """Files that are either whole or as they were before."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 
 def write_atomically(path: Path, data: bytes) -> None:
     """Replace a file in one step; a kill or an error leaves the old one.
-
-    One writer at a time: the partial file's name is fixed, so that what a kill leaves behind is used again.
 
     Args:
         path: of the file; its folder exists.
@@ -16,13 +17,26 @@ def write_atomically(path: Path, data: bytes) -> None:
     Raises:
         OSError: the folder cannot be written, or the disk is full.
     """
+    with appearing(path) as file:
+        file.write(data)
+
+
+@contextmanager
+def appearing(path: Path) -> Iterator[BinaryIO]:
+    """A file that takes its name when it is whole; an error or Ctrl-C leaves what was there, a kill a partial file.
+
+    One writer at a time: the partial file's name is fixed, so that what a kill leaves behind is used again.
+
+    Raises:
+        OSError: the folder cannot be written, or the disk is full.
+    """
     partial = path.with_name(f".{path.name}.partial")
     try:
         with partial.open("wb") as file:
-            file.write(data)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         partial.replace(path)
-    except OSError:
+    except BaseException:
         partial.unlink(missing_ok=True)
         raise

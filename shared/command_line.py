@@ -1,8 +1,10 @@
 """What every entry point does around its work: help, warnings, Ctrl-C, and errors as one sentence."""
 
+import inspect
 import logging
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import NoReturn
 
 
@@ -41,6 +43,18 @@ def stop(program: str, error: BaseException | str) -> NoReturn:
     """Print one line and leave with status 2."""
     print(f"{program}: {' '.join(str(error).split())}", file=sys.stderr)
     raise SystemExit(2)
+
+
+def recipe_titles(folder: Path) -> str:
+    """A line per recipe of a folder: its name and the first line of its header."""
+    paths = sorted(folder.glob("*.yaml"))
+    titles = (path.read_text(encoding="utf-8").splitlines()[0].lstrip("# ") for path in paths)
+    return "\n".join(f"  {path.stem:28s}{title}" for path, title in zip(paths, titles, strict=True))
+
+
+def attributes_of(*schemas: type) -> str:
+    """What the docstrings of dataclasses of options say, as one text."""
+    return "\n\n".join(inspect.cleandoc(schema.__doc__ or "") for schema in schemas)
 
 
 def positional_and_options(arguments: list[str]) -> tuple[list[str], list[str]]:

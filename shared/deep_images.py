@@ -5,10 +5,10 @@ import struct
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 
+from shared.atomic_file import appearing
 from shared.images import IMAGE_SUFFIXES, LOSSLESS_WEBP, decode, directory_value, is_tiff, opencv
 from shared.png_rows import PngRows
 
@@ -158,7 +158,7 @@ def written_image(path: Path, *, height: int, width: int, channels: int, dtype: 
     """
     check_format(path, height, width)
     suffix = path.suffix.lower()
-    with _appearing(path) as file:
+    with appearing(path) as file:
         if suffix == ".png":
             png = PngRows(file, height=height, width=width, channels=channels, dtype=dtype)
             yield png.write
@@ -193,18 +193,3 @@ def _encoded(image: np.ndarray, suffix: str, path: Path) -> np.ndarray:
         return cv2.imencode(suffix, image[..., colours], options)[1]
     except cv2.error as error:
         raise ValueError(f"cannot write {image.shape} as {str(path)!r}: {error.err.strip()}") from error
-
-
-@contextmanager
-def _appearing(path: Path) -> Iterator[BinaryIO]:
-    """A file that takes its name when it is whole; an error or Ctrl-C leaves what was there, a kill a partial file."""
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        with partial.open("wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    except BaseException:
-        partial.unlink(missing_ok=True)
-        raise

@@ -50,7 +50,7 @@ class RunFolder:
             ValueError: another configuration has the name (the differences are listed), or other files are there.
         """
         if self._config.is_file():
-            stored = self._stored()
+            stored = self.stored()
             changed = differences({key: value for key, value in stored.items() if key in config}, config)
             if changed:
                 raise ValueError(
@@ -59,7 +59,14 @@ class RunFolder:
         elif self.path.is_dir() and any(not path.name.startswith(".") for path in self.path.iterdir()):
             raise ValueError(f"{self.path} holds files that are not of a run: give another name=")
 
-    def _stored(self) -> dict[str, Any]:
+    def stored(self) -> dict[str, Any]:
+        """The configuration that a run of this name was started with; empty where there is none.
+
+        Raises:
+            ValueError: it is corrupt.
+        """
+        if not self._config.is_file():
+            return {}
         try:
             stored = json.loads(self._config.read_text(encoding="utf-8"))
             if isinstance(stored, dict):
@@ -111,6 +118,12 @@ class RunFolder:
         fresh.symlink_to(self.path.name)
         os.replace(fresh, link)
         write_atomically(self.metrics, _json(metrics))
+
+
+def newest_run(runs_dir: str, stage: str) -> Path | None:
+    """The folder of the newest finished run of a stage, by its own name; None where there is none."""
+    latest = Path(runs_dir) / stage / "latest"
+    return latest.parent / latest.resolve().name if latest.exists() else None
 
 
 def _json(values: dict[str, Any]) -> bytes:

@@ -1,7 +1,7 @@
 """What `python -m sr.train` is told."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, make_dataclass
+from dataclasses import dataclass, field, make_dataclass, replace
 from typing import Any
 
 from omegaconf import MISSING
@@ -111,9 +111,7 @@ class SRConfig(RunConfig):
     def view_config(self) -> ViewsConfig:
         """The views with the crops filled in."""
         count = Positives(self.positives).views_needed() if self.has_contrast else 1
-        crops = self.views.crops or f"{count}x{self.patch}"
-        views = self.views
-        return ViewsConfig(crops, views.other_images, views.images, views.near, views.turned)
+        return replace(self.views, crops=self.views.crops or f"{count}x{self.patch}")
 
 
 def _named(name: str, config: type) -> type:

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from shared.atomic_file import write_atomically
 from shared.degradations import Space, load_space
+from shared.degradations.words import reading_in_words
 from shared.encoders import Representation
 from shared.inference import evaluating
 from shared.probe import UNLISTED, build_probe, embed
@@ -32,8 +33,6 @@ VERSION = 1  # raise it when probes are fitted otherwise, so that cached ones ar
 PATCH = 48  # pixels a side of LR patches, DASR's; images are looked at in windows of this size too
 WINDOWS = 16  # of an image
 READ_FROM = 0.3  # R^2 on left-out images below which a parameter is not told
-DIRECTED = 0.5  # log ratio of the widths of a blur from which its direction is told
-VISIBLE_JPEG = 90  # quality below which it is told
 NAMES = {
     "log_sigma": "blur", "anisotropy": "shape of the blur", "angle": "direction of the blur", "noise_sigma": "noise",
     "jpeg_quality": "JPEG quality",
@@ -104,18 +103,18 @@ class Estimator:
 
 def in_words(parameters: dict[str, np.ndarray]) -> str:
     """What was read from the windows of an image, as the medians over them; see `Estimator.parameters`."""
-    words = []
     middle = {name: float(np.median(values)) for name, values in parameters.items() if name != "angle"}
-    if "log_sigma" in middle:
-        words.append(f"blur {np.exp(middle['log_sigma']):.1f} px")
-        if middle.get("anisotropy", 0.0) > DIRECTED and "angle" in parameters:
-            sine, cosine = parameters["angle"].mean(0)  # of twice the angle
-            words.append(f"longer at {np.degrees(np.arctan2(sine, cosine)) / 2 % 180:.0f} degrees")
-    if "noise_sigma" in middle:
-        words.append(f"noise {max(0.0, 255 * middle['noise_sigma']):.0f}")
-    if middle.get("jpeg_quality", 100.0) < VISIBLE_JPEG:
-        words.append(f"JPEG quality {max(1.0, middle['jpeg_quality']):.0f}")
-    return ", ".join(words) or "nothing that it tells"
+    angle = None
+    if "angle" in parameters:
+        sine, cosine = parameters["angle"].mean(0)  # of twice the angle
+        angle = float(np.degrees(np.arctan2(sine, cosine)) / 2 % 180)
+    words = reading_in_words(
+        blur_width=float(np.exp(middle["log_sigma"])) if "log_sigma" in middle else None,
+        anisotropy=middle.get("anisotropy", 0.0), angle=angle,
+        noise=255 * middle["noise_sigma"] if "noise_sigma" in middle else None,
+        jpeg_quality=middle.get("jpeg_quality", 100.0),
+    )  # fmt: skip
+    return words or "nothing that it tells"
 
 
 def open_estimator(model: SRModel, path: str | Path, cache_dir: Path) -> Estimator:

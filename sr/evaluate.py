@@ -6,7 +6,7 @@ first is compared with each other one by a paired bootstrap over images.
 
 import sys
 
-from shared.command_line import command, positional_and_options
+from shared.command_line import attributes_of, command, positional_and_options
 from shared.config import load_config
 from sr.evaluation_config import SHORTHANDS, EvaluationConfig
 
@@ -31,14 +31,12 @@ def main(arguments: list[str]) -> int:
 
 
 def _help() -> str:
-    import inspect
-
     from sr.protocols import PROTOCOLS
 
     protocols = "\n".join(f"  {name:18s}{meaning}" for name, meaning in PROTOCOLS.items())
     return (
         f"{__doc__}\nProtocols (protocol=NAME, or a .yaml with `rows`):\n{protocols}\n\n"
-        f"Options:\n{inspect.cleandoc(EvaluationConfig.__doc__ or '')}"
+        f"Options:\n{attributes_of(EvaluationConfig)}"
     )
 
 

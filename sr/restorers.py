@@ -3,14 +3,15 @@
 import hashlib
 import json
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from shared.devices import exact_convolutions
 from shared.inference import evaluating
+from shared.runs import newest_run
 from sr.bicubic import enlarged
 from sr.model import KIND, SRModel, load_model
 
@@ -58,10 +59,10 @@ class Restorer:
             (B, 3, scale * h, scale * w) float32, not clipped.
         """
         if self.model is None:
-            with _precisely(True):
+            with exact_convolutions():
                 return enlarged(lr_images, scale)
-        kind = lr_images.device.type
-        with evaluating(self.model), torch.autocast(kind, torch.bfloat16, enabled=bf16), _precisely(not bf16):
+        kind, exact = lr_images.device.type, nullcontext() if bf16 else exact_convolutions()
+        with evaluating(self.model), torch.autocast(kind, torch.bfloat16, enabled=bf16), exact:
             representation = None if others is None else self.model.represent(others, parameters)
             return self.model(lr_images, parameters=parameters, representation=representation).float()
 
@@ -78,7 +79,10 @@ def open_restorers(paths: Sequence[str], runs_dir: str, device: torch.device) ->
         ValueError: a model is not there or cannot be read; one sentence.
     """
     found = [_open(path, device) for path in paths or [_newest(runs_dir)]]
-    unique = list({one.hash: one for one in reversed(found)}.values())[::-1]
+    by_hash: dict[str, Restorer] = {}
+    for one in found:
+        by_hash.setdefault(one.hash, one)
+    unique = list(by_hash.values())
     names = [one.name for one in unique]
     return [
         one if names.count(one.name) == 1 else replace(one, name=f"{one.name}-{one.hash[:6]}") for one in unique
@@ -124,17 +128,7 @@ def _open(path: str, device: torch.device) -> Restorer:
 
 
 def _newest(runs_dir: str) -> str:
-    newest = Path(runs_dir) / "sr" / "latest"
-    if not newest.exists():
-        raise ValueError(f"there is no finished model in {newest.parent}: give the path of one, or `{BICUBIC}`")
-    return str(newest.parent / newest.resolve().name)
-
-
-def _precisely(exact: bool) -> AbstractContextManager[None]:
-    """Convolutions in full float32, everything else as it is set."""
-    cudnn = torch.backends.cudnn
-    if not exact:
-        return nullcontext()
-    return cudnn.flags(
-        enabled=cudnn.enabled, benchmark=cudnn.benchmark, deterministic=cudnn.deterministic, allow_tf32=False
-    )
+    newest = newest_run(runs_dir, "sr")
+    if newest is None:
+        raise ValueError(f"there is no finished model in {runs_dir}/sr: give the path of one, or `{BICUBIC}`")
+    return str(newest)

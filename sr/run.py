@@ -1,6 +1,5 @@
 """One SR training run from a checked configuration: prepare, train, score, save."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ from shared.checkpoints import encoder_config, encoder_metadata, load_encoder
 from shared.config import to_plain
 from shared.degradations import Space, load_space
 from shared.encoders import Encoder, EncoderConfig
+from shared.runs import RunFolder, newest_run
 from shared.sampling import Planner, source_size
 from shared.sources import ImageStore, open_images
 from shared.training.progress import Bar, Speed
@@ -34,7 +34,7 @@ def run(config: SRConfig, recipe: str) -> int:
         ValueError: something does not fit, in one sentence, before training starts.
     """
     config.encoder = encoder_choice(config)
-    return run_session(config, "sr", "model", lambda folder: prepare(config, recipe))
+    return run_session(config, "sr", "model", lambda folder: prepare(config, recipe, folder))
 
 
 def encoder_choice(config: SRConfig) -> str:
@@ -47,31 +47,34 @@ def encoder_choice(config: SRConfig) -> str:
         return config.encoder
     if not config.encoder and config.conditioning == "joint":
         return "dasr"
-    if config.encoder:
-        if _is_name(config.encoder) and config.conditioning not in UNTRAINED:
+    encoder = config.encoder or str(RunFolder(config.runs_dir, "sr", config.name).stored().get("encoder", ""))
+    if not encoder:
+        newest = newest_run(config.runs_dir, "pretrain")
+        if newest is None:
             raise ValueError(
-                f"encoder={config.encoder}: no such folder; conditioning={config.conditioning} takes a trained "
-                "encoder, the path of a finished `make pretrain` run"
+                f"there is no finished encoder in {config.runs_dir}/pretrain: `make pretrain` makes one; or give "
+                "encoder=PATH, or conditioning=joint, which needs none"
             )
-        return config.encoder
-    started = Path(config.runs_dir) / "sr" / config.name / "config.json"
-    if started.is_file():
-        return str(json.loads(started.read_text(encoding="utf-8")).get("encoder", ""))
-    newest = Path(config.runs_dir) / "pretrain" / "latest"
-    if not newest.exists():
+        return str(newest)
+    if _is_name(encoder) and config.conditioning not in UNTRAINED:
         raise ValueError(
-            f"there is no finished encoder in {newest.parent}: `make pretrain` makes one; or give encoder=PATH, or "
-            "conditioning=joint, which needs none"
+            f"encoder={encoder}: no such folder; conditioning={config.conditioning} takes a trained "
+            "encoder, the path of a finished `make pretrain` run"
         )
-    return str(newest.parent / newest.resolve().name)
+    if not _is_name(encoder) and (config.encoder_input != "rgb" or not config.encoder_downsample):
+        raise ValueError(
+            f"encoder={encoder} is a trained encoder and has its own input and strides: leave out encoder_input and "
+            "encoder_downsample"
+        )
+    return encoder
 
 
 def _is_name(encoder: str) -> bool:
     return "/" not in encoder and not Path(encoder).exists()
 
 
-def prepare(config: SRConfig, recipe: str) -> Prepared:
-    """Builds a run."""
+def prepare(config: SRConfig, recipe: str, folder: Path) -> Prepared:
+    """Builds a run in a folder."""
     module, held_out, space = build(config)
     images = build_validation(space, held_out, config.validation_size)
     speed = Speed(config.micro_batch_size // (config.devices * config.nodes) * module.planner.views)
@@ -81,7 +84,7 @@ def prepare(config: SRConfig, recipe: str) -> Prepared:
         module=module,
         callbacks=[speed, SRLog(speed, images), Bar(module.planner.views)],
         inputs=inputs_of(space, module.planner.store, held_out),
-        finish=lambda seconds: _finish(config, recipe, module, images, space, seconds),
+        finish=lambda seconds: _finish(config, recipe, folder / "model", module, images, space, seconds),
         described=[
             ("network", f"{config.network.name} x{config.scale}, {of_network / 1e6:.2f} M parameters"),
             ("condition", f"{config.conditioning}, fused by {config.fusion.name}"),
@@ -150,10 +153,10 @@ def _method(config: SRConfig, model: SRModel, patches: tuple[int, ...]) -> Metho
 
 
 def _finish(
-    config: SRConfig, recipe: str, module: SRTraining, images: ValidationSet, space: Space, seconds: float
-) -> tuple[dict[str, Any], str]:
+    config: SRConfig, recipe: str, artefact: Path, module: SRTraining, images: ValidationSet, space: Space,
+    seconds: float,
+) -> tuple[dict[str, Any], str]:  # fmt: skip
     """Score, save the artefact; the metrics and the table."""
-    artefact = Path(config.runs_dir) / "sr" / config.name / "model"
     model = module.result
     found = score_model(model, images, bf16=config.precision == "bf16", device=module.device)
     rows = {config.name: found, "bicubic": score_bicubic(images, config.scale)}

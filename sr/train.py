@@ -5,11 +5,10 @@ given again.
 """
 
 import dataclasses
-import inspect
 import sys
 from pathlib import Path
 
-from shared.command_line import command
+from shared.command_line import attributes_of, command, recipe_titles
 from shared.config import load_config
 
 RECIPES = Path(__file__).parent / "recipes"
@@ -35,21 +34,17 @@ def main(arguments: list[str]) -> int:
 
 
 def _help() -> str:
+    from shared.training.run_config import RunConfig
     from sr.conditioning import MEANING
     from sr.config import GROUPS, SRConfig
 
-    recipes = "\n".join(f"  {path.stem:28s}{_title(path)}" for path in sorted(RECIPES.glob("*.yaml")))
     choices = "\n".join(f"{group}={{{', '.join(names)}}}" for group, names in GROUPS.items())
-    attributes = "\n\n".join(inspect.cleandoc(one.__doc__ or "") for one in (SRConfig.__mro__[1], SRConfig))
     parts = [f"{f.name}.*" for f in dataclasses.fields(SRConfig) if dataclasses.is_dataclass(f.type)]
     return (
-        f"{__doc__}\nRecipes:\n{recipes}\n\nChoices:\n{choices}\n\nConditioning:\n{MEANING}\n\nOptions:\n{attributes}\n\n"
+        f"{__doc__}\nRecipes:\n{recipe_titles(RECIPES)}\n\nChoices:\n{choices}\n\nConditioning:\n{MEANING}\n\n"
+        f"Options:\n{attributes_of(RunConfig, SRConfig)}\n\n"
         f"Groups of options: {', '.join([*parts, *(f'{group}.*' for group in GROUPS)])}"
     )
-
-
-def _title(recipe: Path) -> str:
-    return recipe.read_text(encoding="utf-8").splitlines()[0].lstrip("# ")
 
 
 if __name__ == "__main__":

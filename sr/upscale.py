@@ -15,11 +15,10 @@ PNG, which is written row by row; other formats take the whole result besides.
 Exit status: 0 all done, 1 some failed (listed at the end), 2 nothing could be started, 3 some were kept.
 """
 
-import inspect
 import sys
 from pathlib import Path
 
-from shared.command_line import command, positional_and_options
+from shared.command_line import attributes_of, command, positional_and_options
 from shared.config import load_config
 from sr.upscale_config import Request, UpscaleConfig
 
@@ -90,7 +89,7 @@ def _take_reference(arguments: list[str]) -> tuple[list[str], str]:
 
 
 def _help() -> str:
-    return f"{__doc__}\nOptions:\n{inspect.cleandoc(UpscaleConfig.__doc__ or '')}"
+    return f"{__doc__}\nOptions:\n{attributes_of(UpscaleConfig)}"
 
 
 if __name__ == "__main__":

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from shared.inference import evaluating
+from sr.bicubic import enlarged
 from sr.model import SMALLEST_IMAGE, SRModel
-from sr.networks.base import enlarged
 from sr.tile_conditions import (
     SYMMETRIES,
     Conditions,

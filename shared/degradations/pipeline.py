@@ -1,7 +1,6 @@
 """Apply degradations: hr_image + Degradation -> views, batched, on the device of the images."""
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -13,6 +12,7 @@ from shared.degradations.operations import BICUBIC, CODES, NONE, OPERATIONS, cod
 from shared.degradations.reach import composed_reach, reach_of
 from shared.degradations.record import Degradation
 from shared.degradations.resize import bicubic_taps
+from shared.devices import exact_convolutions
 
 _BLUR = torch.tensor(codes_of("blur"))
 _RESIZE = torch.tensor(codes_of("resize"))
@@ -131,16 +131,8 @@ def degrade(images: Tensor, degradation: Degradation, *, margin: int = 0, first_
         raise ValueError(f"height {h}, width {w} and margin {margin} must be multiples of the scale {scale}")
     if min(h, w) <= 2 * margin:
         raise ValueError(f"nothing is left of height {h}, width {w} after a margin of {margin} on each side")
-    with torch.autocast(images.device.type, enabled=False), _exact_convolutions():
+    with torch.autocast(images.device.type, enabled=False), exact_convolutions():
         return _degrade(images, degradation, margin, torch.arange(first_view, first_view + v, device=images.device))
-
-
-def _exact_convolutions() -> AbstractContextManager[None]:
-    """Convolutions in full float32 (no TF32), everything else as it is set."""
-    cudnn = torch.backends.cudnn
-    return cudnn.flags(
-        enabled=cudnn.enabled, benchmark=cudnn.benchmark, deterministic=cudnn.deterministic, allow_tf32=False
-    )
 
 
 def _degrade(images: Tensor, degradation: Degradation, margin: int, views: Tensor) -> Tensor:

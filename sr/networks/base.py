@@ -1,7 +1,8 @@
 """What every SR network shares: stem, body with places for fusions, tail; and what a network is told."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +14,20 @@ from sr.fusion.base import Fusion
 
 IMAGE_RANGE = 255.0  # of the features' input in DASR, EDSR and RCAN; their learning rates belong to it
 RGB_MEAN = (0.4488, 0.4371, 0.4040)  # of DIV2K, as published with EDSR
+
+
+@dataclass
+class NetworkConfig:
+    """What every network is told.
+
+    Attributes:
+        features: C, channels of the stem and the body.
+        bicubic_skip: the network adds to the bicubic image, which it gives at the start; without it, it makes the image
+            by itself, as published.
+    """
+
+    features: int = 64
+    bicubic_skip: bool = False
 
 
 class Place(nn.Module):
@@ -69,8 +84,7 @@ class SRNetwork(nn.Module):
         tail: features -> image of `scale` times the size; see `upsampling_tail`.
         image_range: the image in [0, 1] is multiplied by it inside, after its mean is taken off.
         shared_blocks: plain residual blocks at the end of the stem, for an encoder that shares the stem.
-        bicubic_skip: the network adds to the bicubic image, which it gives at the start; without it, it makes the image
-            by itself, as published.
+        bicubic_skip: see `NetworkConfig`.
     """
 
     def __init__(
@@ -127,18 +141,45 @@ class SRNetwork(nn.Module):
         return sr_image + (enlarged(lr_image, self.scale) if self.bicubic_skip else self.mean)
 
 
+def two_convolutions(features: int) -> list[nn.Module]:
+    """conv, ReLU, conv: the branch of EDSR's and RCAN's blocks."""
+    return [
+        nn.Conv2d(features, features, 3, padding=1), nn.ReLU(inplace=True),
+        nn.Conv2d(features, features, 3, padding=1),
+    ]  # fmt: skip
+
+
 class PlainBlock(nn.Module):
-    """conv, ReLU, conv, and the input: EDSR's residual block."""
+    """conv, ReLU, conv, and the input: EDSR's residual block without a place for the condition."""
 
     def __init__(self, features: int) -> None:
         super().__init__()
-        self.convolutions = nn.Sequential(
-            nn.Conv2d(features, features, 3, padding=1), nn.ReLU(inplace=True),
-            nn.Conv2d(features, features, 3, padding=1),
-        )  # fmt: skip
+        self.convolutions = nn.Sequential(*two_convolutions(features))
 
     def forward(self, features: Tensor) -> Tensor:
         return features + self.convolutions(features)
+
+
+class ResidualGroup(ConditionedBlock):
+    """Blocks, a convolution, and the input, as in DASR and RCAN."""
+
+    def __init__(self, features: int, blocks: Sequence[nn.Module]) -> None:
+        super().__init__()
+        self.inside = Conditioned(*blocks, nn.Conv2d(features, features, 3, padding=1))
+
+    def forward(self, features: Tensor, condition: Condition | None) -> Tensor:
+        return features + self.inside(features, condition)
+
+
+def residual_network(
+    config: NetworkConfig, blocks: Sequence[nn.Module], *, scale: int, adapter: Adapter | None, shared_blocks: int
+) -> SRNetwork:
+    """What DASR, EDSR, KDSR and RCAN have in common: blocks and a convolution, then sub-pixel convolutions."""
+    return SRNetwork(
+        scale=scale, features=config.features, adapter=adapter, shared_blocks=shared_blocks,
+        body=Conditioned(*blocks, nn.Conv2d(config.features, config.features, 3, padding=1)),
+        tail=upsampling_tail(config.features, scale), bicubic_skip=config.bicubic_skip,
+    )  # fmt: skip
 
 
 def upsampling_tail(features: int, scale: int) -> nn.Sequential:

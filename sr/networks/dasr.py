@@ -6,17 +6,15 @@ from torch import Tensor, nn
 from torch.nn.functional import leaky_relu
 
 from sr.condition import Adapter, Condition
-from sr.networks.base import Conditioned, ConditionedBlock, PlaceOf, SRNetwork, upsampling_tail
+from sr.networks.base import ConditionedBlock, NetworkConfig, PlaceOf, ResidualGroup, SRNetwork, residual_network
 
 
 @dataclass
-class DASRConfig:
+class DASRConfig(NetworkConfig):
     """Sizes of DASR's network; the defaults are published."""
 
     groups: int = 5
     blocks: int = 5  # per group
-    features: int = 64
-    bicubic_skip: bool = False
 
 
 @dataclass
@@ -37,25 +35,11 @@ def dasr(
     Source: Wang et al., "Unsupervised Degradation Representation Learning for Blind Super-Resolution", CVPR 2021,
     section 3.3.
     """
-    groups = [Group(config.features, config.blocks, place) for _ in range(config.groups)]
-    body = Conditioned(*groups, nn.Conv2d(config.features, config.features, 3, padding=1))
-    return SRNetwork(
-        scale=scale, features=config.features, body=body, adapter=adapter,
-        tail=upsampling_tail(config.features, scale), shared_blocks=shared_blocks, bicubic_skip=config.bicubic_skip,
-    )  # fmt: skip
-
-
-class Group(ConditionedBlock):
-    """Blocks, a convolution, and the input."""
-
-    def __init__(self, features: int, blocks: int, place: PlaceOf) -> None:
-        super().__init__()
-        self.inside = Conditioned(
-            *(Block(features, place) for _ in range(blocks)), nn.Conv2d(features, features, 3, padding=1)
-        )
-
-    def forward(self, features: Tensor, condition: Condition | None) -> Tensor:
-        return features + self.inside(features, condition)
+    features = config.features
+    blocks = [
+        ResidualGroup(features, [Block(features, place) for _ in range(config.blocks)]) for _ in range(config.groups)
+    ]
+    return residual_network(config, blocks, scale=scale, adapter=adapter, shared_blocks=shared_blocks)
 
 
 class Block(ConditionedBlock):

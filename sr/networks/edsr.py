@@ -5,17 +5,15 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from sr.condition import Adapter, Condition
-from sr.networks.base import Conditioned, ConditionedBlock, PlaceOf, SRNetwork, upsampling_tail
+from sr.networks.base import ConditionedBlock, NetworkConfig, PlaceOf, SRNetwork, residual_network, two_convolutions
 
 
 @dataclass
-class EDSRConfig:
+class EDSRConfig(NetworkConfig):
     """Sizes of EDSR; the defaults are the published `baseline`, the full model is 32 blocks of 256 scaled by 0.1."""
 
     blocks: int = 16
-    features: int = 64
     residual_scale: float = 1.0
-    bicubic_skip: bool = False
 
 
 @dataclass
@@ -35,11 +33,7 @@ def edsr(
     Source: Lim et al., "Enhanced Deep Residual Networks for Single Image Super-Resolution", CVPRW 2017.
     """
     blocks = [Block(config.features, config.residual_scale, place) for _ in range(config.blocks)]
-    body = Conditioned(*blocks, nn.Conv2d(config.features, config.features, 3, padding=1))
-    return SRNetwork(
-        scale=scale, features=config.features, body=body, adapter=adapter,
-        tail=upsampling_tail(config.features, scale), shared_blocks=shared_blocks, bicubic_skip=config.bicubic_skip,
-    )  # fmt: skip
+    return residual_network(config, blocks, scale=scale, adapter=adapter, shared_blocks=shared_blocks)
 
 
 class Block(ConditionedBlock):
@@ -48,10 +42,7 @@ class Block(ConditionedBlock):
     def __init__(self, features: int, residual_scale: float, place: PlaceOf) -> None:
         super().__init__()
         self.residual_scale = residual_scale
-        self.convolutions = nn.Sequential(
-            nn.Conv2d(features, features, 3, padding=1), nn.ReLU(inplace=True),
-            nn.Conv2d(features, features, 3, padding=1),
-        )  # fmt: skip
+        self.convolutions = nn.Sequential(*two_convolutions(features))
         self.place = place(features)
 
     def forward(self, features: Tensor, condition: Condition | None) -> Tensor:

@@ -6,16 +6,15 @@ from torch import Tensor, nn
 from torch.nn.functional import leaky_relu
 
 from sr.condition import Adapter, Condition
-from sr.networks.base import Conditioned, ConditionedBlock, PlaceOf, SRNetwork, upsampling_tail
+from sr.networks.base import ConditionedBlock, NetworkConfig, PlaceOf, SRNetwork, residual_network
 
 
 @dataclass
-class KDSRConfig:
+class KDSRConfig(NetworkConfig):
     """Sizes of KDSR's network; the defaults are those of KDSR-L, published with a condition of width 128."""
 
     blocks: int = 28
     features: int = 128
-    bicubic_skip: bool = False
 
 
 @dataclass
@@ -36,11 +35,7 @@ def kdsr(
     section 3.3.
     """
     blocks = [Block(config.features, place) for _ in range(config.blocks)]
-    body = Conditioned(*blocks, nn.Conv2d(config.features, config.features, 3, padding=1))
-    return SRNetwork(
-        scale=scale, features=config.features, body=body, adapter=adapter,
-        tail=upsampling_tail(config.features, scale), shared_blocks=shared_blocks, bicubic_skip=config.bicubic_skip,
-    )  # fmt: skip
+    return residual_network(config, blocks, scale=scale, adapter=adapter, shared_blocks=shared_blocks)
 
 
 class Block(ConditionedBlock):

@@ -5,18 +5,24 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from sr.condition import Adapter, Condition
-from sr.networks.base import Conditioned, ConditionedBlock, PlaceOf, SRNetwork, upsampling_tail
+from sr.networks.base import (
+    ConditionedBlock,
+    NetworkConfig,
+    PlaceOf,
+    ResidualGroup,
+    SRNetwork,
+    residual_network,
+    two_convolutions,
+)
 
 
 @dataclass
-class RCANConfig:
+class RCANConfig(NetworkConfig):
     """Sizes of RCAN; the defaults are published."""
 
     groups: int = 10
     blocks: int = 20  # per group
-    features: int = 64
     reduction: int = 16  # of the channel attention
-    bicubic_skip: bool = False
 
 
 @dataclass
@@ -37,24 +43,12 @@ def rcan(
 
     Source: Zhang et al., "Image Super-Resolution Using Very Deep Residual Channel Attention Networks", ECCV 2018.
     """
-    groups = [Group(config, place) for _ in range(config.groups)]
-    body = Conditioned(*groups, nn.Conv2d(config.features, config.features, 3, padding=1))
-    return SRNetwork(
-        scale=scale, features=config.features, body=body, adapter=adapter,
-        tail=upsampling_tail(config.features, scale), shared_blocks=shared_blocks, bicubic_skip=config.bicubic_skip,
-    )  # fmt: skip
-
-
-class Group(ConditionedBlock):
-    """Blocks, a convolution, and the input."""
-
-    def __init__(self, config: RCANConfig, place: PlaceOf) -> None:
-        super().__init__()
-        blocks = [Block(config.features, config.reduction, place) for _ in range(config.blocks)]
-        self.inside = Conditioned(*blocks, nn.Conv2d(config.features, config.features, 3, padding=1))
-
-    def forward(self, features: Tensor, condition: Condition | None) -> Tensor:
-        return features + self.inside(features, condition)
+    features = config.features
+    blocks = [
+        ResidualGroup(features, [Block(features, config.reduction, place) for _ in range(config.blocks)])
+        for _ in range(config.groups)
+    ]
+    return residual_network(config, blocks, scale=scale, adapter=adapter, shared_blocks=shared_blocks)
 
 
 class Block(ConditionedBlock):
@@ -62,10 +56,7 @@ class Block(ConditionedBlock):
 
     def __init__(self, features: int, reduction: int, place: PlaceOf) -> None:
         super().__init__()
-        self.convolutions = nn.Sequential(
-            nn.Conv2d(features, features, 3, padding=1), nn.ReLU(inplace=True),
-            nn.Conv2d(features, features, 3, padding=1), ChannelAttention(features, reduction),
-        )  # fmt: skip
+        self.convolutions = nn.Sequential(*two_convolutions(features), ChannelAttention(features, reduction))
         self.place = place(features)
 
     def forward(self, features: Tensor, condition: Condition | None) -> Tensor:

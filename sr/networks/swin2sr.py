@@ -6,11 +6,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from sr.condition import Adapter, Condition
-from sr.networks.base import Conditioned, ConditionedBlock, PlaceOf, SRNetwork, upsampling_tail
+from sr.networks.base import Conditioned, ConditionedBlock, NetworkConfig, PlaceOf, SRNetwork, upsampling_tail
 
 
 @dataclass
-class Swin2SRConfig:
+class Swin2SRConfig(NetworkConfig):
     """Sizes of Swin2SR; the defaults are published for classical super-resolution."""
 
     groups: int = 6
@@ -20,7 +20,6 @@ class Swin2SRConfig:
     window: int = 8
     mlp_ratio: float = 2.0
     tail_features: int = 64
-    bicubic_skip: bool = False
 
 
 @dataclass

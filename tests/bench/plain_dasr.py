@@ -9,7 +9,8 @@ from torch import Tensor
 
 from sr.fusion.da_conv import DAConv
 from sr.model import SRModel
-from sr.networks.dasr import Block, Group
+from sr.networks.base import ResidualGroup
+from sr.networks.dasr import Block
 
 
 def plain_dasr(model: SRModel, lr_image: Tensor) -> Tensor:
@@ -29,7 +30,7 @@ def plain_dasr(model: SRModel, lr_image: Tensor) -> Tensor:
     return network.tail(x) / 255 + network.mean
 
 
-def _group(group: Group, x: Tensor, condition: Tensor) -> Tensor:
+def _group(group: ResidualGroup, x: Tensor, condition: Tensor) -> Tensor:
     inside = x
     for block in group.inside.parts[:-1]:
         inside = _block(block, inside, condition)

@@ -1,32 +1,14 @@
 """The whole entry point on two processes (gloo, CPU) against one."""
 
-import os
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import torch
 
+from tests.killed_runs import checkpoint_of, kill_at_the_first_checkpoint, started
+
 ROOT = Path(__file__).resolve().parents[2]
-
-
-def started(*arguments: str) -> subprocess.Popen:
-    return subprocess.Popen(
-        [sys.executable, "-m", "pretrain.train", *arguments],
-        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
-    )  # fmt: skip
-
-
-def kill_at_the_first_checkpoint(process: subprocess.Popen, checkpoint: Path) -> None:
-    deadline = time.monotonic() + 200
-    while not checkpoint.exists():
-        assert process.poll() is None, "it ended before its first checkpoint"
-        assert time.monotonic() < deadline, "no checkpoint was written"
-        time.sleep(0.01)
-    os.killpg(process.pid, signal.SIGKILL)  # all ranks
-    process.communicate()
 
 
 def test_two_devices_killed_and_resumed_train_what_one_does(tmp_path):
@@ -36,19 +18,16 @@ def test_two_devices_killed_and_resumed_train_what_one_does(tmp_path):
         "positives.symmetric=false", "batch_size=8", "steps=4", "precision=fp32", "data.dead_leaves=2",
         "accelerator=cpu", "optimizer.name=sgd", "optimizer.lr=0.05", "checkpoint_every=1", f"runs_dir={tmp_path}",
     ]  # fmt: skip
-    alone = started(*arguments, "devices=1", "name=on1")
+    alone = started("pretrain.train", *arguments, "devices=1", "name=on1")
     kill_at_the_first_checkpoint(
-        started(*arguments, "devices=2", "name=on2"), tmp_path / "pretrain" / "on2" / "last.ckpt"
+        started("pretrain.train", *arguments, "devices=2", "name=on2"), tmp_path / "pretrain" / "on2"
     )
-    resumed = started(*arguments, "devices=2", "name=on2")
+    resumed = started("pretrain.train", *arguments, "devices=2", "name=on2")
     for process in (alone, resumed):
         output, _ = process.communicate(timeout=280)
         assert process.returncode == 0, output[-3000:]
     assert "going on from step" in output
-    one, two = (
-        torch.load(tmp_path / "pretrain" / name / "last.ckpt", weights_only=True)["state_dict"]
-        for name in ("on1", "on2")
-    )
+    one, two = (checkpoint_of(tmp_path / "pretrain" / name)["state_dict"] for name in ("on1", "on2"))
     assert one.keys() == two.keys()
     target = "trained.target_encoder."
     pairs = [(key, key.replace("target_encoder", "encoder")) for key in one if key.startswith(target)]

@@ -1,7 +1,6 @@
 """The entry point on real images: it runs, resumes exactly, refuses, and keeps what it wrote."""
 
 import json
-import os
 import resource
 import signal
 import subprocess
@@ -15,6 +14,7 @@ import torch
 from pretrain.train import main
 from shared.checkpoints import load_encoder
 from shared.training.checkpointing import DirectCheckpointIO
+from tests.killed_runs import assert_same_state, checkpoint_of, kill_at_the_first_checkpoint, logged, started
 
 ROOT = Path(__file__).resolve().parents[2]
 SMALL = [
@@ -55,46 +55,27 @@ def test_a_finished_run_holds_what_the_next_stage_needs(finished):
     assert "kNN accuracy" in (folder / "encoder" / "README.md").read_text()
 
 
-def curve(folder: Path) -> dict[int, float]:
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
-    events = EventAccumulator(str(folder / "tensorboard"), size_guidance={"scalars": 0})
-    events.Reload()
-    tags = events.Tags()["scalars"]
-    for wanted in ("projection/std", "projection/effective_rank", "projection/uniformity", "schedule/lr",
-                   "schedule/key_momentum", "speed/patches_per_second", "speed/data_wait_share"):  # fmt: skip
-        assert wanted in tags
-    return {event.step: event.value for event in events.Scalars("train/loss")}
+LOGGED = {
+    "projection/std", "projection/effective_rank", "projection/uniformity", "schedule/lr", "schedule/key_momentum",
+    "speed/patches_per_second", "speed/data_wait_share", "views",
+}  # fmt: skip
 
 
 def test_killed_and_resumed_is_bit_equal(finished, tmp_path):
     arguments = small(tmp_path, "cut", "probe_every=4")
-    folder = tmp_path / "pretrain" / "cut"
-    process = subprocess.Popen(command(arguments), cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 200
-    while not (folder / "last.ckpt").exists() and time.monotonic() < deadline:
-        time.sleep(0.005)
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
-    time.sleep(1.1)  # TensorBoard orders its files by the second they were opened in; a new process takes longer
-    assert not (folder / "metrics.json").exists(), "the run ended before it could be killed: give it more steps"
-    first = torch.load(folder / "last.ckpt", weights_only=True)["global_step"]
-    assert 0 < first < 6
+    folder, uncut = tmp_path / "pretrain" / "cut", finished / "pretrain" / "whole"
+    kill_at_the_first_checkpoint(started("pretrain.train", *arguments), folder)
+    assert 0 < checkpoint_of(folder)["global_step"] < 6
     assert main(arguments) == 0
-    whole = torch.load(finished / "pretrain" / "whole" / "last.ckpt", weights_only=True)
-    resumed = torch.load(folder / "last.ckpt", weights_only=True)
-    assert whole["global_step"] == resumed["global_step"] == 6
-    assert whole["state_dict"].keys() == resumed["state_dict"].keys()
+    whole, resumed = checkpoint_of(uncut), checkpoint_of(folder)
+    assert whole["global_step"] == 6
     assert "trained.queue.keys" in whole["state_dict"]
-    for key, value in whole["state_dict"].items():
-        assert torch.equal(value, resumed["state_dict"][key]), key
+    assert_same_state(whole, resumed)
     for key, state in whole["optimizer_states"][0]["state"].items():
         assert torch.equal(state["exp_avg"], resumed["optimizer_states"][0]["state"][key]["exp_avg"])
-    weights = [
-        (root / "encoder" / "model.safetensors").read_bytes() for root in (finished / "pretrain" / "whole", folder)
-    ]
+    weights = [(run / "encoder" / "model.safetensors").read_bytes() for run in (uncut, folder)]
     assert weights[0] == weights[1]
-    assert curve(folder) == curve(finished / "pretrain" / "whole")
+    assert logged(folder, LOGGED) == logged(uncut, LOGGED)
 
 
 def test_a_finished_run_is_not_touched(finished, capsys):

@@ -119,5 +119,7 @@ def test_intervals_are_over_images_and_paired():
     mean, (low, high) = Bootstrap(400, 0).mean(values)
     assert mean == pytest.approx(25.75)
     assert low < mean < high
+    deviation = values.mean(0).std(ddof=1) / 2  # of the mean of four
+    assert high - low == pytest.approx(2 * 3.18 * deviation, rel=0.4)  # as wide as Student's t says
     assert Bootstrap(400, 0).mean(values + 1 - values) == (1, (1, 1))
     assert np.isnan(Bootstrap(0, 0).mean(values)[1][0])

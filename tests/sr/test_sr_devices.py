@@ -1,10 +1,10 @@
 """Stage two on two processes (gloo, CPU) trains what one does."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import torch
+
+from tests.killed_runs import checkpoint_of, started
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -17,19 +17,11 @@ def test_two_devices_train_what_one_does(tmp_path):
         "precision=fp32", "data.dead_leaves=2", "accelerator=cpu", "optimizer.name=sgd", "optimizer.lr=1e-3",
         "validation_size=48", "augmentation.channel_shuffle=0.5", f"runs_dir={tmp_path}",
     ]  # fmt: skip
-    runs = [
-        subprocess.Popen(
-            [sys.executable, "-m", "sr.train", *arguments, f"devices={devices}", f"name=on{devices}"],
-            cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        )
-        for devices in (1, 2)
-    ]  # fmt: skip
+    runs = [started("sr.train", *arguments, f"devices={n}", f"name=on{n}") for n in (1, 2)]
     for run in runs:
         output, _ = run.communicate(timeout=280)
         assert run.returncode == 0, output[-3000:]
-    one, two = (
-        torch.load(tmp_path / "sr" / name / "last.ckpt", weights_only=True)["state_dict"] for name in ("on1", "on2")
-    )
+    one, two = (checkpoint_of(tmp_path / "sr" / name)["state_dict"] for name in ("on1", "on2"))
     assert torch.equal(one["trained.method.queue.filled"], two["trained.method.queue.filled"])
     for key, value in one.items():
         assert torch.allclose(value.float(), two[key].float(), rtol=1e-3, atol=5e-5), key

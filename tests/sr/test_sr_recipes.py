@@ -39,7 +39,8 @@ def module_of(encoder_path: str, *arguments: str):
 
 def one_step(module) -> None:
     optimizer = module.configure_optimizers()["optimizer"]
-    before = module.averaged.network.stem[0].weight.detach().clone()
+    last = [part for part in module.averaged.network.tail.modules() if isinstance(part, torch.nn.Conv2d)][-1]
+    before = last.weight.detach().clone()
     loss, logs = module.loss(module.planner.plan(0))
     loss.backward()
     optimizer.step()
@@ -48,8 +49,7 @@ def one_step(module) -> None:
     lr_image, sr_image, hr_image = module.last_images
     assert sr_image.shape == hr_image.shape
     assert hr_image.shape[-1] == lr_image.shape[-1] * module.config.scale
-    if not module.config.network.bicubic_skip:
-        assert not torch.equal(before, module.averaged.network.stem[0].weight)
+    assert not torch.equal(before, last.weight)
 
 
 @pytest.mark.parametrize("recipe", NAMES)
@@ -91,10 +91,11 @@ def test_ideas_of_the_notes_are_overrides(options, encoder_path):
         (["views=2x24"], "one LR patch of each degradation"),
         (["encoder_lr=1e-4"], "no encoder learns"),
         (["loss=l2"], "loss='l2' must be one of"),
+        (["encoder=TRAINED", "encoder_input=bands"], "has its own input and strides"),
         (["fusion=attention3x3", "fusion.heads=3"], "do not divide"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
 def test_what_does_not_fit_is_refused(options, match, encoder_path):
     with pytest.raises(ValueError, match=match):
-        module_of(encoder_path, "--config-name=quick", *options)
+        module_of(encoder_path, "--config-name=quick", *(one.replace("TRAINED", encoder_path) for one in options))

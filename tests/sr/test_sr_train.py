@@ -1,11 +1,6 @@
 """The entry point of stage two on real images: it runs, resumes exactly, refuses, and leaves a model."""
 
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -13,6 +8,7 @@ import torch
 
 from sr.model import load_model
 from sr.train import main
+from tests.killed_runs import assert_same_state, checkpoint_of, kill_at_the_first_checkpoint, logged, started
 
 ROOT = Path(__file__).resolve().parents[2]
 SMALL = [
@@ -48,43 +44,25 @@ def test_a_finished_run_holds_what_the_next_stage_needs(finished):
     assert "PSNR-Y" in (folder / "model" / "README.md").read_text()
 
 
-def curve(folder: Path) -> dict[int, float]:
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
-    events = EventAccumulator(str(folder / "tensorboard"), size_guidance={"scalars": 0})
-    events.Reload()
-    tags = events.Tags()
-    wanted = {"train/image_loss", "train/contrastive_loss", "schedule/lr", "validation/psnr_y",
-              "speed/patches_per_second", "speed/data_wait_share"}  # fmt: skip
-    assert wanted <= set(tags["scalars"])
-    assert "LR, SR, HR, bicubic" in tags["images"]
-    return {event.step: event.value for event in events.Scalars("train/loss")}
+LOGGED = {
+    "train/image_loss", "train/contrastive_loss", "schedule/lr", "validation/psnr_y", "speed/patches_per_second",
+    "speed/data_wait_share", "LR, SR, HR, bicubic",
+}  # fmt: skip
 
 
 def test_killed_and_resumed_is_bit_equal(finished, tmp_path):
     arguments = small(tmp_path, "cut")
-    folder = tmp_path / "sr" / "cut"
-    process = subprocess.Popen(
-        [sys.executable, "-m", "sr.train", *arguments], cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    deadline = time.monotonic() + 200
-    while not (folder / "last.ckpt").exists() and time.monotonic() < deadline:
-        time.sleep(0.002)
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
-    time.sleep(1.1)  # TensorBoard orders its files by the second they were opened in; a new process takes longer
-    assert not (folder / "metrics.json").exists(), "the run ended before it could be killed: give it more steps"
-    assert 0 < torch.load(folder / "last.ckpt", weights_only=True)["global_step"] < 6
+    folder, uncut = tmp_path / "sr" / "cut", finished / "sr" / "whole"
+    kill_at_the_first_checkpoint(started("sr.train", *arguments), folder)
+    assert 0 < checkpoint_of(folder)["global_step"] < 6
     assert main(arguments) == 0
-    whole = torch.load(finished / "sr" / "whole" / "last.ckpt", weights_only=True)
-    resumed = torch.load(folder / "last.ckpt", weights_only=True)
-    assert whole["global_step"] == resumed["global_step"] == 6
+    whole = checkpoint_of(uncut)
+    assert whole["global_step"] == 6
     assert "trained.method.queue.keys" in whole["state_dict"]
-    for key, value in whole["state_dict"].items():
-        assert torch.equal(value, resumed["state_dict"][key]), key
-    weights = [(root / "model" / "model.safetensors").read_bytes() for root in (finished / "sr" / "whole", folder)]
+    assert_same_state(whole, checkpoint_of(folder))
+    weights = [(run / "model" / "model.safetensors").read_bytes() for run in (uncut, folder)]
     assert weights[0] == weights[1]
-    assert curve(folder) == curve(finished / "sr" / "whole")
+    assert logged(folder, LOGGED) == logged(uncut, LOGGED)
 
 
 def test_a_finished_run_is_not_touched(finished, capsys):

@@ -7,10 +7,10 @@ import torch
 from torch import Tensor
 
 from shared.encoders import Representation
+from sr.bicubic import enlarged
 from sr.fusion import FUSIONS
 from sr.model import build_model
 from sr.networks import NETWORKS
-from sr.networks.base import enlarged
 from sr.tile_conditions import turned, turned_back
 from sr.tiles import Tiling, spans
 from sr.upscaling import Upscaling, upscale
@@ -32,8 +32,7 @@ def test_tiled_is_untiled(network, scale):
 def test_tiled_is_untiled_for_every_fusion(fusion):
     model, image = small_model(fusion=fusion), photograph(101, 150)
     whole = at_once(model, image)
-    exact = fusion != "attention3x3"  # takes the mean of its map over what it sees
-    assert largest_difference(upscale(model, image, **SMALL), whole) < (1e-4 if exact else 1e-2)
+    assert largest_difference(upscale(model, image, **SMALL), whole) < 1e-4
     plain = at_once(model, image, representation=model.represent(photograph(40, 60, top=300)[None]))
     assert largest_difference(whole, plain) > 3e-4, "the condition does nothing here: the test says nothing"
 

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from shared.encoders import Representation
+from sr.bicubic import enlarged
 from sr.model import SRModel
-from sr.networks.base import enlarged
 from sr.tile_conditions import most_pixels_of
 from sr.tiles import Tiling
 from sr.upscaling import Upscaling, upscale

@@ -6,7 +6,6 @@ import torch
 
 from shared.degradations import load_space
 from shared.sources import DataConfig, open_images
-from sr.bicubic import enlarged
 from sr.model import build_model
 from sr.validation import Restored, build_validation, restored_table, score_bicubic, score_model
 from tests.sr.small_models import small_config
@@ -48,8 +47,3 @@ def test_table_names_what_it_compares():
     assert "ours ahead of bicubic, paired: +1.50 [+1.50, +1.50] dB" in text
     assert "30.00" in text
     assert better.to_dict()["psnr_y"]["per_degradation"] == [30.0, 30.0]
-
-
-def test_enlarged_lr_is_what_bicubic_is_scored_on(images):
-    lr_image = images.lr_images[0][0]
-    assert enlarged(lr_image, 2).shape == images.hr_images[0].shape

@@ -7,8 +7,8 @@ import torch
 from PIL import Image
 from skimage import data
 
+from sr.bicubic import enlarged
 from sr.model import build_model, save_model
-from sr.networks.base import enlarged
 from sr.upscale import main
 from tests.sr.small_models import small_config
 
