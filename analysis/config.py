@@ -8,6 +8,7 @@ from shared.training.run_config import PRECISIONS
 
 LAYERS = ("vector", "map", "projection")
 MAPS = ("umap", "pca")
+MOST_PATCHES = 10_000  # scored in 200 s on one core, in 1.9 GB
 
 
 @dataclass
@@ -23,7 +24,7 @@ class AnalysisConfig:
             head that the contrastive loss saw).
         data: whose held-out images are degraded.
         seed: of patches, drawn degradations, clusters, maps and intervals.
-        size: patches, about.
+        size: patches, about; at most 10,000.
         patch: their side in pixels.
         repeats: draws of the images behind each interval.
         map: `umap`, or `pca` at once.
@@ -60,6 +61,11 @@ class AnalysisConfig:
         for option, least in (("seed", 0), ("size", 2), ("patch", 16), ("repeats", 0)):
             if getattr(self, option) < least:
                 raise ValueError(f"{option}={getattr(self, option)} must be at least {least}")
+        if self.size > MOST_PATCHES:
+            raise ValueError(
+                f"size={self.size} must be at most {MOST_PATCHES}: the measures compare each patch with all others, "
+                "which takes minutes and 2 GB for so many"
+            )
 
 
 @dataclass

@@ -27,7 +27,7 @@ def rendered(probe: ProbeSet, cache_dir: Path, *, quiet: bool = False) -> np.nda
         for rows in _batches(len(probe), "patches", quiet):
             yield probe.patches(rows).numpy()
 
-    return _kept(path, len(probe), parts)
+    return kept(path, len(probe), parts)
 
 
 def embedded(
@@ -54,7 +54,7 @@ def embedded(
     def parts() -> Iterator[np.ndarray]:
         return embed_stream(subject.build(), patches, device=device, bf16=bf16, title=subject.name, quiet=quiet)
 
-    return _kept(path, len(patches), parts)
+    return kept(path, len(patches), parts)
 
 
 def embed_stream(
@@ -73,7 +73,7 @@ def _batches(count: int, title: str, quiet: bool) -> Iterator[slice]:
     )
 
 
-def _kept(path: Path, count: int, parts: Callable[[], Iterator[np.ndarray]]) -> np.ndarray:
+def kept(path: Path, count: int, parts: Callable[[], Iterator[np.ndarray]]) -> np.ndarray:
     """The array in a file, `count` rows written part by part where it is not there yet; a kill leaves no half of it."""
     try:
         found = np.load(path, mmap_mode="r")

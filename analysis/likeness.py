@@ -4,10 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from analysis.embedding_blocks import unit_blocks
 from analysis.probe_sets import ProbeSet
 from shared.degradations.words import reading_in_words
 from shared.probe_measures import nearest_outside, spherical_kmeans, unit_rows
-from shared.ridge_probe import r_squared, ridge_predictions, ridge_predictions_for
+from shared.ridge_probe import fit_ridge, r_squared, ridge_predictions
 
 NEIGHBOURS = 10
 READ_FROM = 0.3  # R^2 on the probe set below which a parameter is not told: the encoder hardly reads it
@@ -55,9 +56,12 @@ def likeness(embedding: np.ndarray, probe: ProbeSet, of_probe: np.ndarray) -> Li
     """Holds patches against a probe set.
 
     Args:
-        embedding: (M, D) of the patches.
+        embedding: (M, D) of the patches; may be memory-mapped, it is read block by block.
         probe: the probe set.
         of_probe: (N, D), its embedding by the same network.
+
+    Raises:
+        ValueError: an embedding is not finite.
     """
     from threadpoolctl import threadpool_limits
 
@@ -70,27 +74,36 @@ def _likeness(embedding: np.ndarray, probe: ProbeSet, of_probe: np.ndarray) -> L
 
     image = probe.image.numpy()
     targets = {name: values.reshape(len(probe), -1) for name, values in probe.targets().items()}
-    columns = np.concatenate(list(targets.values()), axis=1)
-    starts = np.cumsum([values.shape[1] for values in targets.values()])[:-1]
-    known = np.split(ridge_predictions(of_probe, columns, image), starts, axis=1)
-    r2 = {name: r_squared(values, found) for (name, values), found in zip(targets.items(), known, strict=True)}
-    read = [name for name in targets if r2[name] >= READ_FROM]
-    wanted = np.concatenate([targets[name] for name in read], axis=1) if read else columns[:, :0]
-    found = ridge_predictions_for(of_probe, wanted, image, embedding)
-    splits = np.cumsum([targets[name].shape[1] for name in read])[:-1]
-    predicted = dict(zip(read, np.split(found, splits, axis=1), strict=True)) if read else {}
-
-    own, theirs = unit_rows(embedding), unit_rows(of_probe)
+    r2 = _read_from_left_out_images(of_probe, targets, image)
+    probes = {name: fit_ridge(of_probe, targets[name], image) for name, value in r2.items() if value >= READ_FROM}
+    theirs = unit_rows(of_probe)
     index = faiss.IndexFlatIP(theirs.shape[1])
     index.add(theirs)
-    similarity, neighbour = index.search(own, NEIGHBOURS)  # (M, k)
-    votes = np.stack([(probe.label[neighbour] == i).mean(1) for i in range(len(probe.names))], axis=1)
+    votes = np.empty((len(embedding), len(probe.names)), np.float32)
+    similarity = np.empty(len(embedding))
+    predicted = {name: np.empty((len(embedding), len(one.bias))) for name, one in probes.items()}
+    for rows, unit in unit_blocks(embedding):
+        nearness, neighbour = index.search(unit, NEIGHBOURS)  # (m, k)
+        similarity[rows] = nearness.mean(1)
+        votes[rows] = (probe.label[neighbour][..., None] == np.arange(len(probe.names))).mean(1)
+        for name, one in probes.items():
+            predicted[name][rows] = one(embedding[rows])
     across = nearest_outside(of_probe, image, NEIGHBOURS)
     usual = np.einsum("nd,nkd->nk", theirs, theirs[across]).mean(1)
-    return Likeness(
-        _in_units(predicted), {name: value for name, value in r2.items() if name not in read},
-        votes, similarity.mean(1), float(np.quantile(usual, UNLIKE)),
-    )  # fmt: skip
+    not_read = {name: value for name, value in r2.items() if name not in probes}
+    return Likeness(_in_units(predicted), not_read, votes, similarity, float(np.quantile(usual, UNLIKE)))
+
+
+def _read_from_left_out_images(
+    of_probe: np.ndarray, targets: dict[str, np.ndarray], image: np.ndarray
+) -> dict[str, float]:
+    """R^2 of each target (N, P); in one run, as targets known for the same samples share their decompositions."""
+    if not targets:
+        return {}
+    predicted = ridge_predictions(of_probe, np.concatenate(list(targets.values()), axis=1), image)
+    starts = np.cumsum([values.shape[1] for values in targets.values()])[:-1]
+    found = np.split(predicted, starts, axis=1)
+    return {name: r_squared(values, one) for (name, values), one in zip(targets.items(), found, strict=True)}
 
 
 def clusters_of(embedding: np.ndarray, image: np.ndarray, seed: int = 0) -> np.ndarray:
@@ -100,8 +113,10 @@ def clusters_of(embedding: np.ndarray, image: np.ndarray, seed: int = 0) -> np.n
     """
     from sklearn.metrics import silhouette_score
 
-    unit = unit_rows(embedding)
-    means = np.stack([unit[image == one].mean(0) for one in range(int(image.max()) + 1)])
+    means = np.zeros((int(image.max()) + 1, embedding.shape[1]))
+    for rows, unit in unit_blocks(embedding):
+        np.add.at(means, image[rows], unit)
+    means /= np.bincount(image)[:, None]
     best, found = 0.0, np.zeros(len(means), dtype=np.int64)
     for count in range(2, min(MOST_CLUSTERS, len(means) - 1) + 1) if len(means) >= 4 else ():
         cluster = spherical_kmeans(means, count, seed)

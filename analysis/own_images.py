@@ -4,7 +4,9 @@ import csv
 import hashlib
 import io
 import os
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,57 +14,87 @@ import numpy as np
 import torch
 
 from analysis.config import OwnImagesConfig
-from analysis.embedding import embed_stream, embedded, rendered
+from analysis.embedding import BATCH, embedded, kept, rendered
+from analysis.embedding_blocks import even_rows
 from analysis.likeness import Likeness, clusters_of, likeness
-from analysis.page import PageData, write_page
-from analysis.run import map_of, probe_of
-from analysis.subjects import open_subjects
+from analysis.page import MOST_POINTS, PageData, write_page
+from analysis.pictures import slug_of
+from analysis.run import PAGE, RESULTS, STAGE, map_of, probe_for
+from analysis.scores import COLLAPSED, has_collapsed
+from analysis.subjects import Subject, open_subjects
 from shared.atomic_file import write_atomically
 from shared.config import to_plain
 from shared.devices import device_of
 from shared.image_store import ImageStore
-from shared.runs import RunFolder
+from shared.inference import embed_batches
+from shared.report_folder import ReportFolder
+from shared.runs import write_json
 from shared.sources import open_files
 
 PRINTED = 40  # images; the rest is in the table's file
+TABLE = "images.csv"
+
+
+@dataclass(frozen=True)
+class OwnPatches:
+    """M patches of a user's images, cut as they are asked for.
+
+    Attributes:
+        store: K images.
+        patch: side in pixels.
+        image, top, left: (M,) int64.
+    """
+
+    store: ImageStore
+    patch: int
+    image: torch.Tensor
+    top: torch.Tensor
+    left: torch.Tensor
+
+    def __len__(self) -> int:
+        return len(self.image)
+
+    def cut(self, rows: slice | np.ndarray) -> np.ndarray:
+        """Some of the patches, (m, 3, patch, patch) uint8."""
+        places = (self.image[rows], self.top[rows], self.left[rows])
+        return self.store.crops(*places, self.patch).contiguous().numpy()
 
 
 def look_at(config: OwnImagesConfig, paths: Sequence[str]) -> int:
     """Writes `runs/analysis/<name>/` and prints a line per image; the exit status."""
+    started = time.perf_counter()
     device = device_of(config.accelerator)
     store = open_files([Path(path) for path in paths], Path(config.data.cache_dir).expanduser(), config.patch)
-    subject = open_subjects([config.encoder] if config.encoder else [], config.runs_dir, config.layer)[0]
-    probe = probe_of(config)
+    (subject, *_), _ = open_subjects([config.encoder] if config.encoder else [], config.runs_dir, config.layer)
+    probe, _, _ = probe_for(config, [subject])
     if not probe.is_listed:
         raise ValueError(f"probe={config.probe}: own images are held against listed degradations, such as probe=grid")
-    name = config.name or f"{Path(paths[0]).resolve().stem}-by-{subject.name}"
-    folder = RunFolder(config.runs_dir, "analysis", name, scores="scores.json")
-    names = _shortest(store.names)
-    identity = to_plain(config) | {"name": name, "images": list(store.names), "subject": subject.hash}
-    with folder.locked():
-        folder.claim(identity | {"probe_hash": probe.hash(), "pixels": fingerprint(store)})
-        cache, bf16 = Path(config.data.cache_dir).expanduser(), config.precision == "bf16"
-        of_probe = embedded(subject, probe, rendered(probe, cache), cache, device=device, bf16=bf16)
-        image, top, left = windows(store, config.patch, config.patches)
-        patches = store.crops(image, top, left, config.patch).contiguous().numpy()
-        parts = embed_stream(subject.build(), patches, device=device, bf16=bf16, title=subject.name, quiet=False)
-        embedding = np.concatenate(list(parts))
-        found = likeness(embedding, probe, np.asarray(of_probe))
-        cluster = clusters_of(embedding, image.numpy(), config.seed)
-        sentences = [found.sentence(image.numpy() == i, probe.names) for i in range(len(store))]
-        write_atomically(folder.path / "images.csv", _table(names, cluster, sentences, found, image.numpy()))
-        page = _page(config, subject.name, names, cluster, sentences, found, image.numpy(), patches, embedding)
-        write_page(folder.path / "page.html", page)
-        place = np.stack((top.numpy(), left.numpy()), 1)
-        _save(folder.path / "embeddings.npz", embedding=embedding, image=image.numpy(), image_names=names, place=place)
-        described = {"subject": subject.name, "hash": subject.hash, "probe_hash": probe.hash()}
-        looks = [
-            {"image": one, "cluster": int(group), "looks_like": sentence}
-            for one, group, sentence in zip(names, cluster, sentences, strict=True)
-        ]
-        folder.finish({**described, "images": looks, "r2_of_what_is_not_told": found.not_read})
-    _print(names, cluster, sentences, found)
-    print(f"\npage: {folder.path / 'page.html'}")
+    pixels = fingerprint(store)
+    report = ReportFolder(
+        config.runs_dir, STAGE, name=config.name, default=slug_of(f"{Path(paths[0]).resolve().stem}-by-{subject.name}"),
+        asked=to_plain(config) | {
+            "images": list(store.names), "pixels": pixels, "subject": subject.hash, "probe_hash": probe.hash(),
+        },
+        results=RESULTS, needed=(PAGE, TABLE),
+    )  # fmt: skip
+    with report.locked():
+        found, when = report.found(), "made before"
+        if found is None:
+            cache, bf16 = Path(config.data.cache_dir).expanduser(), config.precision == "bf16"
+            of_probe = embedded(subject, probe, rendered(probe, cache), cache, device=device, bf16=bf16)
+            patches = OwnPatches(store, config.patch, *windows(store, config.patch, config.patches))
+            key = f"own-{pixels}-{config.patch}-{config.patches}-{subject.hash}-{config.precision}"
+            embedding = _embedded(subject, patches, cache / "embeddings" / f"{key}.npy", device=device, bf16=bf16)
+            try:
+                notes = [f"{COLLAPSED}, and tells nothing"] if has_collapsed(of_probe) else []
+                looks = likeness(embedding, probe, np.asarray(of_probe))
+            except ValueError as error:
+                raise ValueError(f"{subject.name}: {error}") from error
+            with report.making() as folder:
+                found = _write(folder, config, subject.name, patches, embedding, looks, probe.names, notes)
+            when = f"{time.perf_counter() - started:.0f} s"
+    _print(found)
+    print(f"\npage: {report.path / PAGE} ({when})")
     return 0
 
 
@@ -87,58 +119,96 @@ def fingerprint(store: ImageStore) -> str:
     return digest.hexdigest()[:16]
 
 
+def _embedded(subject: Subject, patches: OwnPatches, path: Path, *, device: torch.device, bf16: bool) -> np.ndarray:
+    """(M, D), mapped from the cache: neither the patches nor the embedding are ever whole in memory."""
+    from tqdm.auto import tqdm
+
+    def parts() -> Iterator[np.ndarray]:
+        starts = tqdm(range(0, len(patches), BATCH), desc=subject.name, unit="batch", disable=None, leave=False)
+        batches = (patches.cut(slice(start, start + BATCH)) for start in starts)
+        return embed_batches(subject.build().to(device), batches, bf16=bf16)
+
+    return kept(path, len(patches), parts)
+
+
+def _write(
+    folder: Path, config: OwnImagesConfig, subject: str, patches: OwnPatches, embedding: np.ndarray, looks: Likeness,
+    degradations: list[str], notes: list[str],
+) -> dict[str, Any]:  # fmt: skip
+    """All files of the report; the results."""
+    image = patches.image.numpy()
+    names = _shortest(patches.store.names)
+    group = clusters_of(embedding, image, config.seed) + 1
+    sentences = [looks.sentence(image == i, degradations) for i in range(len(names))]
+    untold = ", ".join(f"{name} (R^2 {value:.2f})" for name, value in looks.not_read.items())
+    if untold:
+        notes = [*notes, f"not told, since {subject} hardly reads it from the probe set: {untold}"]
+    write_atomically(folder / TABLE, _table(names, group, sentences, looks, image))
+    write_page(folder / PAGE, _page(config, subject, names, group, sentences, looks, patches, embedding, notes))
+    place = np.stack((patches.top.numpy(), patches.left.numpy()), 1)
+    with (folder / "embeddings.npz").open("wb") as file:
+        np.savez(file, embedding=embedding, image=image, image_names=np.array(names), place=place)
+    result = {
+        "subject": subject, "notes": notes,
+        "images": [
+            {"image": one, "group": int(number), "looks_like": sentence}
+            for one, number, sentence in zip(names, group, sentences, strict=True)
+        ],
+        "r2_of_what_is_not_told": looks.not_read,
+    }  # fmt: skip
+    write_json(folder / RESULTS, result)
+    return result
+
+
 def _shortest(paths: Sequence[str]) -> list[str]:
     """Paths without the folders that all have in common."""
     shared = os.path.commonpath([os.path.dirname(path) for path in paths])
     return [os.path.relpath(path, shared) for path in paths]
 
 
-def _table(names: list[str], cluster: np.ndarray, sentences: list[str], found: Likeness, image: np.ndarray) -> bytes:
-    """A row per image: name, cluster, the medians of what was read, similarity to the probe set, the sentence."""
+def _table(names: list[str], group: np.ndarray, sentences: list[str], looks: Likeness, image: np.ndarray) -> bytes:
+    """A row per image: name, group, the medians of what was read, similarity to the probe set, the sentence."""
     text = io.StringIO()
     writer = csv.writer(text)
-    plain = [name for name in found.parameters if name != "angle"]
-    writer.writerow(["image", "cluster", *plain, "similarity", "looks_like"])
-    for i, (name, group, sentence) in enumerate(zip(names, cluster, sentences, strict=True)):
+    plain = [name for name in looks.parameters if name != "angle"]
+    writer.writerow(["image", "group", *plain, "similarity", "looks_like"])
+    for i, (name, number, sentence) in enumerate(zip(names, group, sentences, strict=True)):
         rows = image == i
-        read = [f"{np.median(found.parameters[one][rows]):.4g}" for one in plain]
-        writer.writerow([name, int(group), *read, f"{np.median(found.similarity[rows]):.4f}", sentence])
+        read = [f"{np.median(looks.parameters[one][rows]):.4g}" for one in plain]
+        writer.writerow([name, int(number), *read, f"{np.median(looks.similarity[rows]):.4f}", sentence])
     return text.getvalue().encode()
 
 
 def _page(
-    config: OwnImagesConfig, subject: str, names: list[str], cluster: np.ndarray, sentences: list[str],
-    found: Likeness, image: np.ndarray, patches: np.ndarray, embedding: np.ndarray,
+    config: OwnImagesConfig, subject: str, names: list[str], group: np.ndarray, sentences: list[str], looks: Likeness,
+    patches: OwnPatches, embedding: np.ndarray, notes: list[str],
 ) -> PageData:  # fmt: skip
-    map_, trust = map_of(embedding, config)
-    groups = [f"group {i + 1}" for i in range(int(cluster.max()) + 1)]
-    untold = ", ".join(f"{name} (R^2 {value:.2f})" for name, value in found.not_read.items())
-    captions = [f"Not told, since {subject} hardly reads it from the probe set: {untold}."] if untold else []
+    """The page, of as many patches as it can show, drawn evenly over the images."""
+    shown = even_rows(len(patches), MOST_POINTS, config.seed)
+    image = patches.image.numpy()[shown]
+    map_, trust = map_of(np.asarray(embedding[shown]), config)
+    captions = [f"{one[0].upper()}{one[1:]}." for one in notes]
+    if len(shown) < len(patches):
+        captions.append(f"The map holds {len(shown):,} of the {len(patches):,} patches, drawn evenly; the table all.")
     return PageData(
-        title=f"{len(names)} images, {len(image)} patches, seen by {subject}",
-        maps={f"{config.map.upper()}, trustworthiness {trust:.2f}": map_}, patches=patches,
+        title=f"{len(names)} images, {len(patches):,} patches, seen by {subject}",
+        maps={f"{config.map.upper()}, trustworthiness {trust:.2f}": map_}, patches=patches.cut(shown),
         words=[sentences[i] for i in image], label=np.full(len(image), -1), names=[],
-        family=cluster[image], family_names=groups, parameters=found.parameters,
+        family=group[image] - 1, family_names=[f"group {i}" for i in range(1, int(group.max()) + 1)],
+        parameters={name: values[shown] for name, values in looks.parameters.items()},
         image=image, image_names=names,
         score_rows=[["image", "group", "looks like"]]
-        + [[n, groups[c], s] for n, c, s in zip(names, cluster, sentences, strict=True)][:PRINTED],
+        + [[n, f"group {g}", s] for n, g, s in zip(names, group, sentences, strict=True)][:PRINTED],
         captions=captions, family_title="group", words_title="looks like",
     )  # fmt: skip
 
 
-def _save(path: Path, **arrays: Any) -> None:
-    private = path.with_name(f".{path.name}.partial")
-    with private.open("wb") as file:
-        np.savez(file, **arrays)
-    os.replace(private, path)
-
-
-def _print(names: list[str], cluster: np.ndarray, sentences: list[str], found: Likeness) -> None:
-    width = max(len(name) for name in names[:PRINTED])
-    for name, group, sentence in list(zip(names, cluster, sentences, strict=True))[:PRINTED]:
-        print(f"{name:<{width}s}  group {group + 1}  {sentence}")
-    if len(names) > PRINTED:
-        print(f"and {len(names) - PRINTED} more in images.csv")
-    if found.not_read:
-        untold = ", ".join(f"{name} (R^2 {value:.2f})" for name, value in found.not_read.items())
-        print(f"not told, since the encoder hardly reads it from the probe set: {untold}")
+def _print(found: dict[str, Any]) -> None:
+    images = found["images"]
+    width = max(len(one["image"]) for one in images[:PRINTED])
+    for one in images[:PRINTED]:
+        print(f"{one['image']:<{width}s}  group {one['group']}  {one['looks_like']}")
+    if len(images) > PRINTED:
+        print(f"and {len(images) - PRINTED} more in {TABLE}")
+    for note in found["notes"]:
+        print(note)

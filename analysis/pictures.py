@@ -1,7 +1,7 @@
 """Which pictures a report holds."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -44,15 +44,16 @@ def write_pictures(
     Returns:
         The files.
     """
-    colours, made = colours_of(probe), []
+    colours, made, slugs = colours_of(probe), [], slugs_of(asked)
     for name in asked:
         points, trust = maps[name]
-        slug = slug_of(name)
+        slug = slugs[name]
         made += save(
             map_sheet(points, colours, encoder=name, method=method, trustworthiness=trust), folder / f"map-{slug}"
         )
         r2 = {key.removeprefix("r2/"): value for key, value in scores[name].values.items() if key.startswith("r2/")}
-        made += save(probe_scatter(scores[name].predictions, r2, encoder=name), folder / f"probes-{slug}")
+        if r2:
+            made += save(probe_scatter(scores[name].predictions, r2, encoder=name), folder / f"probes-{slug}")
         if probe.is_listed:
             heatmap = separation_heatmap(scores[name].separation, probe.names, encoder=name)
             made += save(heatmap, folder / f"separation-{slug}")
@@ -74,11 +75,23 @@ def write_pictures(
 
 def write_progress(folder: Path, runs: dict[str, str]) -> list[Path]:
     """Draws the probe scores over the steps of each run (name -> path) that logged them; returns the files."""
-    made = []
+    made, slugs = [], slugs_of(runs)
     for name, path in runs.items():
         if curves := probe_curves(path):
-            made += save(training_progress(curves, run=name), folder / f"progress-{slug_of(name)}")
+            made += save(training_progress(curves, run=name), folder / f"progress-{slugs[name]}")
     return made
+
+
+def slugs_of(names: Iterable[str]) -> dict[str, str]:
+    """`slug_of` each name, with a number behind it where an earlier one has the same."""
+    slugs: dict[str, str] = {}
+    for name in names:
+        slug = wanted = slug_of(name)
+        number = 2
+        while slug.lower() in map(str.lower, slugs.values()):  # some file systems know no case
+            slug, number = f"{wanted}-{number}", number + 1
+        slugs[name] = slug
+    return slugs
 
 
 def slug_of(name: str) -> str:

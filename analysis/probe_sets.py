@@ -168,7 +168,8 @@ def build_probe_set(space: Space, store: ImageStore, *, patch: int, size: int, s
         seed: of places, drawn degradations and noise.
 
     Raises:
-        ValueError: fewer than two images, or too small a size for each image and degradation to be seen.
+        ValueError: fewer than two images, too small a size for each image and degradation to be seen, or two listed
+            rows that have a name or all steps in common.
     """
     if len(store) < 2:
         raise ValueError(f"a probe set needs at least two images to hold one out, got {len(store)}: {store.names}")
@@ -176,6 +177,8 @@ def build_probe_set(space: Space, store: ImageStore, *, patch: int, size: int, s
     copies = len(space.row_names) if space.is_list else 1
     if space.is_list and copies < 2:
         raise ValueError(f"probe {space.name} lists one degradation only; to tell apart it takes two or more")
+    if space.is_list:
+        _check_rows_differ(space)
     per_image = round(size / copies / len(store))
     if per_image < 1:
         raise ValueError(
@@ -199,6 +202,18 @@ def build_probe_set(space: Space, store: ImageStore, *, patch: int, size: int, s
         degradation.with_seed(noise), label, list(space.row_names) if space.is_list else [],
         np.tile(np.arange(len(image)), copies),
     )  # fmt: skip
+
+
+def _check_rows_differ(space: Space) -> None:
+    steps = [json.dumps(row["steps"], sort_keys=True, default=str) for row in space.written["rows"]]
+    for what, values in (("name", space.row_names), ("steps", steps)):
+        for i, one in enumerate(values):
+            before = values.index(one)
+            if before < i:
+                raise ValueError(
+                    f"probe {space.name}: rows {before + 1} ({space.row_names[before]!r}) and {i + 1} "
+                    f"({space.row_names[i]!r}) have the same {what}: nothing could tell them apart"
+                )
 
 
 def unseen_rows(probe: ProbeSet, trained_on: Sequence[str]) -> np.ndarray:

@@ -1,83 +1,158 @@
 """One report: embed a probe set by every subject, score, draw, and write `runs/analysis/<name>/`."""
 
-import json
-import os
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
+from tqdm.auto import tqdm
 
 from analysis.board import write_projector
 from analysis.config import AnalysisConfig
 from analysis.embedding import embedded, rendered
-from analysis.geometry import contrastive_floor
+from analysis.loss_floor import loss_note
 from analysis.page import PageData, write_page
-from analysis.pictures import write_pictures, write_progress
+from analysis.pictures import slug_of, write_pictures, write_progress
 from analysis.probe_sets import ProbeSet, build_probe_set, load_probe_space, source_side, unseen_rows
 from analysis.projection import pca_map, trustworthiness, umap_map
-from analysis.run_log import final_loss
-from analysis.score_table import WORDS, differences_of, rows_of, text_of
+from analysis.score_table import WORDS, differences_of, notes_of, rows_of, text_of
 from analysis.scores import Scores, score
-from analysis.subjects import Subject, open_subjects
+from analysis.subjects import SUPERVISED, Subject, left_out, open_subjects
 from shared.config import to_plain
 from shared.devices import device_of
-from shared.runs import RunFolder
+from shared.report_folder import ReportFolder
+from shared.runs import write_json
+from shared.seen_images import fingerprints, unseen
 from shared.sources import open_images
 
-FORMAT = 1  # of scores.json
+FORMAT = 2  # of scores.json
+STAGE, RESULTS, PAGE = "analysis", "scores.json", "page.html"
+
+
+@dataclass(frozen=True)
+class Look:
+    """What was found of one subject: its embedding (N, D), scores, and the map (N, 2) with its trustworthiness."""
+
+    subject: Subject
+    embedding: np.ndarray
+    scores: Scores
+    map: tuple[np.ndarray, float]
 
 
 def run(config: AnalysisConfig, encoders: Sequence[str]) -> int:
-    """Writes the report, or says again what a finished one of the same configuration found; the exit status."""
+    """Writes the report, or says again what a finished one of the same question found; the exit status."""
     started = time.perf_counter()
     device = device_of(config.accelerator)
-    subjects = open_subjects(encoders, config.runs_dir, config.layer)
-    probe = probe_of(config)
-    name = config.name or f"{subjects[0].name}-{probe.name}".replace("/", "-")
-    folder = RunFolder(config.runs_dir, "analysis", name, scores="scores.json")
-    identity = to_plain(config) | {
-        "name": name, "probe_hash": probe.hash(), "subjects": {one.name: one.hash for one in subjects},
-    }  # fmt: skip
-    with folder.locked():
-        folder.claim(identity)
-        if folder.finished:
-            stored = json.loads(folder.metrics.read_text(encoding="utf-8"))
-            print(_said(folder, stored["heading"], stored["table"], "made before"))
-            return 0
-        cache = Path(config.data.cache_dir).expanduser()
-        patches = rendered(probe, cache)
-        bf16 = config.precision == "bf16"
-        embeddings = {
-            one.name: embedded(one, probe, patches, cache, device=device, bf16=bf16) for one in subjects
-        }  # fmt: skip
-        scores = {
-            name: score(embedding, probe, repeats=config.repeats, seed=config.seed)
-            for name, embedding in embeddings.items()
-        }
-        for one in subjects:
-            scores[one.name].notes.extend(_loss_note(one, probe, scores[one.name]))
-        maps = {name: map_of(embedding, config) for name, embedding in embeddings.items()}
-        asked = [one.name for one in subjects if one.asked]
-        write_pictures(folder.path, probe, asked, scores, maps, config.map.upper())
-        write_progress(folder.path, {one.name: one.path for one in subjects if one.asked and one.path})
-        if config.projector:
-            write_projector(folder.path / "projector", probe, patches, {name: embeddings[name] for name in asked})
-        write_page(folder.path / "page.html", _page(config, probe, patches, scores, maps))
-        _save_embeddings(folder.path / "embeddings.npz", probe, embeddings)
-        table = text_of(scores)
-        folder.finish(_result(config, probe, subjects, scores, maps, table))
-    seconds = time.perf_counter() - started
-    print(_said(folder, _heading(probe, config), table, f"{seconds:.0f} s"))
+    subjects, notes = open_subjects(encoders, config.runs_dir, config.layer)
+    probe, subjects, left = probe_for(config, subjects)
+    report = ReportFolder(
+        config.runs_dir, STAGE, name=config.name, default=slug_of(f"{subjects[0].name}-{probe.name}"),
+        asked=to_plain(config) | {
+            "probe_hash": probe.hash(), "subjects": {one.name: one.hash for one in subjects},
+            "asked": [one.name for one in subjects if one.asked],
+        },
+        results=RESULTS, needed=(PAGE,),
+    )  # fmt: skip
+    with report.locked():
+        found, when = report.found(), "made before"
+        if found is None:
+            looks, failed = look_at(config, subjects, probe, device)
+            with report.making() as folder:
+                found = _write(folder, config, probe, looks, [*notes, *left, *failed])
+            when = f"{time.perf_counter() - started:.0f} s"
+    print(f"\n{found['heading']}\n\n{found['table']}\n\n{WORDS}\n\npage: {report.path / PAGE} ({when})")
     return 0
 
 
-def probe_of(config: AnalysisConfig) -> ProbeSet:
-    """The probe set that the options ask for, of held-out images."""
+def probe_for(config: AnalysisConfig, subjects: Sequence[Subject]) -> tuple[ProbeSet, list[Subject], list[str]]:
+    """The probe set that the options ask for, of held-out images that no subject was trained on.
+
+    Returns:
+        The probe set; the subjects without a supervised run that nobody asked for and that was trained on its images;
+        sentences on what is left out.
+
+    Raises:
+        ValueError: fewer than two such images are left, or the options do not fit.
+    """
     space = load_probe_space(config.probe)
     _, held_out = open_images(config.data, source_side(space, config.patch))
-    return build_probe_set(space, held_out, patch=config.patch, size=config.size, seed=config.seed)
+    asked = [one for one in subjects if one.asked]
+    store, known = unseen(held_out, frozenset[str]().union(*(one.seen for one in asked)))
+    notes = []
+    if known:
+        by = ", ".join(one.name for one in asked if one.seen & set(fingerprints(held_out)))
+        if len(store) < 2:
+            raise ValueError(
+                f"{len(known)} of the {len(held_out)} held-out images are among those that {by} was trained on: give "
+                "other images, data=folder data.root=FOLDER"
+            )
+        notes.append(f"left out {len(known)} held-out images that {by} was trained on: {', '.join(known)}")
+    own = set(fingerprints(store))
+    kept = [one for one in subjects if one.asked or not one.seen & own]
+    notes += [
+        left_out(one.path, "it was trained on images of the probe set") for one in subjects if one not in kept
+    ]  # fmt: skip
+    return build_probe_set(space, store, patch=config.patch, size=config.size, seed=config.seed), kept, notes
+
+
+def look_at(
+    config: AnalysisConfig, subjects: Sequence[Subject], probe: ProbeSet, device: torch.device
+) -> tuple[list[Look], list[str]]:
+    """Embeds, scores and maps every subject; also sentences on controls that could not be.
+
+    Raises:
+        ValueError: a subject that was asked for cannot be scored; says which.
+    """
+    cache = Path(config.data.cache_dir).expanduser()
+    bf16 = config.precision == "bf16"
+
+    def embed(subject: Subject, of: ProbeSet) -> np.ndarray:
+        return embedded(subject, of, rendered(of, cache), cache, device=device, bf16=bf16)
+
+    looks, notes = [], []
+    with tqdm(total=3 * len(subjects), unit="step", disable=None, leave=False) as bar:
+        for subject in subjects:
+            try:
+                bar.set_description(f"embedding of {subject.name}")
+                embedding = embed(subject, probe)
+                bar.update()
+                bar.set_description(f"scores of {subject.name}")
+                scores = score(embedding, probe, repeats=config.repeats, seed=config.seed)
+                if subject.asked and config.layer == "vector":
+                    scores.notes.extend(loss_note(subject, probe.store, config.seed, embed))
+                bar.update()
+            except (ValueError, RuntimeError) as error:
+                if subject.asked or subject.method != SUPERVISED:
+                    raise ValueError(f"{subject.name}: {error}") from error
+                notes.append(left_out(subject.path, str(error)))
+                continue
+            bar.set_description(f"map of {subject.name}")
+            looks.append(Look(subject, embedding, scores, map_of(embedding, config)))
+            bar.update()
+    return looks, notes
+
+
+def _write(
+    folder: Path, config: AnalysisConfig, probe: ProbeSet, looks: Sequence[Look], notes: list[str]
+) -> dict[str, Any]:
+    """All files of the report; the results."""
+    asked = [one for one in looks if one.subject.asked]
+    scores = {one.subject.name: one.scores for one in looks}
+    maps = {one.subject.name: one.map for one in looks}
+    names = [one.subject.name for one in asked]
+    write_pictures(folder, probe, names, scores, maps, config.map.upper())
+    write_progress(folder, {one.subject.name: one.subject.path for one in asked if one.subject.path})
+    patches = rendered(probe, Path(config.data.cache_dir).expanduser())
+    if config.projector:
+        write_projector(folder / "projector", probe, patches, {one.subject.name: one.embedding for one in asked})
+    write_page(folder / PAGE, _page(config, probe, patches, scores, maps, notes))
+    _save_embeddings(folder / "embeddings.npz", probe, {one.subject.name: one.embedding for one in looks})
+    result = _result(config, probe, looks, text_of(scores, notes), notes)
+    write_json(folder / RESULTS, result)
+    return result
 
 
 def map_of(embedding: np.ndarray, config: AnalysisConfig) -> tuple[np.ndarray, float]:
@@ -94,22 +169,9 @@ def _heading(probe: ProbeSet, config: AnalysisConfig) -> str:
     )
 
 
-def _loss_note(subject: Subject, probe: ProbeSet, scores: Scores) -> list[str]:
-    """How far the run's contrastive loss is above the least that views can have which share what its probes read."""
-    ended = final_loss(subject.path) if subject.path and subject.space == probe.name else None
-    if ended is None:
-        return []
-    floor = contrastive_floor(ended.negatives, scores.values["information"])
-    words = (
-        f"its contrastive loss ended at {ended.loss:.2f} nats against {ended.negatives} negatives; views that share no "
-        f"more than what the probes read need at least {floor:.2f}"
-    )
-    return [f"{words}: something else lowered it too, such as content" if ended.loss < floor else words]
-
-
 def _page(
     config: AnalysisConfig, probe: ProbeSet, patches: np.ndarray, scores: dict[str, Scores],
-    maps: dict[str, tuple[np.ndarray, float]],
+    maps: dict[str, tuple[np.ndarray, float]], notes: list[str],
 ) -> PageData:  # fmt: skip
     family, family_names = probe.families()
     title_of = {
@@ -123,7 +185,7 @@ def _page(
         family=family, family_names=family_names, parameters=probe.parameters(),
         image=probe.image.numpy(), image_names=list(probe.store.names),
         score_rows=rows_of(scores),
-        captions=[f"{name}: {note}." for name, one in scores.items() for note in one.notes] + [" ".join(WORDS.split())],
+        captions=[*notes_of(scores, notes), " ".join(WORDS.split())],
         separations={title_of[name]: scores[name].separation for name in listed},
         silhouettes={title_of[name]: scores[name].silhouette for name in listed},
         encoders={title: name for name, title in title_of.items()},
@@ -132,18 +194,17 @@ def _page(
 
 
 def _result(
-    config: AnalysisConfig, probe: ProbeSet, subjects: Sequence[Subject], scores: dict[str, Scores],
-    maps: dict[str, tuple[np.ndarray, float]], table: str,
-) -> dict[str, Any]:  # fmt: skip
+    config: AnalysisConfig, probe: ProbeSet, looks: Sequence[Look], table: str, notes: list[str]
+) -> dict[str, Any]:
     """What `scores.json` holds."""
     described = {}
-    for subject in subjects:
-        one = scores[subject.name].to_dict()
+    for look in looks:
+        subject, one = look.subject, look.scores.to_dict()
         if subject.trained_on:
             one["unseen_patches"] = float(unseen_rows(probe, subject.trained_on).mean())
-        one["trustworthiness"] = {config.map: maps[subject.name][1]}
+        one["trustworthiness"] = {config.map: look.map[1]}
         described[subject.name] = {"hash": subject.hash, "method": subject.method, **one}
-    first, *others = scores
+    first, *others = looks
     return {
         "format": FORMAT,
         "probe": {
@@ -153,9 +214,12 @@ def _result(
         "layer": config.layer,
         "subjects": described,
         "differences": {
-            other: {name: list(scores[first].ahead_of(scores[other], name)) for name in scores[first].values}
+            other.subject.name: {
+                name: list(first.scores.ahead_of(other.scores, name)) for name in first.scores.values
+            }
             for other in others
         },
+        "notes": notes,
         "heading": _heading(probe, config),
         "table": table,
     }  # fmt: skip
@@ -164,17 +228,11 @@ def _result(
 def _save_embeddings(path: Path, probe: ProbeSet, embeddings: dict[str, np.ndarray]) -> None:
     """Everything that the scores were made from."""
     place = np.stack((probe.top.numpy(), probe.left.numpy()), 1) + probe.margin
-    private = path.with_name(f".{path.name}.partial.npz")
     arrays = {
         "subjects": np.array(list(embeddings)), **{f"embedding_{i}": one for i, one in enumerate(embeddings.values())},
         "label": probe.label, "names": np.array(probe.names, dtype=str), "words": np.array(probe.words()),
         "content": probe.content, "image": probe.image.numpy(), "image_names": np.array(probe.store.names),
         "place": place, **{f"parameter_{name}": values for name, values in probe.parameters().items()},
     }  # fmt: skip
-    with private.open("wb") as file:
+    with path.open("wb") as file:
         np.savez(file, **arrays)  # type: ignore[arg-type]  # its stub takes the keywords for options
-    os.replace(private, path)
-
-
-def _said(folder: RunFolder, heading: str, table: str, when: str) -> str:
-    return f"\n{heading}\n\n{table}\n\n{WORDS}\n\npage: {folder.path / 'page.html'} ({when})"

@@ -1,6 +1,7 @@
 """The short table that a report prints, and its words."""
 
 import math
+from collections.abc import Sequence
 
 from analysis.scores import MORE_IS_BETTER, Scores
 from shared.text_table import aligned_blocks, number, with_interval
@@ -53,11 +54,16 @@ def differences_of(scores: dict[str, Scores]) -> list[list[str]]:
     return rows
 
 
-def text_of(scores: dict[str, Scores]) -> str:
-    """The tables as plain text of at most 100 columns."""
+def notes_of(scores: dict[str, Scores], notes: Sequence[str]) -> list[str]:
+    """What is said of the subjects, and of all of it."""
+    of_subjects = (f"{subject}: {note}" for subject, one in scores.items() for note in one.notes)
+    return [f"{note}." for note in (*of_subjects, *notes)]
+
+
+def text_of(scores: dict[str, Scores], notes: Sequence[str] = ()) -> str:
+    """The tables as plain text of at most 100 columns, and the notes."""
     tables = [rows_of(scores), differences_of(scores)] if len(scores) > 1 else [rows_of(scores)]
-    notes = [f"{subject}: {note}." for subject, one in scores.items() for note in one.notes]
-    return "\n\n".join([*(block for table in tables for block in _blocks(table)), *notes])
+    return "\n\n".join([*(block for table in tables for block in _blocks(table)), *notes_of(scores, notes)])
 
 
 def _titled(scores: dict[str, Scores]) -> dict[str, str]:

@@ -30,7 +30,8 @@ from shared.degradations.summary import targets as unit_targets
 from shared.probe_measures import chance_accuracy, chance_nmi, knn_correct, spherical_kmeans, unit_rows
 from shared.ridge_probe import r_squared, ridge_predictions
 
-COLLAPSED = 1e-6  # largest squared distance of L2-normalised samples that all coincide
+TOGETHER = 1e-6  # largest squared distance of L2-normalised samples that all coincide
+COLLAPSED = "all embeddings of the probe set coincide: the encoder has collapsed"
 NEIGHBOURS = 10  # that vote
 MORE_IS_BETTER = {
     "knn_accuracy": True, "nmi": True, "ari": True, "purity": True, "silhouette": True, "map": True, "separation": True,
@@ -96,6 +97,12 @@ class Scores:
         }
 
 
+def has_collapsed(embedding: np.ndarray) -> bool:
+    """Whether all samples of an embedding (N, D) coincide, but for their length."""
+    unit = unit_rows(embedding)
+    return float(((unit - unit[0]) ** 2).sum(1).max()) < TOGETHER
+
+
 def score(embedding: np.ndarray, probe: ProbeSet, *, repeats: int = 500, seed: int = 0) -> Scores:
     """Scores an embedding of a probe set; on one thread, some seconds for 2,000 samples of 2,048 dimensions.
 
@@ -132,8 +139,8 @@ class _Scoring:
         self.notes: list[str] = []
 
     def scores(self) -> Scores:
-        if float(((self.unit - self.unit[0]) ** 2).sum(1).max()) < COLLAPSED:
-            self.notes.append("all embeddings coincide: the encoder has collapsed, and every score is chance")
+        if has_collapsed(self.embedding):
+            self.notes.append(f"{COLLAPSED}, and every score is chance")
         comparable = unit_targets(self.probe.degradation).numpy()  # directions too, without gaps
         order = neighbour_order(self.embedding, self.probe.label, self.image, comparable)
         if self.probe.is_listed:

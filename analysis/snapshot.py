@@ -56,15 +56,15 @@ def draw(config: SnapshotConfig, encoder: Path) -> None:
     from analysis.map_plots import map_sheet
     from analysis.pictures import colours_of
     from analysis.plots import separation_heatmap
-    from analysis.run import map_of, probe_of
+    from analysis.run import map_of, probe_for
     from analysis.scores import score
     from analysis.subjects import open_subjects
     from shared.devices import device_of
 
-    subject = open_subjects([str(encoder)], config.runs_dir, config.layer)[0]
+    (subject, *_), _ = open_subjects([str(encoder)], config.runs_dir, config.layer)
     network = subject.build()
     shutil.rmtree(encoder)
-    probe = probe_of(config)
+    probe, _, _ = probe_for(config, [subject])
     patches = rendered(probe, Path(config.data.cache_dir).expanduser(), quiet=True)
     parts = embed_stream(network, patches, device=device_of(config.accelerator), bf16=config.precision == "bf16")
     embedding = np.concatenate(list(parts))

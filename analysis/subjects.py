@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import logging
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -17,12 +16,12 @@ from shared.degradations import load_space
 from shared.encoders import Encoder, EncoderConfig, build_encoder
 from shared.projector import describe_projector, projector_state
 from shared.runs import newest_run
+from shared.seen_images import seen_by
 from shared.statistics_baseline import degradation_statistics
 
 STATISTICS = "statistics"
 UNTRAINED = ":untrained"
-
-logger = logging.getLogger(__name__)
+SUPERVISED = "supervised"  # the method of the ceiling
 
 
 @dataclass(frozen=True)
@@ -36,6 +35,8 @@ class Subject:
         trained_on: names of the operations it was trained with; empty where it was not trained.
         method: that trained it, empty where none did.
         space: it was trained on, as its run was told; empty where it was not trained.
+        patch: side in pixels of the largest crops it was trained on; 0 where that is not known.
+        seen: fingerprints of the images it was trained on, as far as its artefact says.
         path: of its run or artefact; empty where it has none.
         asked: whether it was asked for, not added as a control.
     """
@@ -46,6 +47,8 @@ class Subject:
     trained_on: tuple[str, ...] = ()
     method: str = ""
     space: str = ""
+    patch: int = 0
+    seen: frozenset[str] = frozenset()
     path: str = ""
     asked: bool = False
 
@@ -82,8 +85,8 @@ class Statistics(nn.Module):
         return degradation_statistics(images)
 
 
-def open_subjects(asked: Sequence[str], runs_dir: str, layer: str) -> list[Subject]:
-    """The encoders that were asked for, then their controls, each once.
+def open_subjects(asked: Sequence[str], runs_dir: str, layer: str) -> tuple[list[Subject], list[str]]:
+    """The encoders that were asked for, then their controls, each once; and sentences on a control that is left out.
 
     Controls: every network untrained, the hand-made statistics, and the newest finished run that regresses the known
     parameters (the ceiling), where there is one.
@@ -97,7 +100,7 @@ def open_subjects(asked: Sequence[str], runs_dir: str, layer: str) -> list[Subje
     Raises:
         ValueError: something asked for is not there or cannot be read; one sentence.
     """
-    found, controls = [], []
+    found, controls, notes = [], [], []
     for one in asked or [_newest(runs_dir)]:
         try:
             found.append(replace(_open(one, layer), asked=True))
@@ -106,13 +109,18 @@ def open_subjects(asked: Sequence[str], runs_dir: str, layer: str) -> list[Subje
         if found[-1].trained_on:
             controls.append(_start_of(one, layer))
     controls.append(_statistics())
-    ceiling = _newest_of_method(runs_dir, "supervised")
+    ceiling = _newest_of_method(runs_dir, SUPERVISED)
     if ceiling and any(subject.trained_on for subject in found):
         try:
             controls.append(_open(str(ceiling), layer))
         except (ValueError, FileNotFoundError) as error:  # nobody asked for it: the report goes on without
-            logger.warning("left out the ceiling: %s", error)
-    return _each_once([*found, *controls])
+            notes.append(left_out(str(ceiling), str(error)))
+    return _each_once([*found, *controls]), notes
+
+
+def left_out(ceiling: str, reason: str) -> str:
+    """The sentence on a supervised run that nobody asked for and that cannot be compared with."""
+    return f"without the supervised ceiling {ceiling}: {reason}"
 
 
 def _each_once(subjects: list[Subject]) -> list[Subject]:
@@ -146,7 +154,10 @@ def _open(asked: str, layer: str) -> Subject:
 
     method = (_run_config(metadata).get("method") or {}).get("name", "")
     space = str(metadata.get("degradation", ""))
-    return Subject(_short(asked), f"{digest[:16]}-{layer}", build, _operations(space), method, space, asked)
+    return Subject(
+        _short(asked) + (f" ({SUPERVISED})" if method == SUPERVISED else ""), f"{digest[:16]}-{layer}", build,
+        _operations(space), method, space, int(metadata.get("patch") or 0), seen_by(metadata), asked,
+    )  # fmt: skip
 
 
 def _start_of(path: str, layer: str) -> Subject:

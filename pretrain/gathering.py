@@ -11,28 +11,29 @@ import torch.distributed as dist
 from torch import Tensor
 
 
-def _world_size() -> int:
+def world_size() -> int:
+    """Number of ranks; 1 in a single process."""
     return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
 
 
 def own_rows(rows: int, device: torch.device) -> Tensor:
     """Numbers of this rank's rows in the gathered batch, (rows,) int64."""
-    offset = dist.get_rank() * rows if _world_size() > 1 else 0
+    offset = dist.get_rank() * rows if world_size() > 1 else 0
     return torch.arange(rows, device=device) + offset
 
 
 def gather(x: Tensor) -> Tensor:
     """Concatenates (N, ...) of all ranks to (world * N, ...), without gradients."""
-    if _world_size() == 1:
+    if world_size() == 1:
         return x.detach()
-    parts = [torch.empty_like(x, memory_format=torch.contiguous_format) for _ in range(_world_size())]
+    parts = [torch.empty_like(x, memory_format=torch.contiguous_format) for _ in range(world_size())]
     dist.all_gather(parts, x.detach().contiguous())
     return torch.cat(parts)
 
 
 def gather_with_gradient(x: Tensor) -> Tensor:
     """Concatenates (N, ...) of all ranks to (world * N, ...); gradients go back to their rank."""
-    if _world_size() == 1:
+    if world_size() == 1:
         return x
     from lightly.utils.dist import gather as differentiable_gather
 

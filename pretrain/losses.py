@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy, softplus
 
-from pretrain.gathering import gather, gather_with_gradient, own_rows
+from pretrain.gathering import gather, gather_with_gradient, own_rows, world_size
 from pretrain.positives import Terms
 from shared.training.monitors import alignment
 
@@ -28,6 +28,12 @@ def alignment_loss(terms: Terms) -> Tensor:
         terms: Predictions as queries and targets as keys.
     """
     return -(terms.queries * terms.keys).sum(dim=-1).mean()
+
+
+def negatives_of(terms: Terms, same_slot: bool = False) -> Tensor:
+    """Number of negatives that each query of `batch_info_nce` meets, scalar; takes the same arguments."""
+    rows, slots = terms.candidates.shape[:2]
+    return torch.tensor((rows * world_size() - 1) * (1 if same_slot else slots))
 
 
 def queue_info_nce(terms: Terms, negatives: Tensor, valid: Tensor, temperature: float) -> Tensor:

@@ -116,6 +116,11 @@ class Positives:
             self.query_views = 1 if config.side == "key" else config.count
             self.key_views = 1 if config.side == "query" else config.count
 
+    @property
+    def are_views(self) -> bool:
+        """Whether each term compares one view with one view, not with a mean of several."""
+        return self.config.aggregate in ("pair", "all_pairs") or self.config.count == 1
+
     def views_needed(self) -> int:
         """Number of large views of a row that the policy uses."""
         return self.query_views if self.config.symmetric else self.query_views + self.key_views

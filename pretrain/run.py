@@ -19,6 +19,7 @@ from shared.encoders import build_encoder
 from shared.probe import ProbeSet, build_probe, score_network, score_statistics
 from shared.probe_scores import ProbeScores, score_table
 from shared.sampling import Planner, source_size
+from shared.seen_images import training_images
 from shared.sources import ImageStore, open_images
 from shared.training.progress import Bar, Speed
 from shared.training.session import Prepared, inputs_of, run_session
@@ -82,8 +83,8 @@ def _finish(
     plain_scores = {name: one.to_dict() for name, one in scores.items()}
     metadata = {
         "recipe": recipe, "config": to_plain(config), "degradation": config.degradation,
-        "training_images": len(module.planner.store), "train_seconds": seconds, "scores": plain_scores,
-    }  # fmt: skip
+        "patch": module.planner.sizes[0].patch, "train_seconds": seconds, "scores": plain_scores,
+    } | training_images(module.planner.store)  # fmt: skip
     card = model_card(config, recipe, scores, training_images=len(module.planner.store))
     projector = getattr(module.trained, "projector", None)
     save_encoder(artefact, module.result, card=card, metadata=metadata, projector=projector)

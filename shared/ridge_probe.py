@@ -1,6 +1,7 @@
 """A linear probe with held-out images: how much of a known parameter can be read off an embedding."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -81,33 +82,43 @@ def ridge_predictions(embedding: np.ndarray, target: np.ndarray, image: np.ndarr
         columns = np.flatnonzero((known == pattern[:, None]).all(0))
         rows = np.flatnonzero(pattern)
         for train, test in _image_folds(image[rows], folds):
-            prediction[np.ix_(rows[test], columns)] = _fit_and_predict(
-                embedding[rows[train]], target[np.ix_(rows[train], columns)], image[rows[train]],
-                embedding[rows[test]],
-            )  # fmt: skip
+            probe = _fitted(embedding[rows[train]], target[np.ix_(rows[train], columns)], image[rows[train]])
+            prediction[np.ix_(rows[test], columns)] = probe(embedding[rows[test]])
     return prediction
 
 
-def ridge_predictions_for(
-    embedding: np.ndarray, target: np.ndarray, image: np.ndarray, new_embedding: np.ndarray
-) -> np.ndarray:
-    """Predictions for other samples, of the probe that `ridge_predictions` fits to each fold, fitted to all.
+@dataclass(frozen=True)
+class RidgeProbe:
+    """A fitted probe: standardise, cut outliers, and an affine map.
+
+    Attributes:
+        mean, deviation: (D,) of the features it was fitted to; a deviation of infinity leaves a feature out.
+        centre: (D,) mean of the cut features.
+        weights: (D, P) float32.
+        bias: (P,).
+    """
+
+    mean: np.ndarray
+    deviation: np.ndarray
+    centre: np.ndarray
+    weights: np.ndarray
+    bias: np.ndarray
+
+    def __call__(self, embedding: np.ndarray) -> np.ndarray:
+        """Predictions (M, P) of an embedding (M, D)."""
+        return _cut(embedding, self.mean, self.deviation, self.centre) @ self.weights + self.bias
+
+
+def fit_ridge(embedding: np.ndarray, target: np.ndarray, image: np.ndarray) -> RidgeProbe:
+    """The probe that `ridge_predictions` fits to each fold, fitted to all samples.
 
     Args:
         embedding: (N, D), finite.
-        target: (N, P); NaN where a parameter does not apply, those samples are left out for that column.
+        target: (N, P); samples with a NaN, where a parameter does not apply, are left out.
         image: (N,) image of each sample.
-        new_embedding: (M, D), finite.
-
-    Returns:
-        (M, P) float64.
     """
-    prediction = np.empty((len(new_embedding), target.shape[1]))
-    for column in range(target.shape[1]):
-        rows = np.flatnonzero(np.isfinite(target[:, column]))
-        known = target[rows][:, [column]]
-        prediction[:, [column]] = _fit_and_predict(embedding[rows], known, image[rows], new_embedding)
-    return prediction
+    rows = np.isfinite(target).all(1)
+    return _fitted(embedding[rows], target[rows], image[rows])
 
 
 def _image_folds(image: np.ndarray, folds: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -119,22 +130,20 @@ def _image_folds(image: np.ndarray, folds: int) -> Iterator[tuple[np.ndarray, np
         yield from GroupKFold(folds).split(image, groups=image)
 
 
-def _fit_and_predict(feature: np.ndarray, target: np.ndarray, image: np.ndarray, new_feature: np.ndarray) -> np.ndarray:
-    """Ridge regression with an intercept: (n, D), (n, P), (n,), (m, D) -> predictions (m, P).
+def _fitted(feature: np.ndarray, target: np.ndarray, image: np.ndarray) -> RidgeProbe:
+    """Ridge regression with an intercept of (n, P) on (n, D).
 
     In float32 once everything is centred: the decomposition is most of the time, and a probe needs no more.
     """
     mean, std = feature.mean(0, dtype=np.float64), feature.std(0, dtype=np.float64)
     std[std <= 1e-6 * np.abs(mean)] = np.inf  # a constant feature becomes 0, not rounding over rounding
-    feature = np.clip((feature - mean) / std, -OUTLIER, OUTLIER)  # (n, D)
-    clipped_mean = feature.mean(0)
-    feature = (feature - clipped_mean).astype(np.float32)
-    new_feature = np.clip((new_feature - mean) / std, -OUTLIER, OUTLIER) - clipped_mean  # (m, D)
-    new_feature = new_feature.astype(np.float32)
+    centre = _cut(feature, mean, std, 0.0, np.float64).mean(0)
+    feature = _cut(feature, mean, std, centre)  # (n, D)
     target_mean = target.mean(0)
     target = (target - target_mean).astype(np.float32)
     if not feature.any():
-        return np.broadcast_to(target_mean, (len(new_feature), target.shape[1]))
+        nothing = np.zeros((feature.shape[1], target.shape[1]), np.float32)
+        return RidgeProbe(mean, std, centre, nothing, target_mean)
     if np.all(image == image[0]):
         image = np.arange(len(image))  # nothing is left without the only image: leave out single samples
 
@@ -149,7 +158,15 @@ def _fit_and_predict(feature: np.ndarray, target: np.ndarray, image: np.ndarray,
             error[i] += _left_out_error(left[rows], shrinkage, rotated, target[rows], len(left))
     chosen = penalties[error.argmin(0)]  # (P,)
     dual = left @ (rotated / (eigenvalue[:, None] + chosen))  # (n, P)
-    return new_feature @ (feature.T @ dual) + target_mean
+    return RidgeProbe(mean, std, centre, feature.T @ dual, target_mean)
+
+
+def _cut(
+    feature: np.ndarray, mean: np.ndarray, deviation: np.ndarray, centre: np.ndarray | float,
+    kind: type[np.floating] = np.float32,
+) -> np.ndarray:  # fmt: skip
+    """Standardised, cut at `OUTLIER` and centred."""
+    return (np.clip((feature - mean) / deviation, -OUTLIER, OUTLIER) - centre).astype(kind)
 
 
 def _left_singular(feature: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

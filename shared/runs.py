@@ -86,7 +86,7 @@ class RunFolder:
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             if not self._config.is_file():
-                write_atomically(self._config, _json(config))
+                write_json(self._config, config)
         except OSError as error:
             raise ValueError(f"{self.path} cannot be written ({error.strerror}): give another runs_dir=") from error
 
@@ -114,10 +114,14 @@ class RunFolder:
 
     def finish(self, metrics: dict[str, Any]) -> None:
         """Point `latest` at the run, then write its scores, which marks it finished; a rerun mends a kill between."""
+        self.make_latest()
+        write_json(self.metrics, metrics)
+
+    def make_latest(self) -> None:
+        """Point `latest` at the run."""
         link, fresh = self.path.parent / "latest", self.path.parent / f".latest-{uuid.uuid4().hex}"
         fresh.symlink_to(self.path.name)
         os.replace(fresh, link)
-        write_atomically(self.metrics, _json(metrics))
 
 
 def newest_run(runs_dir: str, stage: str) -> Path | None:
@@ -126,8 +130,9 @@ def newest_run(runs_dir: str, stage: str) -> Path | None:
     return latest.parent / latest.resolve().name if latest.exists() else None
 
 
-def _json(values: dict[str, Any]) -> bytes:
-    return (json.dumps(values, indent=2) + "\n").encode()
+def write_json(path: Path, values: dict[str, Any]) -> None:
+    """Write JSON that people can read, atomically."""
+    write_atomically(path, (json.dumps(values, indent=2) + "\n").encode())
 
 
 def differences(old: dict[str, Any], new: dict[str, Any], prefix: str = "") -> list[str]:
@@ -142,6 +147,14 @@ def differences(old: dict[str, Any], new: dict[str, Any], prefix: str = "") -> l
         elif before != after:
             found.append(f"{prefix}{key}: {before} -> {after}")
     return found
+
+
+def that_count(config: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """The settings without those in `FREE_TO_CHANGE`."""
+    return {
+        key: that_count(value, f"{prefix}{key}.") if isinstance(value, dict) else value
+        for key, value in config.items() if f"{prefix}{key}" not in FREE_TO_CHANGE
+    }  # fmt: skip
 
 
 def check_free_space(folder: Path, needed: int) -> None:

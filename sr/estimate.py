@@ -9,7 +9,7 @@ import io
 import json
 import logging
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -23,13 +23,13 @@ from shared.degradations.words import reading_in_words
 from shared.encoders import Representation
 from shared.inference import evaluating
 from shared.probe import UNLISTED, build_probe, embed
-from shared.ridge_probe import OUTLIER, r_squared, ridge_predictions, ridge_predictions_for
+from shared.ridge_probe import RidgeProbe, fit_ridge, r_squared, ridge_predictions
 from shared.sampling import source_size
 from shared.sources import DataConfig, open_images
 from sr.model import KIND, SRModel, model_metadata
 from sr.tile_conditions import TurnedImage, represented, spread_windows
 
-VERSION = 1  # raise it when probes are fitted otherwise, so that cached ones are not used
+VERSION = 2  # raise it when probes are fitted otherwise, so that cached ones are not used
 PATCH = 48  # pixels a side of LR patches, DASR's; images are looked at in windows of this size too
 WINDOWS = 16  # of an image
 READ_FROM = 0.3  # R^2 on left-out images below which a parameter is not told
@@ -38,28 +38,9 @@ NAMES = {
     "jpeg_quality": "JPEG quality",
 }  # fmt: skip
 
+PARTS = tuple(part.name for part in fields(RidgeProbe))
+
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Probe:
-    """A ridge probe as what it is: an affine map of standardised and cut features.
-
-    Attributes:
-        mean, deviation: (D,) of the features it was fitted to; a deviation of infinity leaves a feature out.
-        weights: (D, P).
-        bias: (P,).
-    """
-
-    mean: np.ndarray
-    deviation: np.ndarray
-    weights: np.ndarray
-    bias: np.ndarray
-
-    def __call__(self, vectors: np.ndarray) -> np.ndarray:
-        """(M, D) -> (M, P)."""
-        standardised = np.clip((vectors - self.mean) / self.deviation, -OUTLIER, OUTLIER)
-        return standardised @ self.weights + self.bias
 
 
 @dataclass(frozen=True)
@@ -73,7 +54,7 @@ class Estimator:
     """
 
     model: SRModel
-    probes: dict[str, Probe]
+    probes: dict[str, RidgeProbe]
     r2: dict[str, float]
 
     def described(self) -> str:
@@ -145,7 +126,7 @@ def open_estimator(model: SRModel, path: str | Path, cache_dir: Path) -> Estimat
     return Estimator(model, probes, r2)
 
 
-def fit(model: SRModel, space: Space, cache_dir: Path) -> tuple[dict[str, Probe], dict[str, float]]:
+def fit(model: SRModel, space: Space, cache_dir: Path) -> tuple[dict[str, RidgeProbe], dict[str, float]]:
     """Probes for what can be read, and the R^2 of all parameters on images left out of the fit.
 
     Raises:
@@ -163,19 +144,8 @@ def fit(model: SRModel, space: Space, cache_dir: Path) -> tuple[dict[str, Probe]
             target = values[drawn].reshape(len(vectors), -1)  # (N, P), NaN where it does not apply
             r2[name] = r_squared(target, ridge_predictions(vectors, target, image))
             if r2[name] >= READ_FROM:
-                probes[name] = _fitted(vectors, target, image)
+                probes[name] = fit_ridge(vectors, target, image)
     return probes, r2
-
-
-def _fitted(vectors: np.ndarray, target: np.ndarray, image: np.ndarray) -> Probe:
-    """The probe of `ridge_predictions_for`, whose weights are what it predicts for unit steps from the mean."""
-    known = np.isfinite(target).all(1)
-    vectors, target, image = vectors[known], target[known], image[known]
-    mean, deviation = vectors.mean(0, dtype=np.float64), vectors.std(0, dtype=np.float64)
-    steps = np.concatenate((np.zeros((1, len(mean))), np.diag(deviation)))  # (D + 1, D)
-    predicted = ridge_predictions_for(vectors, target, image, mean + steps)  # (D + 1, P)
-    deviation[deviation <= 1e-6 * np.abs(mean)] = np.inf
-    return Probe(mean, deviation, predicted[1:] - predicted[0], predicted[0])
 
 
 class _Looking(nn.Module):
@@ -196,22 +166,21 @@ def _key(path: str | Path, space: Space) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:24]
 
 
-def _read(file: Path) -> tuple[dict[str, Probe], dict[str, float]] | None:
+def _read(file: Path) -> tuple[dict[str, RidgeProbe], dict[str, float]] | None:
     """What `_keep` kept; None where it is not there or damaged."""
     try:
         with np.load(file) as arrays:
             r2 = {name.partition("/")[2]: float(arrays[name]) for name in arrays if name.startswith("r2/")}
             told = [name for name in r2 if f"bias/{name}" in arrays]
-            parts = ("mean", "deviation", "weights", "bias")
-            return {name: Probe(*(arrays[f"{part}/{name}"] for part in parts)) for name in told}, r2
+            return {name: RidgeProbe(*(arrays[f"{part}/{name}"] for part in PARTS)) for name in told}, r2
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return None
 
 
-def _keep(file: Path, probes: dict[str, Probe], r2: dict[str, float]) -> None:
+def _keep(file: Path, probes: dict[str, RidgeProbe], r2: dict[str, float]) -> None:
     arrays = {f"r2/{name}": np.asarray(value) for name, value in r2.items()}
     for name, probe in probes.items():
-        for part in ("mean", "deviation", "weights", "bias"):
+        for part in PARTS:
             arrays[f"{part}/{name}"] = getattr(probe, part)
     stream = io.BytesIO()
     np.savez(stream, **arrays)  # type: ignore[arg-type]

@@ -1,6 +1,5 @@
 """One evaluation from a checked configuration: open models and images, score, write `runs/sr-eval/<name>/`."""
 
-import json
 import math
 import time
 from collections.abc import Sequence
@@ -14,7 +13,8 @@ from shared.atomic_file import write_atomically
 from shared.config import to_plain
 from shared.devices import device_of
 from shared.images import write_image
-from shared.runs import RunFolder
+from shared.report_folder import ReportFolder
+from shared.runs import write_json
 from sr.benchmarks import Benchmark, open_benchmarks
 from sr.evaluation_config import EvaluationConfig
 from sr.evaluation_table import OfDatasets, per_image_csv, printed_table, table_csv
@@ -23,7 +23,7 @@ from sr.protocols import REAL, Protocol, load_protocol
 from sr.restorers import Restorer, common_scale, open_restorers
 from sr.scoring import Bootstrap, Scores, check_others, score_benchmark
 
-STAGE = "sr-eval"
+STAGE, RESULTS = "sr-eval", "metrics.json"
 
 
 def run(config: EvaluationConfig, models: Sequence[str]) -> int:
@@ -53,24 +53,27 @@ def run(config: EvaluationConfig, models: Sequence[str]) -> int:
         benchmarks = open_benchmarks(config.data.root, config.datasets, config.scale * SMALLEST_IMAGE)
         check_others(restorers, benchmarks, protocol, config.representation)
     config.datasets = [one.name for one in benchmarks]
-    config.name = config.name or _default_name(config, restorers)
-    folder = RunFolder(config.runs_dir, STAGE, config.name)
-    identity = to_plain(config) | {
-        "degradations": protocol.digest() if protocol else "",
-        "models": {one.name: one.hash for one in restorers},
-        "images": {one.name: f"{len(one)} images, {one.digest}" for one in benchmarks},
-    }  # fmt: skip
-    with folder.locked():
-        folder.claim(identity)
-        if folder.finished:
-            print(_said(folder, json.loads(folder.metrics.read_text(encoding="utf-8"))["table"], "made before"))
-            return 0
-        if protocol is None:
-            metrics = _restore_real(config, folder, restorers, benchmarks, device)
-        else:
-            metrics = _score(config, folder, restorers, benchmarks, protocol, device)
-        folder.finish(metrics)
-    print(_said(folder, metrics["table"], f"{time.perf_counter() - started:.0f} s"))
+    report = ReportFolder(
+        config.runs_dir, STAGE, name=config.name, default=_default_name(config, restorers),
+        asked=to_plain(config) | {
+            "degradations": protocol.digest() if protocol else "",
+            "models": {one.name: one.hash for one in restorers},
+            "order": [one.name for one in restorers],
+            "images": {one.name: f"{len(one)} images, {one.digest}" for one in benchmarks},
+        },
+        results=RESULTS,
+    )  # fmt: skip
+    with report.locked():
+        found, when = report.found(), "made before"
+        if found is None:
+            with report.making() as folder:
+                if protocol is None:
+                    found = _restore_real(config, folder, restorers, benchmarks, device)
+                else:
+                    found = _score(config, folder, restorers, benchmarks, protocol, device)
+                write_json(folder / RESULTS, found)
+            when = f"{time.perf_counter() - started:.0f} s"
+    print(f"\n{found['table']}\n\nevaluation: {report.path} ({when})")
     return 0
 
 
@@ -78,10 +81,6 @@ def _default_name(config: EvaluationConfig, restorers: Sequence[Restorer]) -> st
     models = "-vs-".join(one.name for one in restorers)
     control = "" if config.representation == "own" else f"-{config.representation}"
     return f"{models}-{Path(config.protocol).name}-x{config.scale}{control}"
-
-
-def _said(folder: RunFolder, table: str, when: str) -> str:
-    return f"\n{table}\n\nevaluation: {folder.path} ({when})"
 
 
 def _refuse_oracles(restorers: Sequence[Restorer]) -> None:
@@ -94,7 +93,7 @@ def _refuse_oracles(restorers: Sequence[Restorer]) -> None:
 
 
 def _score(
-    config: EvaluationConfig, folder: RunFolder, restorers: Sequence[Restorer], benchmarks: Sequence[Benchmark],
+    config: EvaluationConfig, folder: Path, restorers: Sequence[Restorer], benchmarks: Sequence[Benchmark],
     protocol: Protocol, device: torch.device,
 ) -> dict[str, Any]:  # fmt: skip
     """Scores everything and writes the tables; the metrics."""
@@ -124,9 +123,9 @@ def _score(
     }  # fmt: skip
 
 
-def _place(folder: RunFolder, name: str, models: int) -> Path:
+def _place(folder: Path, name: str, models: int) -> Path:
     """One model's files stand in the run's folder itself, those of several in a folder each."""
-    return folder.path if models == 1 else folder.path / name
+    return folder if models == 1 else folder / name
 
 
 def _means(scores: OfDatasets, bootstrap: Bootstrap) -> dict[str, Any]:
@@ -158,7 +157,7 @@ def _plain(value: float, interval: tuple[float, float]) -> dict[str, Any]:
 
 
 def _restore_real(
-    config: EvaluationConfig, folder: RunFolder, restorers: Sequence[Restorer], benchmarks: Sequence[Benchmark],
+    config: EvaluationConfig, folder: Path, restorers: Sequence[Restorer], benchmarks: Sequence[Benchmark],
     device: torch.device,
 ) -> dict[str, Any]:  # fmt: skip
     """Writes the SR image of every image; the metrics, which have no scores."""
@@ -175,7 +174,7 @@ def _restore_real(
                     target.parent.mkdir(parents=True, exist_ok=True)
                     pixels = sr_image[0].clamp(0, 1).mul(255).round().to(torch.uint8).permute(1, 2, 0)
                     write_image(target, pixels.cpu().numpy())
-                    written.append(str(target.relative_to(folder.path)))
+                    written.append(str(target.relative_to(folder)))
                 bar.update()
     counts = ", ".join(f"{one.name} ({len(one)})" for one in benchmarks)
     by = ", ".join(one.name for one in restorers)

@@ -12,6 +12,7 @@ from shared.degradations import Space, load_space
 from shared.encoders import Encoder, EncoderConfig
 from shared.runs import RunFolder, newest_run
 from shared.sampling import Planner, source_size
+from shared.seen_images import training_images
 from shared.sources import ImageStore, open_images
 from shared.training.progress import Bar, Speed
 from shared.training.session import Prepared, inputs_of, run_session
@@ -164,8 +165,8 @@ def _finish(
     scores = {name: one.to_dict() for name, one in rows.items()} | {"degradations": images.names}
     described = {
         "recipe": recipe, "config": to_plain(config), "degradation": space.name,
-        "training_images": len(module.planner.store), "train_seconds": seconds, "scores": scores,
-    }  # fmt: skip
+        "train_seconds": seconds, "scores": scores,
+    } | training_images(module.planner.store)  # fmt: skip
     if config.conditioning in ("frozen", "finetune"):
         described["encoder"] = encoder_metadata(config.encoder)
     card = model_card(config, recipe, table, training_images=len(module.planner.store), degradation=space.name)

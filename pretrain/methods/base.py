@@ -43,7 +43,8 @@ class Method(nn.Module):
         """Computes the loss of a batch.
 
         Returns:
-            The loss, a scalar, and detached scalars to log.
+            The loss, a scalar, and detached scalars to log; `negatives` among them where the loss is the InfoNCE of
+            one view with one view: how many each query meets.
         """
         raise NotImplementedError
 

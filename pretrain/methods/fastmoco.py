@@ -8,7 +8,7 @@ from itertools import combinations
 import torch
 from torch import Tensor
 
-from pretrain.losses import alignment_of, batch_info_nce
+from pretrain.losses import alignment_of, batch_info_nce, negatives_of
 from pretrain.methods.base import MomentumMethod, embed, per_view, unit
 from pretrain.positives import Positives, Terms
 from pretrain.views import ViewBatch
@@ -100,7 +100,9 @@ class FastMoCo(MomentumMethod):
             slots=torch.cat([t.slots for t in per_combination]),
         )
         loss = batch_info_nce(terms, self.config.temperature, same_slot=True)
-        return loss, {"loss": loss.detach(), "alignment": alignment_of(terms)}
+        logs = {"loss": loss.detach(), "alignment": alignment_of(terms)}
+        of_views = self.positives.are_views and self.config.combine == "parts"
+        return loss, logs | ({"negatives": negatives_of(terms, same_slot=True)} if of_views else {})
 
     def _combine(self, vectors: Tensor) -> Tensor:
         """Means of pairs of parts, (B, Q, P, dim) -> (B, Q, N, dim), or (B, N * P, 1, dim) across views."""

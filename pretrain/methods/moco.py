@@ -68,12 +68,13 @@ class MoCo(MomentumMethod):
         swapped = replace(terms, queries=terms.queries.detach().roll(1, dims=0))
         if self.training:
             self.queue.enqueue(fresh.flatten(0, 1))
-        return loss, {
+        logs = {
             "loss": loss.detach(),
             "alignment": alignment_of(terms),
             "queue_fill": self.queue.fill(),
             "loss_of_other_rows": queue_info_nce(swapped, *negatives, self.config.temperature),
         }
+        return loss, logs | ({"negatives": negatives[1].sum() / len(keys)} if self.positives.are_views else {})
 
     def _negatives(self, fresh: Tensor, rows: int) -> tuple[Tensor, Tensor]:
         """The queue, or while it is empty the keys of other rows.

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from pretrain.losses import alignment_of, batch_info_nce
+from pretrain.losses import alignment_of, batch_info_nce, negatives_of
 from pretrain.methods.base import Method, embed, per_view, unit
 from pretrain.positives import Positives
 from pretrain.views import ViewBatch
@@ -53,4 +53,5 @@ class SimCLR(Method):
         self.remember(projections)
         terms = self.positives.terms(*self.positives.roles(unit(projections)))
         loss = batch_info_nce(terms, self.config.temperature)
-        return loss, {"loss": loss.detach(), "alignment": alignment_of(terms)}
+        logs = {"loss": loss.detach(), "alignment": alignment_of(terms)}
+        return loss, logs | ({"negatives": negatives_of(terms)} if self.positives.are_views else {})

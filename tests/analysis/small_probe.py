@@ -11,6 +11,7 @@ from analysis.probe_sets import ProbeSet, build_probe_set, load_probe_space
 from shared.checkpoints import save_encoder
 from shared.encoders import EncoderConfig, build_encoder
 from shared.image_store import ImageStore
+from shared.seen_images import training_images
 
 THREE_BLURS = (
     "rows:\n"
@@ -38,10 +39,14 @@ def small_probe(
     return build_probe_set(load_probe_space(str(path)), small_store(images), patch=32, size=size, seed=seed)
 
 
-def save_small_encoder(folder: Path, *, seed: int = 3, projector: nn.Module | None = None) -> Path:
-    """An artefact as a finished run has it."""
+def save_small_encoder(
+    folder: Path, *, seed: int = 3, projector: nn.Module | None = None, method: str = "simclr",
+    seen: ImageStore | None = None,
+) -> Path:  # fmt: skip
+    """An artefact as a finished run on the images `seen` has it."""
     torch.manual_seed(seed)
     encoder = build_encoder(EncoderConfig(name="dasr", input="bands"))
-    metadata = {"degradation": "blur", "config": {"seed": seed, "method": {"name": "simclr"}}}
+    metadata = {"degradation": "blur", "patch": 32, "config": {"seed": seed, "method": {"name": method}}}
+    metadata |= training_images(seen) if seen is not None else {}
     save_encoder(folder, encoder, card="", metadata=metadata, projector=projector)
     return folder

@@ -69,7 +69,7 @@ def test_a_cache_that_cannot_be_written_is_one_sentence(tmp_path):
 
 
 def test_an_encoder_embeds_in_evaluation_mode_and_is_left_as_it_was(tmp_path):
-    network = open_subjects([str(save_small_encoder(tmp_path / "mine"))], str(tmp_path), "vector")[0].build()
+    network = open_subjects([str(save_small_encoder(tmp_path / "mine"))], str(tmp_path), "vector")[0][0].build()
     patches = np.random.default_rng(0).integers(0, 256, (5, 3, 32, 32), dtype=np.uint8)
     before = {name: value.clone() for name, value in network.state_dict().items()}
     whole = np.concatenate(list(embed_stream(network, patches, device=CPU, bf16=False)))

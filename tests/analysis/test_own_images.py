@@ -45,11 +45,57 @@ def test_own_images_are_told_in_words_and_the_bad_one_is_named(place, capsys, ca
     folder = place / "runs" / "analysis" / "mine-by-it"
     rows = list(csv.DictReader((folder / "images.csv").open()))
     assert [row["image"] for row in rows] == [f"{i}.png" for i in range(8)]
+    assert [f"{row['image']}  group {row['group']}  {row['looks_like']}" for row in rows] == said.splitlines()[:8]
+    assert min(int(row["group"]) for row in rows) == 1
     stored = json.loads((folder / "scores.json").read_text())
     assert [one["looks_like"] for one in stored["images"]] == [row["looks_like"] for row in rows]
     assert (folder / "page.html").stat().st_size > 10_000
     with np.load(folder / "embeddings.npz") as arrays:
         assert arrays["embedding"].shape == (len(arrays["image"]), 256)
+
+
+def test_a_second_look_says_the_same_at_once(place, capsys):
+    assert main([str(place / "mine"), *options(place, "name=twice")]) == 0
+    first = capsys.readouterr().out.splitlines()
+    assert main([str(place / "mine"), *options(place, "name=twice")]) == 0
+    second = capsys.readouterr().out.splitlines()
+    assert second[:-1] == first[:-1]
+    assert "made before" in second[-1]
+
+
+def test_more_patches_than_a_page_holds_are_sampled_and_said(place, monkeypatch):
+    monkeypatch.setattr("analysis.own_images.MOST_POINTS", 30)
+    monkeypatch.setattr("analysis.own_images.BATCH", 7)
+    assert main([str(place / "mine"), *options(place, "name=sampled")]) == 0
+    folder = place / "runs" / "analysis" / "sampled"
+    with np.load(folder / "embeddings.npz") as arrays:
+        count = len(arrays["embedding"])
+    assert f"The map holds 30 of the {count} patches" in (folder / "page.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [(1.0, "all embeddings of the probe set coincide: the encoder has collapsed"), (np.nan, "it: 48 of 48 embeddings")],
+)
+def test_a_broken_encoder_is_told_in_words(place, capsys, monkeypatch, value, said):
+    broken = np.full((48, 256), value, np.float32)
+    monkeypatch.setattr("analysis.own_images.embedded", lambda *_, **__: broken)
+    arguments = [str(place / "mine"), *options(place, f"name=broken-{value}")]
+    if np.isnan(value):
+        with pytest.raises(SystemExit):
+            main(arguments)
+        assert not (place / "runs" / "analysis" / "broken-nan").exists()
+    else:
+        assert main(arguments) == 0
+    assert said in "".join(capsys.readouterr())
+
+
+def test_degradations_that_differ_in_no_parameter(place, capsys):
+    (place / "same.yaml").write_text(
+        "rows: [{name: once, steps: [{quantize: {}}]}, {name: twice, steps: [{quantize: {}}, {quantize: {}}]}]"
+    )
+    assert main([str(place / "mine"), *options(place, f"probe={place / 'same.yaml'}", "name=same")]) == 0
+    assert "nearest to" in capsys.readouterr().out
 
 
 def test_a_patch_of_the_probe_set_is_recognised(tmp_path):

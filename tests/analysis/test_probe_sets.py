@@ -126,6 +126,14 @@ def test_what_an_encoder_has_not_seen(tmp_path):
         ({"images": 1}, "at least two images"),
         ({"size": 5}, r"size=5 patches are too few for 3 degradations of 4 images: at least 12"),
         ({"written": "rows: [{name: one, steps: [{gaussian: {sigma: 1}}]}]"}, "lists one degradation only"),
+        (
+            {"written": "rows: [{name: a, steps: [{quantize: {}}]}, {name: a, steps: [{gaussian: {sigma: 1}}]}]"},
+            r"rows 1 \('a'\) and 2 \('a'\) have the same name",
+        ),
+        (
+            {"written": "rows: [{name: a, steps: [{quantize: {}}]}, {name: b, steps: [{quantize: {}}]}]"},
+            r"rows 1 \('a'\) and 2 \('b'\) have the same steps",
+        ),
     ],
 )
 def test_probes_that_tell_nothing_are_refused(change, message, tmp_path):

@@ -1,4 +1,6 @@
 import json
+import re
+import shutil
 
 import cv2
 import numpy as np
@@ -7,8 +9,10 @@ from skimage import data
 from small_probe import THREE_BLURS, save_small_encoder
 from torch.utils.tensorboard import SummaryWriter
 
+from analysis.pictures import slugs_of
 from analysis.report import main
 from analysis.run_log import final_loss, probe_curves
+from shared.sources import DataConfig, open_images
 
 
 @pytest.fixture(scope="module")
@@ -70,29 +74,147 @@ def test_a_second_look_says_the_same_at_once(report, place, capsys):
 
 def test_a_name_taken_by_another_look_is_refused(report, place, capsys):
     with pytest.raises(SystemExit) as stopped:
-        main(arguments(place, "seed=1"))
+        main(arguments(place, "seed=1", "name=mine-three"))
     assert stopped.value.code == 2
-    assert "holds a run of another configuration (" in capsys.readouterr().err
+    assert "seed: 0 -> 1): give another name=" in capsys.readouterr().err
 
 
-def test_the_loss_of_a_run_is_held_against_its_floor(tmp_path):
-    run = save_small_encoder(tmp_path / "run" / "encoder").parent
-    (run / "config.json").write_text(json.dumps({
-        "method": {"name": "simclr"}, "views": {"crops": "2x64+4x48"}, "batch_size": 8, "accumulation": 2,
-        "positives": {"count": 1, "side": "key", "aggregate": "pair", "symmetric": True},
-    }))  # fmt: skip
-    assert final_loss(run) is None
+def test_another_look_without_a_name_gets_a_folder_of_its_own(report, place, capsys):
+    assert main(arguments(place, "layer=map")) == 0
+    said = capsys.readouterr().out
+    assert "made before" not in said
+    assert "layer map" in said
+    made = {path.name for path in report.parent.iterdir() if path.is_dir() and not path.is_symlink()}
+    assert sum(name.startswith("mine-three") for name in made) == 2
+
+
+def test_a_report_that_fails_leaves_nothing(place, capsys, monkeypatch):
+    import analysis.run
+
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(analysis.run, "write_page", full)
+        with pytest.raises(SystemExit):
+            main(arguments(place, "name=full"))
+    assert "No space left" in capsys.readouterr().err
+    folder = place / "runs" / "analysis"
+    assert not [path for path in folder.iterdir() if path.name.startswith((".full.partial", "full"))]
+    assert main(arguments(place, "name=full")) == 0
+
+
+def logged(run, *, negatives: bool = True) -> None:
+    """The log of a run of twenty steps."""
     with SummaryWriter(str(run / "tensorboard")) as board:
         for step in range(1, 21):
             board.add_scalar("train/loss", 5.0 - step / 10, step)
             board.add_scalar("probe/nmi", step / 20, step)
+            if negatives:
+                board.add_scalar("train/negatives", min(step, 12), step)
+
+
+def test_what_a_run_wrote_down(tmp_path):
+    run = save_small_encoder(tmp_path / "run" / "encoder").parent
+    assert final_loss(run) is None
+    logged(run)
     found = final_loss(run / "encoder")
     assert found.loss == pytest.approx(3.05)  # the mean of the last two
-    assert found.negatives == 3 * 2  # the large views are keys, the small ones queries alone
+    assert found.negatives == 12
     steps, values = probe_curves(run)["nmi"]
     assert (steps[-1], values[-1]) == (20, pytest.approx(1))
-    (run / "config.json").write_text(json.dumps({"method": {"name": "byol"}}))
-    assert final_loss(run) is None
+    other = save_small_encoder(tmp_path / "other" / "encoder").parent
+    logged(other, negatives=False)
+    assert final_loss(other) is None
+
+
+def test_the_loss_is_held_against_its_floor_on_views_as_in_training(place, capsys):
+    run = save_small_encoder(place / "runs" / "pretrain" / "logged" / "encoder").parent
+    logged(run)
+    assert main([str(run), *arguments(place, "name=floor")[1:]]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "its contrastive loss ended at 3.05 nats against 12 negatives; two patches of space blur share" in said
+    shared, floor = map(float, re.search(r"share (\S+) nats .* it could be (\S+) at least", said).groups())
+    assert floor == pytest.approx(np.log(13) - shared, abs=0.011)
+    assert "something else lowered it" not in said
+
+
+def test_images_that_were_trained_on_are_left_out_of_the_probe_set(place, capsys):
+    _, held_out = open_images(DataConfig(kind="folder", root=str(place / "images"), cache_dir=str(place / "cache")), 52)
+    assert len(held_out) == 4
+    known = held_out.select([0])
+    run = save_small_encoder(place / "runs" / "pretrain" / "knows-one" / "encoder", seen=known).parent
+    assert main([str(run), *arguments(place, "name=one-left-out")[1:]]) == 0
+    said = capsys.readouterr().out
+    assert f"left out 1 held-out images that knows-one was trained on: {known.names[0]}" in said
+    assert "3 held-out images" in said
+    run = save_small_encoder(place / "runs" / "pretrain" / "knows-three" / "encoder", seen=held_out.select([0, 1, 2]))
+    with pytest.raises(SystemExit):
+        main([str(run), *arguments(place, "name=none-left")[1:]])
+    assert "3 of the 4 held-out images are among those that knows-three was trained on" in capsys.readouterr().err
+
+
+@pytest.fixture
+def supervised(place):
+    """A finished supervised run; what it was trained on is written by the test."""
+    run = place / "runs" / "pretrain" / "known"
+    yield run
+    shutil.rmtree(run)
+
+
+def finish_supervised(run, seen=None) -> None:
+    save_small_encoder(run / "encoder", seed=7, method="supervised", seen=seen)
+    (run / "config.json").write_text(json.dumps({"method": {"name": "supervised"}}))
+    (run / "metrics.json").write_text("{}")
+
+
+def test_a_supervised_run_is_named_so_and_left_out_where_it_knows_the_images(report, place, supervised, capsys):
+    finish_supervised(supervised)
+    assert main(arguments(place)) == 0  # the same command as for `report`
+    said = capsys.readouterr().out
+    assert "made before" not in said
+    assert "known (supervised)" in said
+    _, held_out = open_images(DataConfig(kind="folder", root=str(place / "images"), cache_dir=str(place / "cache")), 52)
+    finish_supervised(supervised, held_out.select([2]))
+    assert main(arguments(place, "name=without")) == 0
+    said = capsys.readouterr().out
+    assert f"without the supervised ceiling {supervised}: it was trained on images of the probe set." in said
+    assert "(supervised)" not in said
+
+
+def test_a_supervised_run_that_breaks_does_not_stop_the_report(place, supervised, capsys, monkeypatch):
+    import analysis.run
+
+    finish_supervised(supervised)
+    real = analysis.run.embedded
+
+    def breaks(subject, *rest, **more):
+        if subject.method == "supervised":
+            raise RuntimeError("out of memory")
+        return real(subject, *rest, **more)
+
+    monkeypatch.setattr(analysis.run, "embedded", breaks)
+    assert main(arguments(place, "name=broken-ceiling")) == 0
+    assert "without the supervised ceiling" in capsys.readouterr().out
+
+
+NOTHING_VARIES = (
+    "rows:\n  - {name: once, steps: [{quantize: {}}]}\n  - {name: twice, steps: [{quantize: {}}, {quantize: {}}]}\n"
+)
+
+
+def test_degradations_that_differ_in_no_parameter(place, capsys):
+    (place / "same.yaml").write_text(NOTHING_VARIES)
+    assert main(arguments(place, f"probe={place / 'same.yaml'}")) == 0
+    assert "R^2" not in capsys.readouterr().out.split("In brackets")[0]
+    made = place / "runs" / "analysis" / "mine-same"
+    assert (made / "separation-mine.png").exists()
+    assert not (made / "probes-mine.png").exists()
+
+
+def test_names_that_read_alike_keep_their_pictures():
+    slugs = slugs_of(["a b", "a-b", "A b", "c"])
+    assert slugs == {"a b": "a-b", "a-b": "a-b-2", "A b": "A-b-3", "c": "c"}
 
 
 def test_drawn_degradations_and_one_layer_of_statistics(place, capsys):
@@ -121,6 +243,7 @@ def test_drawn_degradations_and_one_layer_of_statistics(place, capsys):
         (("layer=projection",), "keeps no projector"),
         (("size=5",), "size=5 patches are too few for 3 degradations of 4 images: at least 12"),
         (("patch=200",), "is smaller than 22"),
+        (("size=10001",), "size=10001 must be at most 10000"),
         (("name=a/b",), "must be a plain folder name"),
         (("data.root=nowhere",), "nowhere"),
         (("runs_dir=/dev/null/x",), "cannot be written"),
@@ -147,8 +270,8 @@ def test_not_a_number_is_said(place, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(analysis.run, "embedded", lambda *_, **__: np.full((48, 4), np.nan, dtype=np.float32))
     with pytest.raises(SystemExit):
         main(arguments(place, "name=broken"))
-    assert "48 of 48 embeddings are NaN" in capsys.readouterr().err
-    assert not (place / "runs" / "analysis" / "broken" / "scores.json").exists()
+    assert "mine: 48 of 48 embeddings are NaN" in capsys.readouterr().err
+    assert not (place / "runs" / "analysis" / "broken").exists()
 
 
 def test_a_collapsed_encoder_is_drawn_and_said(place, capsys, monkeypatch):
@@ -156,7 +279,7 @@ def test_a_collapsed_encoder_is_drawn_and_said(place, capsys, monkeypatch):
 
     monkeypatch.setattr(analysis.run, "embedded", lambda *_, **__: np.ones((48, 4), dtype=np.float32))
     assert main(arguments(place, "name=collapsed", "map=umap")) == 0
-    assert "all embeddings coincide: the encoder has collapsed" in capsys.readouterr().out
+    assert "all embeddings of the probe set coincide: the encoder has collapsed" in capsys.readouterr().out
     assert (place / "runs" / "analysis" / "collapsed" / "map-mine.png").exists()
 
 

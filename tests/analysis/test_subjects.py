@@ -14,7 +14,7 @@ IMAGES = torch.rand(2, 3, 32, 40, generator=torch.Generator().manual_seed(0))
 
 def finished_run(runs, name: str, method: str, seed: int):
     folder = runs / "pretrain" / name
-    save_small_encoder(folder / "encoder", seed=seed)
+    save_small_encoder(folder / "encoder", seed=seed, method=method)
     (folder / "config.json").write_text(json.dumps({"method": {"name": method}}))
     (folder / "metrics.json").write_text("{}")
     return folder
@@ -23,10 +23,11 @@ def finished_run(runs, name: str, method: str, seed: int):
 def test_an_encoder_comes_with_its_controls(tmp_path):
     run = finished_run(tmp_path, "mine", "moco", seed=3)
     finished_run(tmp_path, "known", "supervised", seed=4)
-    mine, start, statistics, ceiling = open_subjects([str(run)], str(tmp_path), "vector")
+    (mine, start, statistics, ceiling), notes = open_subjects([str(run)], str(tmp_path), "vector")
     assert [mine.name, start.name, statistics.name, ceiling.name] == [
-        "mine", "untrained dasr", "statistics", "known",
+        "mine", "untrained dasr", "statistics", "known (supervised)",
     ]  # fmt: skip
+    assert notes == []
     assert mine.trained_on == ("gaussian", "quantize")
     with torch.no_grad():
         assert torch.equal(mine.build().eval()(IMAGES), load_encoder(run).eval()(IMAGES).vector)
@@ -35,10 +36,20 @@ def test_an_encoder_comes_with_its_controls(tmp_path):
     assert len({one.hash for one in (mine, start, statistics, ceiling)}) == 4
 
 
+def test_a_ceiling_that_cannot_be_read_is_left_out_and_said(tmp_path):
+    run = finished_run(tmp_path, "mine", "moco", seed=3)
+    weights = finished_run(tmp_path, "known", "supervised", seed=4) / "encoder" / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-10])
+    subjects, (note,) = open_subjects([str(run)], str(tmp_path), "vector")
+    assert len(subjects) == 3
+    assert note.startswith(f"without the supervised ceiling {weights.parents[1]}: ")
+    assert "corrupt" in note
+
+
 def test_the_newest_run_is_taken_where_nothing_is_asked_for(tmp_path):
     finished_run(tmp_path, "mine", "moco", seed=3)
     (tmp_path / "pretrain" / "latest").symlink_to("mine")
-    assert open_subjects([], str(tmp_path), "vector")[0].name == "mine"
+    assert open_subjects([], str(tmp_path), "vector")[0][0].name == "mine"
 
 
 def test_no_encoder_yet(tmp_path):
@@ -49,7 +60,7 @@ def test_no_encoder_yet(tmp_path):
 def test_each_subject_stands_once_and_names_differ(tmp_path):
     first, second = (finished_run(tmp_path / folder, "mine", "moco", seed) for folder, seed in (("a", 1), ("b", 2)))
     asked = [str(first), str(second), str(first / "encoder"), "statistics", "dasr:untrained"]
-    names = [subject.name for subject in open_subjects(asked, str(tmp_path), "vector")]
+    names = [subject.name for subject in open_subjects(asked, str(tmp_path), "vector")[0]]
     assert len(names) == len(set(names)) == 6
     assert sum(name.startswith("mine ") for name in names) == 2
 
@@ -63,12 +74,12 @@ def test_layers(tmp_path):
     with torch.no_grad():
         representation = encoder(IMAGES)
         last = representation.maps[-1]
-        networks = [open_subjects([str(folder)], str(tmp_path), layer)[0].build() for layer in ("map", "projection")]
+        networks = [open_subjects([str(folder)], str(tmp_path), layer)[0][0].build() for layer in ("map", "projection")]
         in_the_middle, after_the_head = (network.eval()(IMAGES) for network in networks)
         assert torch.equal(in_the_middle, last[:, :, last.shape[2] // 2, last.shape[3] // 2])
         assert torch.equal(after_the_head, head.eval()(representation.vector))
         assert torch.equal(after_the_head, load_projector(folder)(representation.vector))
-        start = open_subjects([str(folder)], str(tmp_path), "projection")[1].build().eval()(IMAGES)
+        start = open_subjects([str(folder)], str(tmp_path), "projection")[0][1].build().eval()(IMAGES)
         assert start.shape == after_the_head.shape
         assert not torch.equal(start, after_the_head)
 
@@ -76,11 +87,11 @@ def test_layers(tmp_path):
 def test_heads_are_part_of_what_a_projection_is_known_by(tmp_path):
     heads = [BYOLProjectionHead(256, 16, width) for width in (4, 8)]
     paths = [str(save_small_encoder(tmp_path / str(i), projector=head)) for i, head in enumerate(heads)]
-    found = open_subjects(paths, str(tmp_path), "projection")
+    found, _ = open_subjects(paths, str(tmp_path), "projection")
     trained = [one.hash for one in found if one.asked]
     assert len(set(trained)) == 2
     assert len({one.hash for one in found if "untrained" in one.name}) == 2
-    assert len({one.hash for one in open_subjects(paths, str(tmp_path), "vector") if one.asked}) == 1
+    assert len({one.hash for one in open_subjects(paths, str(tmp_path), "vector")[0] if one.asked}) == 1
 
 
 def test_a_projection_that_was_not_kept(tmp_path):

@@ -9,7 +9,7 @@ from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
 from shared import ridge_probe
-from shared.ridge_probe import r_squared, ridge_predictions, ridge_predictions_for, ridge_r2
+from shared.ridge_probe import fit_ridge, r_squared, ridge_predictions, ridge_r2
 
 IMAGES = 10
 
@@ -141,5 +141,5 @@ def test_other_samples_are_predicted_by_the_probe_of_all():
     weight = generator.normal(size=(6, 2))
     target = embedding @ weight + 3
     target[:50, 1] = np.nan
-    found = ridge_predictions_for(embedding, target, np.arange(20).repeat(10), new)
+    found = fit_ridge(embedding, target, np.arange(20).repeat(10))(new)
     assert found == pytest.approx(new @ weight + 3, abs=0.05)

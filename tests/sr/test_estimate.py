@@ -10,7 +10,6 @@ from torch import Tensor
 import sr.estimate
 from shared.degradations import Degradation, degrade, load_space
 from shared.encoders import Representation
-from shared.ridge_probe import ridge_predictions_for
 from shared.statistics_baseline import degradation_statistics
 from sr.estimate import Estimator, in_words, open_estimator
 from sr.model import build_model, save_model
@@ -116,20 +115,6 @@ def test_damaged_caches_are_made_again_and_none_is_no_error(tmp_path, seeing, ca
     kept.parent.write_text("a file")
     assert open_estimator(model, tmp_path, tmp_path / "cache").described() == expected
     assert "the model's probes are not kept" in caplog.text
-
-
-def test_a_probe_is_what_the_ridge_regression_predicts():
-    generator = np.random.default_rng(0)
-    vectors = generator.normal(size=(200, 12)) * np.logspace(-2, 2, 12)
-    vectors[:, 3] = 7.0  # says nothing
-    vectors[5, 0] = 40.0  # an outlier, cut
-    image = np.arange(200) % 8
-    target = np.stack((vectors[:, 1] * 3 + vectors[:, 8], generator.normal(size=200)), 1)
-    target[::3] = np.nan
-    new = generator.normal(size=(50, 12)) * np.logspace(-2, 2, 12) * 3
-    new[:, 3] = generator.normal(size=50)
-    expected = ridge_predictions_for(vectors, target, image, new)
-    assert np.allclose(sr.estimate._fitted(vectors, target, image)(new), expected, rtol=1e-3, atol=1e-3)
 
 
 def test_what_the_model_hardly_reads_is_not_told(tmp_path, monkeypatch):

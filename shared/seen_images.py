@@ -1,0 +1,38 @@
+"""Which images a network was trained on, so that it is not judged by them."""
+
+import hashlib
+from typing import Any
+
+from shared.image_store import ImageStore
+
+SQUARE = 64  # pixels of the middle of an image that its fingerprint is taken of
+DIGITS = 12  # hex: among 100,000 images the chance that any two agree is 1 in 50,000
+
+
+def fingerprints(store: ImageStore) -> list[str]:
+    """A hash of each image's size and middle; another crop or another size of an image has another one."""
+    found = []
+    for index in range(len(store)):
+        image = store.image(index)
+        height, width = image.shape[:2]
+        top, left = max(0, height - SQUARE) // 2, max(0, width - SQUARE) // 2
+        middle = image[top : top + SQUARE, left : left + SQUARE].contiguous().cpu().numpy()
+        found.append(hashlib.sha256(f"{height} {width}".encode() + middle.tobytes()).hexdigest()[:DIGITS])
+    return found
+
+
+def training_images(store: ImageStore) -> dict[str, Any]:
+    """What an artefact's metadata keeps of the images it was trained on."""
+    return {"training_images": len(store), "training_image_hashes": " ".join(fingerprints(store))}
+
+
+def seen_by(metadata: dict[str, Any]) -> frozenset[str]:
+    """Fingerprints of the images that an artefact was trained on; empty where its metadata keeps none."""
+    return frozenset(str(metadata.get("training_image_hashes") or "").split())
+
+
+def unseen(store: ImageStore, seen: frozenset[str]) -> tuple[ImageStore, list[str]]:
+    """The images whose fingerprints are not among `seen`, and the names of the others."""
+    is_seen = [one in seen for one in fingerprints(store)] if seen else [False] * len(store)
+    kept = [index for index, out in enumerate(is_seen) if not out]
+    return store.select(kept), [store.names[index] for index, out in enumerate(is_seen) if out]
