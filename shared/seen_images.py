@@ -3,22 +3,25 @@
 import hashlib
 from typing import Any
 
+import numpy as np
+
 from shared.image_store import ImageStore
 
 SQUARE = 64  # pixels of the middle of an image that its fingerprint is taken of
 DIGITS = 12  # hex: among 100,000 images the chance that any two agree is 1 in 50,000
 
 
+def fingerprint(image: np.ndarray) -> str:
+    """A hash of an image's size and middle, (H, W, 3) uint8; another crop or another size of it has another one."""
+    height, width = image.shape[:2]
+    top, left = max(0, height - SQUARE) // 2, max(0, width - SQUARE) // 2
+    middle = np.ascontiguousarray(image[top : top + SQUARE, left : left + SQUARE])
+    return hashlib.sha256(f"{height} {width}".encode() + middle.tobytes()).hexdigest()[:DIGITS]
+
+
 def fingerprints(store: ImageStore) -> list[str]:
-    """A hash of each image's size and middle; another crop or another size of an image has another one."""
-    found = []
-    for index in range(len(store)):
-        image = store.image(index)
-        height, width = image.shape[:2]
-        top, left = max(0, height - SQUARE) // 2, max(0, width - SQUARE) // 2
-        middle = image[top : top + SQUARE, left : left + SQUARE].contiguous().cpu().numpy()
-        found.append(hashlib.sha256(f"{height} {width}".encode() + middle.tobytes()).hexdigest()[:DIGITS])
-    return found
+    """`fingerprint` of each image."""
+    return [fingerprint(store.image(index).cpu().numpy()) for index in range(len(store))]
 
 
 def training_images(store: ImageStore) -> dict[str, Any]:

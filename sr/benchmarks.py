@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from shared.images import IMAGE_SUFFIXES, read_image
+from shared.seen_images import fingerprint
 
 HR_FOLDER = "HR"  # of the layout that EDSR's and DASR's code read
 
@@ -24,11 +25,13 @@ class Benchmark:
         name: of the data set.
         paths: N files, sorted.
         digest: hash of their names and pixels.
+        fingerprints: of each, see `shared.seen_images`.
     """
 
     name: str
     paths: tuple[Path, ...]
     digest: str
+    fingerprints: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -93,7 +96,7 @@ def _image_files(folder: Path) -> list[Path]:
 
 def _open(folder: Path, smallest: int, leave_out: bool) -> Benchmark:
     """Reads every image once: what cannot be used is said before hours of work."""
-    usable, unusable, digest = [], [], hashlib.sha256()
+    usable, unusable, fingerprints, digest = [], [], [], hashlib.sha256()
     paths = _image_files(folder)
     for path in paths:
         try:
@@ -106,10 +109,11 @@ def _open(folder: Path, smallest: int, leave_out: bool) -> Benchmark:
             unusable.append(f"{str(path)!r} has {width}x{height} pixels, each side needs {smallest}")
             continue
         usable.append(path)
+        fingerprints.append(fingerprint(pixels))
         digest.update(f"{path.name} {height} {width} ".encode() + pixels.tobytes())
     if unusable:
         summary = f"{len(unusable)} of {len(paths)} images of {folder.name} cannot be used: {'; '.join(unusable)}"
         if not leave_out or not usable:
             raise ValueError(f"{summary}; mend them or take them out of the folder: a score is of a whole data set")
         logger.warning("left out: %s", summary)
-    return Benchmark(folder.name, tuple(usable), digest.hexdigest()[:12])
+    return Benchmark(folder.name, tuple(usable), digest.hexdigest()[:12], tuple(fingerprints))

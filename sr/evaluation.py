@@ -113,14 +113,35 @@ def _score(
         write_atomically(place / "per_image.csv", per_image_csv(benchmarks, protocol, of_model).encode())
     bootstrap = Bootstrap(config.repeats, config.seed)
     table = printed_table(benchmarks, protocol, scores, bootstrap, config.representation)
+    known = _trained_on(restorers, benchmarks)
+    table = "\n\n".join([table, *known])
     return {
         "protocol": protocol.name, "scale": protocol.scale, "representation": config.representation,
         "models": {
             one.name: {"hash": one.hash, "datasets": _means(scores[one.name], bootstrap)} for one in restorers
         },
         "differences": _differences(scores, bootstrap),
+        "notes": known,
         "table": table,
     }  # fmt: skip
+
+
+def _trained_on(restorers: Sequence[Restorer], benchmarks: Sequence[Benchmark]) -> list[str]:
+    """Sentences on the images of the data sets that a model was trained on."""
+    notes = []
+    for one in restorers:
+        for benchmark in benchmarks:
+            names = [
+                name
+                for name, digest in zip(benchmark.images, benchmark.fingerprints, strict=True)
+                if digest in one.seen
+            ]
+            if names:
+                notes.append(
+                    f"{one.name} was trained on {len(names)} of the {len(benchmark)} images of {benchmark.name}, its "
+                    f"rows there say nothing of new images: {', '.join(names[:5])}{', ...' if len(names) > 5 else ''}."
+                )
+    return notes
 
 
 def _place(folder: Path, name: str, models: int) -> Path:

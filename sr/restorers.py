@@ -12,6 +12,7 @@ from torch import Tensor
 from shared.devices import exact_convolutions
 from shared.inference import evaluating
 from shared.runs import newest_run
+from shared.seen_images import seen_by
 from sr.bicubic import enlarged
 from sr.model import KIND, SRModel, load_model
 
@@ -26,11 +27,13 @@ class Restorer:
         name: in tables, unique.
         hash: the same for the same weights and options.
         model: None for bicubic enlargement.
+        seen: fingerprints of the images it was trained on, as far as its artefact says.
     """
 
     name: str
     hash: str
     model: SRModel | None = None
+    seen: frozenset[str] = frozenset()
 
     @property
     def needs_parameters(self) -> bool:
@@ -124,7 +127,8 @@ def _open(path: str, device: torch.device) -> Restorer:
     key = json.dumps([described["model"], described["weights_sha256"]], sort_keys=True)
     resolved = folder.resolve()
     name = resolved.parent.name if resolved.name == KIND.name else resolved.name
-    return Restorer(name, hashlib.sha256(key.encode()).hexdigest()[:12], load_model(folder).to(device))
+    digest = hashlib.sha256(key.encode()).hexdigest()[:12]
+    return Restorer(name, digest, load_model(folder).to(device), seen_by(described["metadata"]))
 
 
 def _newest(runs_dir: str) -> str:

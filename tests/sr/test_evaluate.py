@@ -11,6 +11,7 @@ import sr.evaluation
 from shared.degradations import degrade
 from shared.images import read_image
 from shared.metrics import psnr_y
+from sr.benchmarks import open_benchmarks
 from sr.bicubic import enlarged
 from sr.evaluate import main
 from sr.model import load_model, save_model
@@ -131,6 +132,27 @@ def test_several_models_are_compared_with_the_first(place, capsys):
     printed = capsys.readouterr().out
     assert "frozen ahead of bicubic" in printed
     assert "frozen ahead of none" in printed
+
+
+def test_another_question_without_a_name_gets_a_folder_of_its_own(place):
+    options = [f"data.root={place / 'data'}", f"runs_dir={place / 'runs'}", "accelerator=cpu", "repeats=20", "scale=3"]
+    for datasets in ("[Four]", "[Single]"):
+        assert main([*options, "bicubic", "protocol=bicubic", f"datasets={datasets}"]) == 0
+    made = [path.name for path in (place / "runs" / "sr-eval").iterdir() if path.name.startswith("bicubic-bicubic-x3")]
+    assert len(made) == 2
+
+
+def test_images_that_a_model_was_trained_on_are_named(place, capsys):
+    benchmark, *_ = open_benchmarks(str(place / "data"), ["Four"], 16)
+    known = {"training_image_hashes": " ".join(benchmark.fingerprints[1:3])}
+    save_model(place / "runs" / "sr" / "knows" / "model", small_model("none"), card="# card", metadata=known)
+    folder = evaluate(place, model(place, "knows"), "protocol=bicubic", "name=knows")
+    words = "knows was trained on 2 of the 4 images of Four, its rows there say nothing of new images: 1.png, 2.png."
+    assert words in capsys.readouterr().out
+    assert json.loads((folder / "metrics.json").read_text())["notes"] == [words]
+    capsys.readouterr()
+    evaluate(place, model(place, "none"), "protocol=bicubic", "name=knows-none")
+    assert "was trained on" not in capsys.readouterr().out
 
 
 def test_a_control_is_named(place, capsys):
