@@ -89,6 +89,8 @@ class OwnImagesConfig(AnalysisConfig):
         super().check()
         if self.patches < 1:
             raise ValueError(f"patches={self.patches} must be at least 1")
+        if self.projector:
+            raise ValueError("projector=true: only `make embed-viz` exports to the projector")
 
 
 SHORTHANDS: dict[str, Callable[[str], list[str]]] = {"data": lambda value: [f"data.kind={value}"]}

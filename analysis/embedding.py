@@ -74,7 +74,10 @@ def _batches(count: int, title: str, quiet: bool) -> Iterator[slice]:
 
 
 def kept(path: Path, count: int, parts: Callable[[], Iterator[np.ndarray]]) -> np.ndarray:
-    """The array in a file, `count` rows written part by part where it is not there yet; a kill leaves no half of it."""
+    """The array in a file, `count` rows written part by part where it is not there yet; a kill leaves no half of it.
+
+    An array that is not finite is given back too, but not kept: the next time may be better.
+    """
     try:
         found = np.load(path, mmap_mode="r")
         if len(found) == count:
@@ -84,12 +87,16 @@ def kept(path: Path, count: int, parts: Callable[[], Iterator[np.ndarray]]) -> n
     private = path.with_name(f".{path.stem}-{uuid.uuid4().hex}.npy")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        is_finite = True
         with private.open("wb") as file:
             for part in parts():
                 if file.tell() == 0:
                     header = {"descr": part.dtype.str, "fortran_order": False, "shape": (count, *part.shape[1:])}
                     write_array_header_2_0(file, header)
                 file.write(np.ascontiguousarray(part).data)
+                is_finite = is_finite and bool(np.isfinite(part).all())
+        if not is_finite:
+            return np.load(private)
         os.replace(private, path)
     except OSError as error:
         raise ValueError(f"{path.parent} cannot be written ({error.strerror}): give another data.cache_dir=") from error

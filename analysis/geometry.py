@@ -1,7 +1,6 @@
 """The shape of an embedding: how far positives lie apart, how it fills the sphere, how many directions it uses."""
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -13,19 +12,31 @@ ROWS = 256  # of the samples' distances that are held at a time
 TOGETHER = 1e-6  # share of the largest variance below which a direction of the parameters counts as constant
 
 
-@dataclass(frozen=True)
 class Norms:
-    """Lengths of the vectors as the encoder gives them: their mean, and their standard deviation over it."""
+    """Lengths of the vectors as the encoder gives them, over any weighting of the images.
 
-    mean: float
-    spread: float
+    Args:
+        embedding: (N, D), finite.
+        image: (N,) index of each sample's image, from 0.
+    """
 
+    def __init__(self, embedding: np.ndarray, image: np.ndarray) -> None:
+        length = np.linalg.norm(np.asarray(embedding, dtype=np.float64), axis=1)
+        self._moments = np.stack([np.bincount(image, length**power) for power in range(3)])  # (3, I)
 
-def norms(embedding: np.ndarray) -> Norms:
-    """Mean and relative standard deviation of the rows' lengths, (N, D)."""
-    length = np.linalg.norm(np.asarray(embedding, dtype=np.float64), axis=1)
-    mean = float(length.mean())
-    return Norms(mean, float(length.std() / mean) if mean > 0 else float("nan"))
+    def mean(self, weights: np.ndarray | None = None) -> float:
+        """Weights (I,): how often each image counts."""
+        count, total, _ = self._weighted(weights)
+        return float(total / count)
+
+    def spread(self, weights: np.ndarray | None = None) -> float:
+        """The standard deviation over the mean; NaN where all are 0."""
+        count, total, squares = self._weighted(weights)
+        variance = max(0.0, squares / count - (total / count) ** 2)
+        return float(variance**0.5 / (total / count)) if total > 0 else float("nan")
+
+    def _weighted(self, weights: np.ndarray | None) -> np.ndarray:
+        return self._moments.sum(1) if weights is None else self._moments @ weights
 
 
 def alignment_per_sample(embedding: np.ndarray, label: np.ndarray, image: np.ndarray) -> np.ndarray:
@@ -134,7 +145,7 @@ def information_read(target: np.ndarray, prediction: np.ndarray) -> float:
         prediction: (N, P), of samples that the probe was not fitted to.
 
     Returns:
-        At least 0; 0 where no parameter varies.
+        At least 0; 0 where no parameter varies; at most the entropy of the different targets.
     """
     spread = target.std(axis=0)
     varies = spread > 1e-6 * np.maximum(np.abs(target).max(axis=0), 1e-6)
@@ -147,7 +158,9 @@ def information_read(target: np.ndarray, prediction: np.ndarray) -> float:
     whiten = direction[:, kept] / np.sqrt(variance[kept])
     missed = np.linalg.eigvalsh(np.atleast_2d(np.cov((residual @ whiten).T)))
     explained = np.clip(1 - missed, 0, 1 - 1e-9)
-    return float(0.5 * np.abs(np.log1p(-(explained**2))).sum())
+    _, counts = np.unique(target, axis=0, return_counts=True)
+    entropy = -(counts / len(target) * np.log(counts / len(target))).sum()
+    return float(min(0.5 * np.abs(np.log1p(-(explained**2))).sum(), entropy))
 
 
 def contrastive_floor(negatives: int, information: float) -> float:

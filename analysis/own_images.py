@@ -19,7 +19,8 @@ from analysis.embedding_blocks import even_rows
 from analysis.likeness import Likeness, clusters_of, likeness
 from analysis.page import MOST_POINTS, PageData, write_page
 from analysis.pictures import slug_of
-from analysis.run import PAGE, RESULTS, STAGE, map_of, probe_for
+from analysis.probe_sets import ProbeSet
+from analysis.run import FORMAT, PAGE, RESULTS, STAGE, map_of, probe_for, trusted
 from analysis.scores import COLLAPSED, has_collapsed
 from analysis.subjects import Subject, open_subjects
 from shared.atomic_file import write_atomically
@@ -27,8 +28,8 @@ from shared.config import to_plain
 from shared.devices import device_of
 from shared.image_store import ImageStore
 from shared.inference import embed_batches
+from shared.json_file import write_json
 from shared.report_folder import ReportFolder
-from shared.runs import write_json
 from shared.sources import open_files
 
 PRINTED = 40  # images; the rest is in the table's file
@@ -54,6 +55,13 @@ class OwnPatches:
     def __len__(self) -> int:
         return len(self.image)
 
+    def hash(self, pixels: str) -> str:
+        """Of all that the patches depend on, given the hash of the images' pixels."""
+        digest = hashlib.sha256(f"{pixels} {self.patch}".encode())
+        for places in (self.image, self.top, self.left):
+            digest.update(places.numpy().tobytes())
+        return digest.hexdigest()[:16]
+
     def cut(self, rows: slice | np.ndarray) -> np.ndarray:
         """Some of the patches, (m, 3, patch, patch) uint8."""
         places = (self.image[rows], self.top[rows], self.left[rows])
@@ -66,7 +74,7 @@ def look_at(config: OwnImagesConfig, paths: Sequence[str]) -> int:
     device = device_of(config.accelerator)
     store = open_files([Path(path) for path in paths], Path(config.data.cache_dir).expanduser(), config.patch)
     (subject, *_), _ = open_subjects([config.encoder] if config.encoder else [], config.runs_dir, config.layer)
-    probe, _, _ = probe_for(config, [subject])
+    probe, _, notes = probe_for(config, [subject])
     if not probe.is_listed:
         raise ValueError(f"probe={config.probe}: own images are held against listed degradations, such as probe=grid")
     pixels = fingerprint(store)
@@ -74,6 +82,7 @@ def look_at(config: OwnImagesConfig, paths: Sequence[str]) -> int:
         config.runs_dir, STAGE, name=config.name, default=slug_of(f"{Path(paths[0]).resolve().stem}-by-{subject.name}"),
         asked=to_plain(config) | {
             "images": list(store.names), "pixels": pixels, "subject": subject.hash, "probe_hash": probe.hash(),
+            "format": FORMAT, "degradations": probe.names,
         },
         results=RESULTS, needed=(PAGE, TABLE),
     )  # fmt: skip
@@ -83,15 +92,15 @@ def look_at(config: OwnImagesConfig, paths: Sequence[str]) -> int:
             cache, bf16 = Path(config.data.cache_dir).expanduser(), config.precision == "bf16"
             of_probe = embedded(subject, probe, rendered(probe, cache), cache, device=device, bf16=bf16)
             patches = OwnPatches(store, config.patch, *windows(store, config.patch, config.patches))
-            key = f"own-{pixels}-{config.patch}-{config.patches}-{subject.hash}-{config.precision}"
+            key = f"own-{patches.hash(pixels)}-{subject.hash}-{config.precision}"
             embedding = _embedded(subject, patches, cache / "embeddings" / f"{key}.npy", device=device, bf16=bf16)
             try:
-                notes = [f"{COLLAPSED}, and tells nothing"] if has_collapsed(of_probe) else []
+                notes += [f"{COLLAPSED}, and tells nothing"] if has_collapsed(of_probe) else []
                 looks = likeness(embedding, probe, np.asarray(of_probe))
             except ValueError as error:
                 raise ValueError(f"{subject.name}: {error}") from error
             with report.making() as folder:
-                found = _write(folder, config, subject.name, patches, embedding, looks, probe.names, notes)
+                found = _write(folder, config, subject, probe, patches, embedding, looks, notes)
             when = f"{time.perf_counter() - started:.0f} s"
     _print(found)
     print(f"\npage: {report.path / PAGE} ({when})")
@@ -112,9 +121,10 @@ def windows(store: ImageStore, patch: int, count: int) -> tuple[torch.Tensor, to
 
 
 def fingerprint(store: ImageStore) -> str:
-    """Hash of the images' pixels, 16 hex digits."""
+    """Hash of the images' sizes and pixels, 16 hex digits."""
     digest = hashlib.sha256()
     for index in range(len(store)):
+        digest.update(repr(tuple(store.image(index).shape)).encode())
         digest.update(store.image(index).numpy().tobytes())
     return digest.hexdigest()[:16]
 
@@ -132,24 +142,25 @@ def _embedded(subject: Subject, patches: OwnPatches, path: Path, *, device: torc
 
 
 def _write(
-    folder: Path, config: OwnImagesConfig, subject: str, patches: OwnPatches, embedding: np.ndarray, looks: Likeness,
-    degradations: list[str], notes: list[str],
+    folder: Path, config: OwnImagesConfig, subject: Subject, probe: ProbeSet, patches: OwnPatches,
+    embedding: np.ndarray, looks: Likeness, notes: list[str],
 ) -> dict[str, Any]:  # fmt: skip
     """All files of the report; the results."""
     image = patches.image.numpy()
     names = _shortest(patches.store.names)
     group = clusters_of(embedding, image, config.seed) + 1
-    sentences = [looks.sentence(image == i, degradations) for i in range(len(names))]
+    sentences = [looks.sentence(image == i, probe.names) for i in range(len(names))]
     untold = ", ".join(f"{name} (R^2 {value:.2f})" for name, value in looks.not_read.items())
     if untold:
-        notes = [*notes, f"not told, since {subject} hardly reads it from the probe set: {untold}"]
+        notes = [*notes, f"not told, since {subject.name} hardly reads it from the probe set: {untold}"]
     write_atomically(folder / TABLE, _table(names, group, sentences, looks, image))
-    write_page(folder / PAGE, _page(config, subject, names, group, sentences, looks, patches, embedding, notes))
+    write_page(folder / PAGE, _page(config, subject.name, names, group, sentences, looks, patches, embedding, notes))
     place = np.stack((patches.top.numpy(), patches.left.numpy()), 1)
     with (folder / "embeddings.npz").open("wb") as file:
         np.savez(file, embedding=embedding, image=image, image_names=np.array(names), place=place)
     result = {
-        "subject": subject, "notes": notes,
+        "format": FORMAT, "subject": subject.name, "hash": subject.hash, "layer": config.layer,
+        "probe": {"name": probe.name, "hash": probe.hash(), "images": list(probe.store.names)}, "notes": notes,
         "images": [
             {"image": one, "group": int(number), "looks_like": sentence}
             for one, number, sentence in zip(names, group, sentences, strict=True)
@@ -189,10 +200,12 @@ def _page(
     map_, trust = map_of(np.asarray(embedding[shown]), config)
     captions = [f"{one[0].upper()}{one[1:]}." for one in notes]
     if len(shown) < len(patches):
-        captions.append(f"The map holds {len(shown):,} of the {len(patches):,} patches, drawn evenly; the table all.")
+        captions.append(f"The map holds {len(shown):,} of the {len(patches):,} patches, drawn evenly.")
+    if len(names) > PRINTED:
+        captions.append(f"The table holds the first {PRINTED} of {len(names):,} images; {TABLE} beside this page all.")
     return PageData(
         title=f"{len(names)} images, {len(patches):,} patches, seen by {subject}",
-        maps={f"{config.map.upper()}, trustworthiness {trust:.2f}": map_}, patches=patches.cut(shown),
+        maps={f"{config.map.upper()}{trusted(trust)}": map_}, patches=patches.cut(shown),
         words=[sentences[i] for i in image], label=np.full(len(image), -1), names=[],
         family=group[image] - 1, family_names=[f"group {i}" for i in range(1, int(group.max()) + 1)],
         parameters={name: values[shown] for name, values in looks.parameters.items()},

@@ -57,7 +57,9 @@ def write_pictures(
         if probe.is_listed:
             heatmap = separation_heatmap(scores[name].separation, probe.names, encoder=name)
             made += save(heatmap, folder / f"separation-{slug}")
-            made += save(silhouette_bars(scores[name].silhouette, encoder=name), folder / f"silhouette-{slug}")
+            intervals = {one: scores[name].silhouette_interval(one) for one in probe.names}
+            bars = silhouette_bars(scores[name].silhouette, intervals, encoder=name)
+            made += save(bars, folder / f"silhouette-{slug}")
     if len(maps) > 1:
         points_of = {name: points for name, (points, _) in maps.items()}
         trust_of = {name: trust for name, (_, trust) in maps.items()}

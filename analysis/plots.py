@@ -79,11 +79,14 @@ def separation_heatmap(separation: np.ndarray, names: list[str], *, encoder: str
     return figure
 
 
-def silhouette_bars(silhouette: dict[str, float], *, encoder: str) -> Figure:
+def silhouette_bars(
+    silhouette: dict[str, float], intervals: dict[str, tuple[float, float]] | None = None, *, encoder: str
+) -> Figure:
     """How well each degradation keeps together, the worst at the top.
 
     Args:
         silhouette: in [-1, 1] by the name of the degradation; NaN, drawn last, where it is not defined.
+        intervals: ends by the same names; NaN where there is none.
         encoder: its name.
 
     Raises:
@@ -98,11 +101,14 @@ def silhouette_bars(silhouette: dict[str, float], *, encoder: str) -> Figure:
     colours = [COLOURS[0] if value >= 0 else COLOURS[1] for value in values]
     places = np.arange(len(ordered))
     axes.barh(places, np.nan_to_num(values), color=colours, height=0.7)
+    ends = np.array([(intervals or {}).get(name, (np.nan, np.nan)) for name, _ in ordered])  # (G, 2)
+    axes.hlines(places, *ends.T, color="0.25", linewidth=1)
     axes.axvline(0, color="0.3", linewidth=0.8)
     axes.set_yticks(places, [shown(name) for name, _ in ordered], fontsize=SMALL)
     axes.tick_params(axis="y", length=0)
     axes.set_ylim(len(ordered) - 0.4, -0.6)
-    reach = [1.05 * float(limit) for limit in (np.nanmin(values, initial=0), np.nanmax(values, initial=0))]
+    drawn = np.concatenate((values, ends.ravel()))
+    reach = [1.05 * float(limit) for limit in (np.nanmin(drawn, initial=0), np.nanmax(drawn, initial=0))]
     axes.set_xlim(*(reach if reach[1] > reach[0] else (0, 1)))
     for place, value in zip(places.tolist(), values, strict=True):
         if np.isnan(value):
@@ -116,7 +122,8 @@ def silhouette_bars(silhouette: dict[str, float], *, encoder: str) -> Figure:
     head(
         figure,
         f"Silhouette of each degradation under {shown(encoder, 4)}, the worst at the top\n"
-        "1: its patches lie together and apart from all others; below 0 (orange): another degradation is nearer.",
+        "1: its patches lie together and apart from all others; below 0 (orange): another degradation is nearer. Lines "
+        "are 95 % intervals over images.",
     )
     return figure
 

@@ -164,12 +164,13 @@ def build_probe_set(space: Space, store: ImageStore, *, patch: int, size: int, s
         space: what to degrade with.
         store: images that no encoder was trained on, each large enough (`source_side`).
         patch: side of the degraded patches in pixels.
-        size: number of patches, about: contents are spread evenly over the images.
+        size: number of patches, at most: contents are spread evenly over the images, and of more images than go into it
+            some are drawn.
         seed: of places, drawn degradations and noise.
 
     Raises:
-        ValueError: fewer than two images, too small a size for each image and degradation to be seen, or two listed
-            rows that have a name or all steps in common.
+        ValueError: fewer than two images, too small a size for two images under each degradation, or two degradations
+            that nothing could tell apart.
     """
     if len(store) < 2:
         raise ValueError(f"a probe set needs at least two images to hold one out, got {len(store)}: {store.names}")
@@ -177,24 +178,31 @@ def build_probe_set(space: Space, store: ImageStore, *, patch: int, size: int, s
     copies = len(space.row_names) if space.is_list else 1
     if space.is_list and copies < 2:
         raise ValueError(f"probe {space.name} lists one degradation only; to tell apart it takes two or more")
-    if space.is_list:
-        _check_rows_differ(space)
-    per_image = round(size / copies / len(store))
-    if per_image < 1:
+    contents = size // copies
+    if contents < 2:
         raise ValueError(
-            f"size={size} patches are too few for {copies} degradations of {len(store)} images: at least "
-            f"{copies * len(store)}"
+            f"size={size} patches are too few for {copies} degradations of two images: at least {2 * copies}"
         )
+    if contents < len(store):
+        drawn = torch.randperm(len(store), generator=generator_for(seed, 0x1A6E))[:contents]
+        store = store.select(sorted(drawn.tolist()))
+    per_image = contents // len(store)
     image = torch.arange(len(store)).repeat_interleave(per_image)  # (M,)
     side = source_side(space, patch)
     place = torch.rand(2, len(image), generator=generator, dtype=torch.float64)
     top = (place[0] * (store.heights[image] - side + 1)).long()
     left = (place[1] * (store.widths[image] - side + 1)).long()
     if space.is_list:
-        degradation = space.listed(generator).repeat(len(image))
+        listed = space.listed(generator)
+        _check_rows_differ(space, listed)
+        degradation = listed.repeat(len(image))
         label = np.arange(copies).repeat(len(image))
     else:
         degradation = space.draw(len(image), generator)
+        if len(set(_described(degradation))) < 2:
+            raise ValueError(
+                f"probe {space.name} has one degradation only, the same in every draw: it takes two or more"
+            )
         label = np.full(len(image), UNLISTED)
     noise = torch.randint(2**62, (len(degradation),), generator=generator)
     return ProbeSet(
@@ -204,9 +212,12 @@ def build_probe_set(space: Space, store: ImageStore, *, patch: int, size: int, s
     )  # fmt: skip
 
 
-def _check_rows_differ(space: Space) -> None:
+def _check_rows_differ(space: Space, listed: Degradation) -> None:
     steps = [json.dumps(row["steps"], sort_keys=True, default=str) for row in space.written["rows"]]
-    for what, values in (("name", space.row_names), ("steps", steps)):
+    of_rows: tuple[tuple[str, list], ...] = (
+        ("name", space.row_names), ("steps", steps), ("degradation", _described(listed)),
+    )  # fmt: skip
+    for what, values in of_rows:
         for i, one in enumerate(values):
             before = values.index(one)
             if before < i:
@@ -214,6 +225,12 @@ def _check_rows_differ(space: Space) -> None:
                     f"probe {space.name}: rows {before + 1} ({space.row_names[before]!r}) and {i + 1} "
                     f"({space.row_names[i]!r}) have the same {what}: nothing could tell them apart"
                 )
+
+
+def _described(degradation: Degradation) -> list[bytes]:
+    """Of each row its operations and their parameters."""
+    rows = zip(degradation.operation.numpy(), degradation.parameters.numpy(), strict=True)
+    return [operation.tobytes() + parameters.tobytes() for operation, parameters in rows]
 
 
 def unseen_rows(probe: ProbeSet, trained_on: Sequence[str]) -> np.ndarray:

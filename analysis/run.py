@@ -1,5 +1,6 @@
 """One report: embed a probe set by every subject, score, draw, and write `runs/analysis/<name>/`."""
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,18 +14,18 @@ from tqdm.auto import tqdm
 from analysis.board import write_projector
 from analysis.config import AnalysisConfig
 from analysis.embedding import embedded, rendered
-from analysis.loss_floor import loss_note
+from analysis.loss_floor import LossFloor, loss_floor
 from analysis.page import PageData, write_page
 from analysis.pictures import slug_of, write_pictures, write_progress
 from analysis.probe_sets import ProbeSet, build_probe_set, load_probe_space, source_side, unseen_rows
 from analysis.projection import pca_map, trustworthiness, umap_map
-from analysis.score_table import WORDS, differences_of, notes_of, rows_of, text_of
+from analysis.score_table import ALL_TITLES, WORDS, differences_of, notes_of, rows_of, text_of
 from analysis.scores import Scores, score
-from analysis.subjects import SUPERVISED, Subject, left_out, open_subjects
+from analysis.subjects import SUPERVISED, Subject, at_vector, left_out, open_subjects
 from shared.config import to_plain
 from shared.devices import device_of
+from shared.json_file import write_json
 from shared.report_folder import ReportFolder
-from shared.runs import write_json
 from shared.seen_images import fingerprints, unseen
 from shared.sources import open_images
 
@@ -34,12 +35,13 @@ STAGE, RESULTS, PAGE = "analysis", "scores.json", "page.html"
 
 @dataclass(frozen=True)
 class Look:
-    """What was found of one subject: its embedding (N, D), scores, and the map (N, 2) with its trustworthiness."""
+    """What was found of one subject: embedding (N, D), scores, the map (N, 2) with its trustworthiness, the loss."""
 
     subject: Subject
     embedding: np.ndarray
     scores: Scores
     map: tuple[np.ndarray, float]
+    loss: LossFloor | None = None
 
 
 def run(config: AnalysisConfig, encoders: Sequence[str]) -> int:
@@ -52,7 +54,8 @@ def run(config: AnalysisConfig, encoders: Sequence[str]) -> int:
         config.runs_dir, STAGE, name=config.name, default=slug_of(f"{subjects[0].name}-{probe.name}"),
         asked=to_plain(config) | {
             "probe_hash": probe.hash(), "subjects": {one.name: one.hash for one in subjects},
-            "asked": [one.name for one in subjects if one.asked],
+            "asked": [one.name for one in subjects if one.asked], "format": FORMAT, "degradations": probe.names,
+            "images": list(probe.store.names),
         },
         results=RESULTS, needed=(PAGE,),
     )  # fmt: skip
@@ -95,7 +98,10 @@ def probe_for(config: AnalysisConfig, subjects: Sequence[Subject]) -> tuple[Prob
     notes += [
         left_out(one.path, "it was trained on images of the probe set") for one in subjects if one not in kept
     ]  # fmt: skip
-    return build_probe_set(space, store, patch=config.patch, size=config.size, seed=config.seed), kept, notes
+    probe = build_probe_set(space, store, patch=config.patch, size=config.size, seed=config.seed)
+    if len(probe.store) < len(store):
+        notes.append(f"{len(probe.store)} of {len(store)} held-out images: more do not go into size={config.size}")
+    return probe, kept, notes
 
 
 def look_at(
@@ -121,16 +127,28 @@ def look_at(
                 bar.update()
                 bar.set_description(f"scores of {subject.name}")
                 scores = score(embedding, probe, repeats=config.repeats, seed=config.seed)
-                if subject.asked and config.layer == "vector":
-                    scores.notes.extend(loss_note(subject, probe.store, config.seed, embed))
                 bar.update()
             except (ValueError, RuntimeError) as error:
                 if subject.asked or subject.method != SUPERVISED:
                     raise ValueError(f"{subject.name}: {error}") from error
                 notes.append(left_out(subject.path, str(error)))
                 continue
+            if subject.trained_on and not subject.seen:
+                scores.notes.append(
+                    "its artefact does not tell which images it was trained on: these may be among them"
+                )
+            loss = None
+            if subject.asked and subject.path:
+                loss = loss_floor(
+                    at_vector(subject), probe.store, embed, repeats=config.repeats, seed=config.seed
+                )  # fmt: skip
+            if isinstance(loss, str):
+                scores.notes.append(loss)
+                loss = None
+            elif loss is not None:
+                scores.notes.append(loss.sentence())
             bar.set_description(f"map of {subject.name}")
-            looks.append(Look(subject, embedding, scores, map_of(embedding, config)))
+            looks.append(Look(subject, embedding, scores, map_of(embedding, config), loss))
             bar.update()
     return looks, notes
 
@@ -150,7 +168,7 @@ def _write(
         write_projector(folder / "projector", probe, patches, {one.subject.name: one.embedding for one in asked})
     write_page(folder / PAGE, _page(config, probe, patches, scores, maps, notes))
     _save_embeddings(folder / "embeddings.npz", probe, {one.subject.name: one.embedding for one in looks})
-    result = _result(config, probe, looks, text_of(scores, notes), notes)
+    result = _result(config, probe, looks, text_of(scores, names, notes), notes)
     write_json(folder / RESULTS, result)
     return result
 
@@ -159,6 +177,11 @@ def map_of(embedding: np.ndarray, config: AnalysisConfig) -> tuple[np.ndarray, f
     """The 2-D map of an embedding, and how far it can be trusted."""
     map_ = umap_map(embedding, config.seed) if config.map == "umap" else pca_map(embedding)
     return map_, trustworthiness(embedding, map_)
+
+
+def trusted(trustworthiness: float) -> str:
+    """The words behind a map's name; none where it has too few points to be judged."""
+    return "" if math.isnan(trustworthiness) else f", trustworthiness {trustworthiness:.2f}"
 
 
 def _heading(probe: ProbeSet, config: AnalysisConfig) -> str:
@@ -175,7 +198,7 @@ def _page(
 ) -> PageData:  # fmt: skip
     family, family_names = probe.families()
     title_of = {
-        name: f"{config.map.upper()} of {name}, trustworthiness {trust:.2f}" for name, (_, trust) in maps.items()
+        name: f"{config.map.upper()} of {name}{trusted(trust)}" for name, (_, trust) in maps.items()
     }  # fmt: skip
     listed = list(scores) if probe.is_listed else []
     return PageData(
@@ -184,7 +207,7 @@ def _page(
         patches=patches, words=probe.words(), label=probe.label, names=probe.names,
         family=family, family_names=family_names, parameters=probe.parameters(),
         image=probe.image.numpy(), image_names=list(probe.store.names),
-        score_rows=rows_of(scores),
+        score_rows=rows_of(scores, ALL_TITLES),
         captions=[*notes_of(scores, notes), " ".join(WORDS.split())],
         separations={title_of[name]: scores[name].separation for name in listed},
         silhouettes={title_of[name]: scores[name].silhouette for name in listed},
@@ -203,8 +226,9 @@ def _result(
         if subject.trained_on:
             one["unseen_patches"] = float(unseen_rows(probe, subject.trained_on).mean())
         one["trustworthiness"] = {config.map: look.map[1]}
+        if look.loss is not None:
+            one["contrastive_loss"] = look.loss.to_dict()
         described[subject.name] = {"hash": subject.hash, "method": subject.method, **one}
-    first, *others = looks
     return {
         "format": FORMAT,
         "probe": {
@@ -214,15 +238,21 @@ def _result(
         "layer": config.layer,
         "subjects": described,
         "differences": {
-            other.subject.name: {
-                name: list(first.scores.ahead_of(other.scores, name)) for name in first.scores.values
+            f"{one.subject.name} - {other.subject.name}": {
+                name: list(one.scores.ahead_of(other.scores, name)) for name in one.scores.values
             }
-            for other in others
+            for one, other in pairs_of(looks)
         },
         "notes": notes,
         "heading": _heading(probe, config),
         "table": table,
     }  # fmt: skip
+
+
+def pairs_of(looks: Sequence[Look]) -> list[tuple[Look, Look]]:
+    """The first with each other one, then all others that were asked for with each other."""
+    pairs = [(one, other) for i, one in enumerate(looks) for other in looks[i + 1 :]]
+    return [(one, other) for one, other in pairs if one is looks[0] or (one.subject.asked and other.subject.asked)]
 
 
 def _save_embeddings(path: Path, probe: ProbeSet, embeddings: dict[str, np.ndarray]) -> None:

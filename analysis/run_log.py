@@ -10,23 +10,23 @@ LAST_SHARE = 0.1  # of the logged losses: single batches scatter
 
 @dataclass(frozen=True)
 class ContrastiveLoss:
-    """InfoNCE in nats, the mean over the end of a run, and the number of negatives that each query met."""
+    """InfoNCE in nats, the mean over the end of a run, and of how many other rows the keys of each query came."""
 
     loss: float
-    negatives: int
+    negative_rows: int
 
 
 def final_loss(encoder: str | Path) -> ContrastiveLoss | None:
-    """The loss of a finished run; None where it logged no number of negatives, or the artefact was taken out of it.
+    """The loss of a finished run; None where its log does not tell the rows, or the artefact was taken out of it.
 
     Args:
         encoder: the run folder, or the artefact in it.
     """
     curves = _curves(run_folder(encoder))
-    if not {"train/loss", "train/negatives"} <= curves.keys():
+    if not {"train/loss", "train/negative_rows"} <= curves.keys():
         return None
-    (_, losses), (_, negatives) = curves["train/loss"], curves["train/negatives"]
-    return ContrastiveLoss(float(losses[-max(1, round(LAST_SHARE * len(losses))) :].mean()), round(negatives[-1]))
+    (_, losses), (_, rows) = curves["train/loss"], curves["train/negative_rows"]
+    return ContrastiveLoss(float(losses[-max(1, round(LAST_SHARE * len(losses))) :].mean()), round(rows[-1]))
 
 
 def probe_curves(encoder: str | Path) -> dict[str, tuple[np.ndarray, np.ndarray]]:

@@ -14,6 +14,10 @@ TITLES = {
     "degradation_share": "share of degradation", "content_share": "share of content",
     "degradation_first": "degradation first",
 }  # fmt: skip
+ALL_TITLES = {
+    **TITLES, "ari": "ARI", "purity": "purity", "interaction_share": "share of interaction", "alignment": "alignment",
+    "uniformity": "uniformity", "effective_rank": "effective rank", "norm_mean": "norm", "norm_spread": "its spread",
+}  # fmt: skip
 WORDS = """\
 In brackets the 95 % interval over images; ~: the choice of images may explain the difference. kNN: neighbours
 from other images name the degradation. Separation: how often a patch of the same degradation is nearer than
@@ -25,11 +29,11 @@ nothing; - where it has no such level. About 1 interval in 20 leaves out 0 by ch
 differences stand side by side, one that is only just real says little."""
 
 
-def rows_of(scores: dict[str, Scores]) -> list[list[str]]:
+def rows_of(scores: dict[str, Scores], titles: dict[str, str] = TITLES) -> list[list[str]]:
     """The table with its header: a row per score, a column per subject, and one for chance."""
     chance = next(iter(scores.values())).chance
     rows = [["", *scores, "chance"]]
-    for name, title in _titled(scores).items():
+    for name, title in _titled(scores, titles).items():
         cells = (with_interval(one.values[name], one.interval(name)) for one in scores.values())
         rows.append([title, *cells, number(chance.get(name, math.nan))])
     return rows
@@ -60,15 +64,23 @@ def notes_of(scores: dict[str, Scores], notes: Sequence[str]) -> list[str]:
     return [f"{note}." for note in (*of_subjects, *notes)]
 
 
-def text_of(scores: dict[str, Scores], notes: Sequence[str] = ()) -> str:
-    """The tables as plain text of at most 100 columns, and the notes."""
+def text_of(scores: dict[str, Scores], asked: Sequence[str] = (), notes: Sequence[str] = ()) -> str:
+    """The tables as plain text of at most 100 columns, and the notes.
+
+    Args:
+        scores: by subject.
+        asked: those that were asked for, which are compared with each other too.
+        notes: sentences.
+    """
     tables = [rows_of(scores), differences_of(scores)] if len(scores) > 1 else [rows_of(scores)]
+    others = [name for name in asked if name != next(iter(scores))]
+    tables += [differences_of({name: scores[name] for name in others[i:]}) for i in range(len(others) - 1)]
     return "\n\n".join([*(block for table in tables for block in _blocks(table)), *notes_of(scores, notes)])
 
 
-def _titled(scores: dict[str, Scores]) -> dict[str, str]:
+def _titled(scores: dict[str, Scores], titles: dict[str, str] = TITLES) -> dict[str, str]:
     """Titles of the scores that there are, in the order of the table."""
-    return {name: title for name, title in TITLES.items() if name in next(iter(scores.values())).values}
+    return {name: title for name, title in titles.items() if name in next(iter(scores.values())).values}
 
 
 def _blocks(rows: list[list[str]]) -> list[str]:

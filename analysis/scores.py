@@ -18,10 +18,10 @@ from analysis.cluster_agreement import (
 from analysis.content import VarianceSplit, crossed
 from analysis.geometry import (
     EffectiveRank,
+    Norms,
     Uniformity,
     alignment_per_sample,
     information_read,
-    norms,
 )
 from analysis.neighbour_order import NeighbourOrder, chance_average_precision, neighbour_order
 from analysis.probe_sets import ProbeSet
@@ -41,7 +41,8 @@ MORE_IS_BETTER = {
 }  # fmt: skip
 LIMITS = {
     "silhouette": (-1, 1), "rank_correlation": (-1, 1), "ari": (-1, 1), "alignment": (0, 4), "uniformity": (-8, 0),
-    "effective_rank": (1, math.inf), "information": (0, math.inf),
+    "effective_rank": (1, math.inf), "information": (0, math.inf), "norm_mean": (0, math.inf),
+    "norm_spread": (0, math.inf),
 }  # fmt: skip
 """Least and largest possible score, where it is not R^2 (at most 1) or a share (0 to 1)."""
 
@@ -61,6 +62,8 @@ class Scores:
             fitted to; for the angle its two components follow each other.
         notes: sentences for the reader.
         images: number of images, by which the intervals widen; see `percentile_interval`.
+        silhouette_draws: (repeats,) by the name of the degradation.
+        separation_draws: (repeats, G, G).
     """
 
     values: dict[str, float]
@@ -71,11 +74,26 @@ class Scores:
     predictions: dict[str, tuple[np.ndarray, np.ndarray]]
     notes: list[str] = field(default_factory=list)
     images: int | None = None
+    silhouette_draws: dict[str, np.ndarray] = field(default_factory=dict)
+    separation_draws: np.ndarray | None = None
 
     def interval(self, name: str) -> tuple[float, float]:
         """95 % interval over images."""
         limits = (-math.inf, 1) if name.startswith("r2/") else LIMITS.get(name, (0, 1))
         return percentile_interval(self.draws[name], self.images, limits)
+
+    def silhouette_interval(self, degradation: str) -> tuple[float, float]:
+        """95 % interval of a degradation's silhouette over images."""
+        draws = self.silhouette_draws.get(degradation, np.empty(0))
+        return percentile_interval(draws, self.images, LIMITS["silhouette"])
+
+    def separation_interval(self) -> list[list[tuple[float, float]]]:
+        """95 % interval of each entry of the matrix over images."""
+        groups = range(len(self.separation))
+        draws = self.separation_draws
+        if draws is None:
+            return []
+        return [[percentile_interval(draws[:, i, j], self.images, (0, 1)) for j in groups] for i in groups]
 
     def ahead_of(self, other: "Scores", name: str) -> tuple[float, float, float]:
         """This score less the other's, with the 95 % interval of the difference over the same drawn images."""
@@ -83,16 +101,18 @@ class Scores:
         return difference, *percentile_interval(self.draws[name] - other.draws[name], self.images)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON, the worst silhouette first; None where a score is NaN."""
+        """Plain values, the worst silhouette first; NaN where a score has none."""
         worst_first = sorted(self.silhouette.items(), key=lambda item: (np.isnan(item[1]), item[1]))
         return {
             "scores": {
-                name: {"value": _json(value), "interval": [_json(end) for end in self.interval(name)]}
-                for name, value in self.values.items()
+                name: {"value": value, "interval": list(self.interval(name))} for name, value in self.values.items()
             },
-            "chance": {name: _json(value) for name, value in self.chance.items()},
-            "silhouette": {name: _json(value) for name, value in worst_first},
-            "separation": [[_json(value) for value in row] for row in self.separation.tolist()],
+            "chance": self.chance,
+            "silhouette": {
+                name: {"value": value, "interval": list(self.silhouette_interval(name))} for name, value in worst_first
+            },
+            "separation": self.separation.tolist(),
+            "separation_interval": self.separation_interval(),
             "notes": self.notes,
         }
 
@@ -135,6 +155,7 @@ class _Scoring:
         self.draws: dict[str, np.ndarray] = {}
         self.chance: dict[str, float] = {}
         self.silhouette: dict[str, float] = {}
+        self.silhouette_draws: dict[str, np.ndarray] = {}
         self.predictions: dict[str, tuple[np.ndarray, np.ndarray]] = {}
         self.notes: list[str] = []
 
@@ -150,9 +171,10 @@ class _Scoring:
         self._per_sample("rank_correlation", order.rank_correlation, chance=0)
         self._probes(comparable[:, np.ptp(comparable, axis=0) > 1e-6])
         self._geometry()
+        separation, separation_draws = self._matrix(order)
         return Scores(
-            self.values, self.draws, self.chance, self.silhouette, self._matrix(order), self.predictions, self.notes,
-            len(self.member),
+            self.values, self.draws, self.chance, self.silhouette, separation, self.predictions, self.notes,
+            len(self.member), self.silhouette_draws, separation_draws,
         )  # fmt: skip
 
     def _add(self, name: str, value: float, draws: np.ndarray, chance: float | None = None) -> None:
@@ -162,11 +184,14 @@ class _Scoring:
 
     def _per_sample(self, name: str, values: np.ndarray, chance: float | None = None) -> None:
         """The mean of values (N,), some of which may be NaN."""
+        self._add(name, _mean(values), self._draws_of_mean(values), chance)
+
+    def _draws_of_mean(self, values: np.ndarray) -> np.ndarray:
+        """The mean of values (N,) or (N, M), some of which may be NaN, over images drawn again: (repeats,) or more."""
         known = np.isfinite(values)
         total = self.weights @ (self.member @ np.where(known, values, 0))
         count = self.weights @ (self.member @ known)
-        draws = np.divide(total, count, out=np.full(len(total), np.nan), where=count > 0)
-        self._add(name, _mean(values), draws, chance)
+        return np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
 
     def _of_set(self, name: str, value: float, of: Callable[[np.ndarray], float], chance: float | None = None) -> None:
         """A score of a whole set, given how often each image counts (I,)."""
@@ -187,7 +212,9 @@ class _Scoring:
         add("purity", purity, chance_purity(label))
         silhouette = silhouette_samples(self.unit, label, metric="cosine")
         self._per_sample("silhouette", silhouette)
-        self.silhouette = {name: _mean(silhouette[label == i]) for i, name in enumerate(self.probe.names)}
+        for i, name in enumerate(self.probe.names):
+            self.silhouette[name] = _mean(silhouette[label == i])
+            self.silhouette_draws[name] = self._draws_of_mean(np.where(label == i, silhouette, np.nan))
 
     def _neighbours(self, order: NeighbourOrder) -> None:
         label = self.probe.label
@@ -234,14 +261,16 @@ class _Scoring:
         uniformity, rank = Uniformity(self.embedding, self.image), EffectiveRank(self.embedding, self.image)
         self._of_set("uniformity", uniformity.value(), uniformity.value)
         self._of_set("effective_rank", rank.value(), rank.weighted)
-        length = norms(self.embedding)
-        for name, value in (("norm_mean", length.mean), ("norm_spread", length.spread)):
-            self.values[name] = value
-            self.draws[name] = np.full(self.repeats, np.nan)
+        norms = Norms(self.embedding, self.image)
+        self._of_set("norm_mean", norms.mean(), norms.mean)
+        self._of_set("norm_spread", norms.spread(), norms.spread)
 
-    def _matrix(self, order: NeighbourOrder) -> np.ndarray:
-        rows = [order.separation[self.probe.label == i] for i in range(len(self.probe.names))]
-        return np.array([[_mean(column) for column in row.T] for row in rows])
+    def _matrix(self, order: NeighbourOrder) -> tuple[np.ndarray, np.ndarray]:
+        """Separation (G, G) of the listed degradations, and over images drawn again (repeats, G, G)."""
+        own = [self.probe.label == i for i in range(len(self.probe.names))]
+        means = np.array([[_mean(column) for column in order.separation[rows].T] for rows in own])
+        draws = [self._draws_of_mean(np.where(rows[:, None], order.separation, np.nan)) for rows in own]
+        return means, np.stack(draws, 1) if draws else np.empty((self.repeats, 0, 0))
 
 
 def _agreement(measure: Callable[[np.ndarray], np.ndarray], counts: np.ndarray, weights: np.ndarray) -> float:
@@ -261,7 +290,3 @@ def _share_of(split: VarianceSplit, image_of: np.ndarray, share: str, weights: n
 def _mean(values: np.ndarray) -> float:
     finite = values[np.isfinite(values)]
     return float(finite.mean()) if len(finite) else float("nan")
-
-
-def _json(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None

@@ -160,6 +160,11 @@ def _open(asked: str, layer: str) -> Subject:
     )  # fmt: skip
 
 
+def at_vector(subject: Subject) -> Subject:
+    """A subject with a path as its pooled vector, whatever the layer it was opened with."""
+    return _open(subject.path, "vector")
+
+
 def _start_of(path: str, layer: str) -> Subject:
     """The network that a training run started from."""
     seed = int(_run_config(encoder_metadata(path)).get("seed", 0))

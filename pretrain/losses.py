@@ -30,10 +30,9 @@ def alignment_loss(terms: Terms) -> Tensor:
     return -(terms.queries * terms.keys).sum(dim=-1).mean()
 
 
-def negatives_of(terms: Terms, same_slot: bool = False) -> Tensor:
-    """Number of negatives that each query of `batch_info_nce` meets, scalar; takes the same arguments."""
-    rows, slots = terms.candidates.shape[:2]
-    return torch.tensor((rows * world_size() - 1) * (1 if same_slot else slots))
+def other_rows(terms: Terms) -> Tensor:
+    """Number of rows whose candidates are the negatives of `batch_info_nce`, scalar."""
+    return torch.tensor(len(terms.candidates) * world_size() - 1)
 
 
 def queue_info_nce(terms: Terms, negatives: Tensor, valid: Tensor, temperature: float) -> Tensor:

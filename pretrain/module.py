@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from pretrain.config import PretrainConfig
-from pretrain.methods.base import Method
+from pretrain.methods.base import NEGATIVE_ROWS, Method
 from pretrain.views import ViewBatch, degraded_crops
 from shared.degradations.summary import targets
 from shared.encoders import Encoder
@@ -50,7 +50,10 @@ class Pretraining(PlannedTraining):
         known = targets(plan.degradation) if self.trained.needs_parameters else torch.empty(len(plan.degradation), 0)
         self.last_views = ViewBatch(crops, known.to(self.device, non_blocking=True))
         self.trained.key_momentum = self.key_momentum()
-        return self.trained(self.last_views)
+        loss, logs = self.trained(self.last_views)
+        if self.config.views.near > 1:  # the rows of a group are not drawn independently
+            logs.pop(NEGATIVE_ROWS, None)
+        return loss, logs
 
     def key_momentum(self) -> float:
         """Key momentum at the current optimiser step."""

@@ -6,8 +6,6 @@ The folder is what the Hugging Face hub expects: `huggingface_hub.upload_folder`
 
 import hashlib
 import json
-import math
-from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,6 +15,7 @@ from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from shared.atomic_file import write_atomically
+from shared.json_file import without_nan
 
 WEIGHTS_FILE = "model.safetensors"
 CONFIG_FILE = "config.json"
@@ -59,7 +58,7 @@ class ArtefactKind:
             OSError: the folder cannot be written, the disk is full.
         """
         whole = {
-            "format": self.format, "format_version": self.version, **_without_nan(config),
+            "format": self.format, "format_version": self.version, **without_nan(config),
             "weights_sha256": hashlib.sha256(weights[WEIGHTS_FILE]).hexdigest(),
         }  # fmt: skip
         try:
@@ -178,13 +177,3 @@ def load_fitting(network: nn.Module, path: Path, sha256: str, what: str) -> None
                 f"{found.get(name, 'missing')} in the file and {wanted.get(name, 'missing')} in the network"
             )
     network.load_state_dict(state)
-
-
-def _without_nan(value: Any) -> Any:
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    if isinstance(value, dict):
-        return {key: _without_nan(item) for key, item in value.items()}
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return [_without_nan(item) for item in value]
-    return value

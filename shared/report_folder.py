@@ -8,7 +8,8 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
-from shared.runs import RunFolder, differences, that_count, write_json
+from shared.json_file import write_json
+from shared.runs import RunFolder, differences, that_count
 
 CONFIG = "config.json"
 
@@ -36,9 +37,11 @@ class ReportFolder:
         self._asked = json.loads(json.dumps(asked))
         self._results, self._needed = results, needed
         self._run = RunFolder(runs_dir, stage, name or default, results)
-        if not name and self._is_of_another():
+        if not name:
             digits = hashlib.sha256(json.dumps(that_count(self._asked), sort_keys=True).encode()).hexdigest()[:6]
-            self._run = RunFolder(runs_dir, stage, f"{default}-{digits}", results)
+            with_digits = RunFolder(runs_dir, stage, f"{default}-{digits}", results)
+            if with_digits.finished or self._is_of_another():
+                self._run = with_digits
         self.path = self._run.path
 
     def locked(self) -> AbstractContextManager[None]:

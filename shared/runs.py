@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from shared.atomic_file import write_atomically
+from shared.json_file import write_json
 
 # What may differ between two starts of one run: it changes neither the weights nor the scores.
 FREE_TO_CHANGE = frozenset({"name", "runs_dir", "checkpoint_every", "log_every", "workers", "dry_run", "probe_every",
@@ -128,11 +128,6 @@ def newest_run(runs_dir: str, stage: str) -> Path | None:
     """The folder of the newest finished run of a stage, by its own name; None where there is none."""
     latest = Path(runs_dir) / stage / "latest"
     return latest.parent / latest.resolve().name if latest.exists() else None
-
-
-def write_json(path: Path, values: dict[str, Any]) -> None:
-    """Write JSON that people can read, atomically."""
-    write_atomically(path, (json.dumps(values, indent=2) + "\n").encode())
 
 
 def differences(old: dict[str, Any], new: dict[str, Any], prefix: str = "") -> list[str]:

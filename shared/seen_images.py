@@ -7,16 +7,16 @@ import numpy as np
 
 from shared.image_store import ImageStore
 
-SQUARE = 64  # pixels of the middle of an image that its fingerprint is taken of
+GRID = 64  # pixels of an image, along each side, that its fingerprint is taken of
 DIGITS = 12  # hex: among 100,000 images the chance that any two agree is 1 in 50,000
 
 
 def fingerprint(image: np.ndarray) -> str:
-    """A hash of an image's size and middle, (H, W, 3) uint8; another crop or another size of it has another one."""
+    """A hash of an image's size and of pixels all over it, (H, W, 3) uint8; another crop or size has another one."""
     height, width = image.shape[:2]
-    top, left = max(0, height - SQUARE) // 2, max(0, width - SQUARE) // 2
-    middle = np.ascontiguousarray(image[top : top + SQUARE, left : left + SQUARE])
-    return hashlib.sha256(f"{height} {width}".encode() + middle.tobytes()).hexdigest()[:DIGITS]
+    rows, columns = (np.linspace(0, side - 1, min(side, GRID)).round().astype(int) for side in (height, width))
+    pixels = np.ascontiguousarray(image[rows][:, columns])
+    return hashlib.sha256(f"{height} {width}".encode() + pixels.tobytes()).hexdigest()[:DIGITS]
 
 
 def fingerprints(store: ImageStore) -> list[str]:

@@ -13,8 +13,8 @@ from shared.atomic_file import write_atomically
 from shared.config import to_plain
 from shared.devices import device_of
 from shared.images import write_image
+from shared.json_file import write_json
 from shared.report_folder import ReportFolder
-from shared.runs import write_json
 from sr.benchmarks import Benchmark, open_benchmarks
 from sr.evaluation_config import EvaluationConfig
 from sr.evaluation_table import OfDatasets, per_image_csv, printed_table, table_csv

@@ -12,6 +12,8 @@ from pretrain.positives import Positives
 from pretrain.views import ViewBatch
 from shared.encoders import Encoder
 
+NEGATIVE_ROWS = "negative_rows"  # in the log: of how many other rows, each drawn by itself, a query meets the keys
+
 
 class Method(nn.Module):
     """A method: views in, loss out. `encoder` is the online encoder, which becomes the artefact.
@@ -43,8 +45,8 @@ class Method(nn.Module):
         """Computes the loss of a batch.
 
         Returns:
-            The loss, a scalar, and detached scalars to log; `negatives` among them where the loss is the InfoNCE of
-            one view with one view: how many each query meets.
+            The loss, a scalar, and detached scalars to log; `NEGATIVE_ROWS` among them where the loss is the InfoNCE
+            of one view with one view.
         """
         raise NotImplementedError
 

@@ -8,8 +8,8 @@ from itertools import combinations
 import torch
 from torch import Tensor
 
-from pretrain.losses import alignment_of, batch_info_nce, negatives_of
-from pretrain.methods.base import MomentumMethod, embed, per_view, unit
+from pretrain.losses import alignment_of, batch_info_nce, other_rows
+from pretrain.methods.base import NEGATIVE_ROWS, MomentumMethod, embed, per_view, unit
 from pretrain.positives import Positives, Terms
 from pretrain.views import ViewBatch
 from shared.encoders import Encoder
@@ -102,7 +102,7 @@ class FastMoCo(MomentumMethod):
         loss = batch_info_nce(terms, self.config.temperature, same_slot=True)
         logs = {"loss": loss.detach(), "alignment": alignment_of(terms)}
         of_views = self.positives.are_views and self.config.combine == "parts"
-        return loss, logs | ({"negatives": negatives_of(terms, same_slot=True)} if of_views else {})
+        return loss, logs | ({NEGATIVE_ROWS: other_rows(terms)} if of_views else {})
 
     def _combine(self, vectors: Tensor) -> Tensor:
         """Means of pairs of parts, (B, Q, P, dim) -> (B, Q, N, dim), or (B, N * P, 1, dim) across views."""

@@ -10,7 +10,7 @@ from torch import Tensor
 from pretrain.gathering import gather, own_rows
 from pretrain.key_queue import KeyQueue
 from pretrain.losses import alignment_of, queue_info_nce
-from pretrain.methods.base import MomentumMethod, embed, per_view, unit
+from pretrain.methods.base import NEGATIVE_ROWS, MomentumMethod, embed, per_view, unit
 from pretrain.positives import Positives
 from pretrain.views import ViewBatch
 from shared.encoders import Encoder
@@ -74,7 +74,8 @@ class MoCo(MomentumMethod):
             "queue_fill": self.queue.fill(),
             "loss_of_other_rows": queue_info_nce(swapped, *negatives, self.config.temperature),
         }
-        return loss, logs | ({"negatives": negatives[1].sum() / len(keys)} if self.positives.are_views else {})
+        rows = negatives[1].sum() / (len(keys) * fresh.shape[1])  # as many keys come from one row
+        return loss, logs | ({NEGATIVE_ROWS: rows} if self.positives.are_views else {})
 
     def _negatives(self, fresh: Tensor, rows: int) -> tuple[Tensor, Tensor]:
         """The queue, or while it is empty the keys of other rows.

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from pretrain.losses import alignment_of, batch_info_nce, negatives_of
-from pretrain.methods.base import Method, embed, per_view, unit
+from pretrain.losses import alignment_of, batch_info_nce, other_rows
+from pretrain.methods.base import NEGATIVE_ROWS, Method, embed, per_view, unit
 from pretrain.positives import Positives
 from pretrain.views import ViewBatch
 from shared.encoders import Encoder
@@ -54,4 +54,4 @@ class SimCLR(Method):
         terms = self.positives.terms(*self.positives.roles(unit(projections)))
         loss = batch_info_nce(terms, self.config.temperature)
         logs = {"loss": loss.detach(), "alignment": alignment_of(terms)}
-        return loss, logs | ({"negatives": negatives_of(terms)} if self.positives.are_views else {})
+        return loss, logs | ({NEGATIVE_ROWS: other_rows(terms)} if self.positives.are_views else {})

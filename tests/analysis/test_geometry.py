@@ -7,11 +7,11 @@ import torch
 
 from analysis.geometry import (
     EffectiveRank,
+    Norms,
     Uniformity,
     alignment_per_sample,
     contrastive_floor,
     information_read,
-    norms,
 )
 from shared.training.monitors import effective_rank, uniformity
 
@@ -73,8 +73,11 @@ def test_samples_that_are_zero_coincide():
 
 
 def test_norms():
-    found = norms(np.array([[3.0, 4.0], [6.0, 8.0]]))
-    assert (found.mean, found.spread) == pytest.approx((7.5, 1 / 3))
+    found = Norms(np.array([[3.0, 4.0], [6.0, 8.0]]), np.array([0, 1]))
+    assert (found.mean(), found.spread()) == pytest.approx((7.5, 1 / 3))
+    thrice = np.array([5.0, 5.0, 5.0, 10.0])
+    assert found.mean(np.array([3, 1])) == pytest.approx(thrice.mean())
+    assert found.spread(np.array([3, 1])) == pytest.approx(thrice.std() / thrice.mean())
 
 
 def test_the_floor_of_one_parameter_that_both_views_read_with_an_error():
@@ -117,6 +120,12 @@ def test_no_more_degradations_than_parameters(rows, parameters):
     found = information_read(target @ mixed, prediction @ mixed)
     assert found == pytest.approx(information_read(target, prediction), rel=1e-6)
     assert 0 < found < 2 * free
+
+
+def test_a_list_of_degradations_tells_no_more_than_which_one_it_is():
+    target = np.tile(GENERATOR.normal(size=(8, 4)), (40, 1))
+    assert information_read(target, target) == pytest.approx(math.log(8))
+    assert information_read(target, target + 0.01 * GENERATOR.normal(size=target.shape)) == pytest.approx(math.log(8))
 
 
 def test_what_does_not_vary_tells_nothing():

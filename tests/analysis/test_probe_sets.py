@@ -120,11 +120,18 @@ def test_what_an_encoder_has_not_seen(tmp_path):
     assert not unseen_rows(probe, ["gaussian", "gaussian_noise"]).any()
 
 
+SAME_BUT_FOR_THE_SPELLING = (
+    "rows: [{name: a, steps: [{gaussian: {sigma: 1}}]}, {name: b, steps: [{gaussian: {sigma: 1.0, theta: 0}}]}]"
+)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
         ({"images": 1}, "at least two images"),
-        ({"size": 5}, r"size=5 patches are too few for 3 degradations of 4 images: at least 12"),
+        ({"size": 5}, r"size=5 patches are too few for 3 degradations of two images: at least 6"),
+        ({"written": "steps: [{gaussian: {sigma: 2}}]"}, "has one degradation only, the same in every draw"),
+        ({"written": SAME_BUT_FOR_THE_SPELLING}, r"rows 1 \('a'\) and 2 \('b'\) have the same degradation"),
         ({"written": "rows: [{name: one, steps: [{gaussian: {sigma: 1}}]}]"}, "lists one degradation only"),
         (
             {"written": "rows: [{name: a, steps: [{quantize: {}}]}, {name: a, steps: [{gaussian: {sigma: 1}}]}]"},
@@ -139,6 +146,15 @@ def test_what_an_encoder_has_not_seen(tmp_path):
 def test_probes_that_tell_nothing_are_refused(change, message, tmp_path):
     with pytest.raises(ValueError, match=message):
         small_probe(tmp_path, **change)
+
+
+def test_of_more_images_than_go_into_the_size_some_are_drawn(tmp_path):
+    probe = small_probe(tmp_path, images=9, size=20)
+    assert len(probe) == 18
+    assert len(probe.store) == 6
+    assert probe.store.names == small_probe(tmp_path, images=9, size=20).store.names
+    assert probe.store.names != small_probe(tmp_path, images=9, size=20, seed=1).store.names
+    assert torch.bincount(probe.image).tolist() == [3] * 6
 
 
 def test_an_unknown_probe_is_refused_with_the_near_one():

@@ -1,5 +1,4 @@
 import json
-import re
 import shutil
 
 import cv2
@@ -54,7 +53,14 @@ def test_a_report_holds_everything(report):
     assert scores["subjects"]["mine"]["unseen_patches"] == pytest.approx(1 / 3)
     low, high = scores["subjects"]["mine"]["scores"]["knn_accuracy"]["interval"]
     assert 0 <= low <= high <= 1
-    assert scores["differences"]["untrained dasr"]["nmi"] == [0, 0, 0]  # it was saved as it was drawn
+    assert scores["differences"]["mine - untrained dasr"]["nmi"] == [0, 0, 0]  # it was saved as it was drawn
+    assert "NaN" not in (report / "scores.json").read_text()
+    for one in scores["subjects"]["mine"]["silhouette"].values():
+        low, high = one["interval"]
+        assert low <= one["value"] <= high
+    (low, high), value = (scores["subjects"]["mine"][key][0][1] for key in ("separation_interval", "separation"))
+    assert low <= value <= high
+    assert "its artefact does not tell which images it was trained on" in scores["table"]
     with np.load(report / "embeddings.npz") as stored:
         assert stored["embedding_0"].shape == (48, 256)
         assert stored["words"][0] == "gaussian sigma 0.30"
@@ -104,14 +110,14 @@ def test_a_report_that_fails_leaves_nothing(place, capsys, monkeypatch):
     assert main(arguments(place, "name=full")) == 0
 
 
-def logged(run, *, negatives: bool = True) -> None:
+def logged(run, *, rows: bool = True) -> None:
     """The log of a run of twenty steps."""
     with SummaryWriter(str(run / "tensorboard")) as board:
         for step in range(1, 21):
             board.add_scalar("train/loss", 5.0 - step / 10, step)
             board.add_scalar("probe/nmi", step / 20, step)
-            if negatives:
-                board.add_scalar("train/negatives", min(step, 12), step)
+            if rows:
+                board.add_scalar("train/negative_rows", min(step, 12), step)
 
 
 def test_what_a_run_wrote_down(tmp_path):
@@ -120,11 +126,11 @@ def test_what_a_run_wrote_down(tmp_path):
     logged(run)
     found = final_loss(run / "encoder")
     assert found.loss == pytest.approx(3.05)  # the mean of the last two
-    assert found.negatives == 12
+    assert found.negative_rows == 12
     steps, values = probe_curves(run)["nmi"]
     assert (steps[-1], values[-1]) == (20, pytest.approx(1))
     other = save_small_encoder(tmp_path / "other" / "encoder").parent
-    logged(other, negatives=False)
+    logged(other, rows=False)
     assert final_loss(other) is None
 
 
@@ -133,10 +139,15 @@ def test_the_loss_is_held_against_its_floor_on_views_as_in_training(place, capsy
     logged(run)
     assert main([str(run), *arguments(place, "name=floor")[1:]]) == 0
     said = " ".join(capsys.readouterr().out.split())
-    assert "its contrastive loss ended at 3.05 nats against 12 negatives; two patches of space blur share" in said
-    shared, floor = map(float, re.search(r"share (\S+) nats .* it could be (\S+) at least", said).groups())
-    assert floor == pytest.approx(np.log(13) - shared, abs=0.011)
-    assert "something else lowered it" not in said
+    assert "its contrastive loss ended at 3.05 nats against the keys of 12 other degradations; two patches" in said
+    found = json.loads((place / "runs/analysis/floor/scores.json").read_text())["subjects"]["logged"][
+        "contrastive_loss"
+    ]
+    assert found["floor"] == pytest.approx(np.log(13) - found["read"])
+    assert found["distance"] == pytest.approx(3.05 - found["floor"], abs=1e-3)
+    low, high = found["read_interval"]
+    assert 0 <= low <= found["read"] <= high
+    assert f"with which {found['floor']:.2f} is the least: {found['distance']:.2f} above it." in said
 
 
 def test_images_that_were_trained_on_are_left_out_of_the_probe_set(place, capsys):
@@ -212,6 +223,26 @@ def test_degradations_that_differ_in_no_parameter(place, capsys):
     assert not (made / "probes-mine.png").exists()
 
 
+def test_rows_with_other_names_are_another_question(place, capsys):
+    (place / "named.yaml").write_text(THREE_BLURS)
+    assert main(arguments(place, f"probe={place / 'named.yaml'}")) == 0
+    (place / "named.yaml").write_text(THREE_BLURS.replace("soft", "hazy"))
+    capsys.readouterr()
+    assert main(arguments(place, f"probe={place / 'named.yaml'}")) == 0
+    assert "made before" not in capsys.readouterr().out
+
+
+def test_all_that_were_asked_for_are_compared(place, capsys):
+    save_small_encoder(place / "runs" / "pretrain" / "other" / "encoder", seed=11)
+    encoders = [str(place / "runs" / "pretrain" / name) for name in ("mine", "other")]
+    assert main([*encoders, "statistics", *arguments(place, "name=three")[1:]]) == 0
+    assert "other better than" in capsys.readouterr().out
+    differences = json.loads((place / "runs/analysis/three/scores.json").read_text())["differences"]
+    assert {"mine - other", "mine - statistics", "other - statistics"} <= set(differences)
+    assert sum(name.startswith("mine - untrained dasr") for name in differences) == 2
+    assert not any(name.startswith("other - untrained") for name in differences)
+
+
 def test_names_that_read_alike_keep_their_pictures():
     slugs = slugs_of(["a b", "a-b", "A b", "c"])
     assert slugs == {"a b": "a-b", "a-b": "a-b-2", "A b": "A-b-3", "c": "c"}
@@ -241,7 +272,7 @@ def test_drawn_degradations_and_one_layer_of_statistics(place, capsys):
         (("probe=gird",), "unknown probe 'gird'; did you mean grid?"),
         (("layer=maps",), "layer='maps' must be one of vector, map, projection"),
         (("layer=projection",), "keeps no projector"),
-        (("size=5",), "size=5 patches are too few for 3 degradations of 4 images: at least 12"),
+        (("size=5",), "size=5 patches are too few for 3 degradations of two images: at least 6"),
         (("patch=200",), "is smaller than 22"),
         (("size=10001",), "size=10001 must be at most 10000"),
         (("name=a/b",), "must be a plain folder name"),

@@ -10,7 +10,7 @@ from small_methods import CENTER, PAIR, SMALL, build
 from torch import nn
 
 from pretrain.methods import METHODS
-from pretrain.methods.base import MomentumMethod
+from pretrain.methods.base import NEGATIVE_ROWS, MomentumMethod
 from pretrain.methods.fastmoco import FastMoCoConfig
 from pretrain.methods.moco import MoCo, MoCoConfig
 from pretrain.methods.supcon import SupConConfig
@@ -40,6 +40,20 @@ def test_contract(name: str, small: int) -> None:
     trained = {n for n, p in method.named_parameters() if p.requires_grad}
     assert {n for n, p in method.named_parameters() if p.grad is not None} == trained
     assert not any(n.startswith("target_") for n in trained)
+
+
+def test_the_rows_behind_the_negatives_are_told() -> None:
+    """Five rows: four others, however many keys each has."""
+    many = PositivesConfig(count=3, side="key", aggregate="all_pairs")
+    for name, policy in (("simclr", PAIR), ("simclr", many), ("fastmoco", PAIR)):
+        views = random_views(5, ((Positives(policy).views_needed(), 16),))
+        assert int(build(name, policy)(views)[1][NEGATIVE_ROWS]) == 4, name
+    moco = build("moco", replace(many, enqueue="all"), config=MoCoConfig(hidden_dim=8, output_dim=4, queue_size=36))
+    views = random_views(5, ((4, 16),))
+    assert [float(moco(views)[1][NEGATIVE_ROWS]) for _ in range(4)] == [4, 5, 10, 12]  # the queue holds 36 keys of 3
+    for name, policy in (("simclr", CENTER), ("moco", CENTER), ("byol", PAIR), ("supervised", PAIR)):
+        views = random_views(5, ((Positives(policy).views_needed(), 16),))
+        assert NEGATIVE_ROWS not in build(name, policy)(views)[1], name
 
 
 @pytest.mark.parametrize("name", METHODS)

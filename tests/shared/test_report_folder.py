@@ -2,8 +2,8 @@ import json
 
 import pytest
 
+from shared.json_file import write_json
 from shared.report_folder import ReportFolder
-from shared.runs import write_json
 
 ASKED = {"probe": "grid", "runs_dir": "x", "data": {"root": None, "cache_dir": "a"}, "subjects": {"a": "1", "b": "2"}}
 
