@@ -18,6 +18,7 @@ ALL_TITLES = {
     **TITLES, "ari": "ARI", "purity": "purity", "interaction_share": "share of interaction", "alignment": "alignment",
     "uniformity": "uniformity", "effective_rank": "effective rank", "norm_mean": "norm", "norm_spread": "its spread",
 }  # fmt: skip
+MOST_COMPARED = 4  # each with each; of more, the differences are in scores.json alone
 WORDS = """\
 In brackets the 95 % interval over images; ~: the choice of images may explain the difference. kNN: neighbours
 from other images name the degradation. Separation: how often a patch of the same degradation is nearer than
@@ -69,11 +70,11 @@ def text_of(scores: dict[str, Scores], asked: Sequence[str] = (), notes: Sequenc
 
     Args:
         scores: by subject.
-        asked: those that were asked for, which are compared with each other too.
+        asked: those that were asked for, which are compared with each other too, up to four of them.
         notes: sentences.
     """
     tables = [rows_of(scores), differences_of(scores)] if len(scores) > 1 else [rows_of(scores)]
-    others = [name for name in asked if name != next(iter(scores))]
+    others = [name for name in asked if name != next(iter(scores))] if len(asked) <= MOST_COMPARED else []
     tables += [differences_of({name: scores[name] for name in others[i:]}) for i in range(len(others) - 1)]
     return "\n\n".join([*(block for table in tables for block in _blocks(table)), *notes_of(scores, notes)])
 

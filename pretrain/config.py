@@ -24,6 +24,7 @@ class PretrainConfig(RunConfig):
         positives: how many positives a row has and what is made of them.
         key_momentum: of the target network, at the first step.
         key_momentum_end: at the last step, by a cosine; below 0 keeps it constant.
+        probe_every: optimiser steps between probe scores on held-out images; 0 = at the end alone.
         figures_every: optimiser steps between maps of the embedding in TensorBoard, drawn by another process; 0 = none.
     """
 
@@ -33,6 +34,7 @@ class PretrainConfig(RunConfig):
     positives: PositivesConfig = field(default_factory=PositivesConfig)
     key_momentum: float = 0.999
     key_momentum_end: float = -1.0
+    probe_every: int = 0
     figures_every: int = 0
 
     def check(self) -> None:
@@ -42,8 +44,9 @@ class PretrainConfig(RunConfig):
             ValueError: names the option or the combination.
         """
         super().check()
-        if self.figures_every < 0:
-            raise ValueError(f"figures_every={self.figures_every} must not be negative")
+        for option in ("probe_every", "figures_every"):
+            if getattr(self, option) < 0:
+                raise ValueError(f"{option}={getattr(self, option)} must not be negative")
         if not 0 <= self.key_momentum <= 1:
             raise ValueError(f"key_momentum={self.key_momentum} must be within 0..1")
         if self.key_momentum_end > 1:

@@ -86,6 +86,8 @@ class ArtefactKind:
             raise ValueError(f"{folder} is a file: give the folder that holds {WEIGHTS_FILE} and {CONFIG_FILE}")
         if (folder / self.name).is_dir():
             folder = folder / self.name
+        elif (folder / "metrics.json").exists():
+            raise FileNotFoundError(f"{folder} is a run of another kind: it holds no {self.name}/")
         elif (folder / "last.ckpt").exists():
             raise FileNotFoundError(f"{folder} is an unfinished run, it has no {self.name}/ yet: let it finish first")
         for name in (WEIGHTS_FILE, CONFIG_FILE):

@@ -72,7 +72,7 @@ def _smooth(image: Tensor, taps: tuple[float, ...], distance: int, dim: int) -> 
 
 def signed_log(values: Tensor, unit: float) -> Tensor:
     """sign(x) log(1 + |x| / unit): linear below `unit`, logarithmic above."""
-    return values.abs().mul_(1 / unit).log1p_().copysign_(values)
+    return _with_sign_of(values, values.abs().mul_(1 / unit).log1p_())
 
 
 class ContrastFreeBands(nn.Module):
@@ -118,4 +118,9 @@ class ContrastFreeBandsWithLevel(nn.Module):
 def _contrast_free(bands: Tensor) -> Tensor:
     power = bands[:, -1:].square().mean(dim=(2, 3), keepdim=True)  # (B, 1, 1, 1)
     contrast = (power + SMALLEST_CONTRAST**2).sqrt()
-    return bands.abs().div_(RELATIVE_UNIT * contrast).log1p_().copysign_(bands)
+    return _with_sign_of(bands, bands.abs().div_(RELATIVE_UNIT * contrast).log1p_())
+
+
+def _with_sign_of(values: Tensor, magnitudes: Tensor) -> Tensor:
+    """In place but in an exported graph, where no signs are copied."""
+    return magnitudes * values.sign() if torch.compiler.is_exporting() else magnitudes.copysign_(values)

@@ -37,6 +37,19 @@ def command(
         return 130
     except (ValueError, OSError, ImportError) as error:
         stop(program, error)
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        stop(program, f"the memory is too small: {_first_sentence(error)}; take smaller batches, patches or tiles")
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether numpy or torch, on a CPU or a GPU, found no memory."""
+    return isinstance(error, MemoryError) or "out of memory" in str(error) or "can't allocate memory" in str(error)
+
+
+def _first_sentence(error: BaseException) -> str:
+    return " ".join(str(error).split()).split(". ")[0].rstrip(".") or type(error).__name__
 
 
 def stop(program: str, error: BaseException | str) -> NoReturn:

@@ -14,7 +14,7 @@ from shared.json_file import write_json
 
 # What may differ between two starts of one run: it changes neither the weights nor the scores.
 FREE_TO_CHANGE = frozenset({"name", "runs_dir", "checkpoint_every", "log_every", "workers", "dry_run", "probe_every",
-                            "panel_every", "figures_every", "data.cache_dir"})  # fmt: skip
+                            "panel_every", "figures_every", "validate_every", "data.cache_dir"})  # fmt: skip
 
 
 class RunFolder:

@@ -2,6 +2,7 @@
 
 from functools import lru_cache
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -23,17 +24,17 @@ def enlarged(images: Tensor, scale: int) -> Tensor:
     """
     b, c, h, w = images.shape
     padded = F.pad(images, (REACH,) * 4, mode="replicate").reshape(b * c, 1, h + 2 * REACH, w + 2 * REACH)
-    phases = F.conv2d(padded, _filters(scale).to(images))  # (B C, scale^2, h, w)
+    filters = torch.tensor(_filters(scale), dtype=images.dtype, device=images.device)
+    phases = F.conv2d(padded, filters.view(scale**2, 1, 2 * REACH + 1, 2 * REACH + 1))  # (B C, scale^2, h, w)
     return F.pixel_shuffle(phases, scale).reshape(b, c, scale * h, scale * w)
 
 
 @lru_cache(maxsize=8)
-def _filters(scale: int) -> Tensor:
-    """(scale^2, 1, 5, 5) float64: the taps of each place within an enlarged pixel, row after row."""
-    with torch.inference_mode(False):
-        offset = (torch.arange(scale, dtype=torch.float64) + 0.5) / scale - 0.5  # of each SR pixel from its LR pixel
-        distance = (torch.arange(-REACH, REACH + 1) - offset[:, None]).abs()  # (scale, 5)
-        near = 1.5 * distance**3 - 2.5 * distance**2 + 1
-        far = -0.5 * distance**3 + 2.5 * distance**2 - 4 * distance + 2
-        taps = torch.where(distance <= 1, near, torch.where(distance < 2, far, 0.0))
-        return torch.einsum("pi,qj->pqij", taps, taps).reshape(scale**2, 1, 5, 5)
+def _filters(scale: int) -> tuple[float, ...]:
+    """The 5 x 5 taps of each place within an enlarged pixel, row after row; plain numbers: exports trace tensors."""
+    offset = (np.arange(scale) + 0.5) / scale - 0.5  # of each SR pixel from its LR pixel
+    distance = np.abs(np.arange(-REACH, REACH + 1) - offset[:, None])  # (scale, 5)
+    near = 1.5 * distance**3 - 2.5 * distance**2 + 1
+    far = -0.5 * distance**3 + 2.5 * distance**2 - 4 * distance + 2
+    taps = np.where(distance <= 1, near, np.where(distance < 2, far, 0.0))
+    return tuple(np.einsum("pi,qj->pqij", taps, taps).ravel().tolist())

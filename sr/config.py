@@ -1,7 +1,7 @@
 """What `python -m sr.train` is told."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, make_dataclass, replace
+from dataclasses import dataclass, field, fields, make_dataclass, replace
 from typing import Any
 
 from omegaconf import MISSING
@@ -10,9 +10,10 @@ from pretrain.methods import METHODS, Positives, PositivesConfig, positives_over
 from pretrain.views import ViewsConfig
 from shared.training.run_config import RunConfig
 from sr.augmentation import AugmentationConfig
-from sr.conditioning import CONDITIONINGS
+from sr.conditioning import CONDITIONINGS, OF_AN_ENCODER
 from sr.fusion import FUSIONS
 from sr.losses import LossConfig
+from sr.model import SMALLEST_IMAGE
 from sr.networks import NETWORKS
 
 WITH_CONTRAST = ("joint", "shared")
@@ -45,7 +46,7 @@ class SRConfig(RunConfig):
             is super-resolved.
         key_momentum: of the contrastive loss.
         validate_every: optimiser steps between scores on held-out images; 0 = at the end alone.
-        validation_size: largest side of the HR images that are scored, cut from the centre.
+        validation_size: largest side of the HR images that are scored, cut from the centre; 16 times the scale or more.
     """
 
     degradation: str = ""
@@ -80,12 +81,18 @@ class SRConfig(RunConfig):
             raise ValueError(f"scale={self.scale} must be 2, 3 or 4")
         if self.conditioning not in CONDITIONINGS:
             raise ValueError(f"conditioning={self.conditioning!r} must be one of {', '.join(CONDITIONINGS)}")
-        for option, least in (("patch", 16), ("width", 1), ("validation_size", 32)):
+        for option, least in (("patch", 16), ("width", 1)):
             if getattr(self, option) < least:
                 raise ValueError(f"{option}={getattr(self, option)} must be at least {least}")
         for option in ("encoder_lr", "validate_every", "shared_blocks"):
             if getattr(self, option) < 0:
                 raise ValueError(f"{option}={getattr(self, option)} must not be negative")
+        if self.validation_size < self.scale * SMALLEST_IMAGE:
+            raise ValueError(
+                f"validation_size={self.validation_size} must be at least {self.scale * SMALLEST_IMAGE} for scale="
+                f"{self.scale}: LR images have {SMALLEST_IMAGE} pixels a side or more"
+            )
+        self._refuse_what_is_not_read()
         if self.encoder_lr and self.conditioning not in ("finetune", "joint"):
             raise ValueError(f"encoder_lr={self.encoder_lr}: with conditioning={self.conditioning} no encoder learns")
         if not 0 <= self.key_momentum <= 1:
@@ -101,6 +108,24 @@ class SRConfig(RunConfig):
                 f"views={self.views.crops}: with conditioning={self.conditioning} one LR patch of each degradation is "
                 "used; leave views out, or take conditioning=joint"
             )
+
+    def _refuse_what_is_not_read(self) -> None:
+        """Options that the chosen conditioning would pass over in silence."""
+        default = {one.name: one.default for one in fields(SRConfig)}
+        of_encoder = self.conditioning in (*OF_AN_ENCODER, "constant")
+        unread = [] if of_encoder else ["encoder", "encoder_input", "encoder_downsample"]
+        unread += [] if self.conditioning == "shared" else ["shared_blocks"]
+        unread += [] if self.conditioning in WITH_CONTRAST else ["key_momentum"]
+        found = [f"{one}={getattr(self, one)}" for one in unread if getattr(self, one) != default[one]]
+        if self.conditioning not in WITH_CONTRAST:
+            if self.positives != PositivesConfig():
+                found.append("positives")
+            if self.loss.contrastive != LossConfig().contrastive:
+                found.append(f"loss.contrastive={self.loss.contrastive}")
+        if found:
+            raise ValueError(f"{', '.join(found)}: conditioning={self.conditioning} does not read it; leave it out")
+        if self.augmentation.mixup and self.devices * self.nodes > 1:
+            raise ValueError("augmentation.mixup blends rows of one device: take one device, or leave it out")
 
     @property
     def has_contrast(self) -> bool:

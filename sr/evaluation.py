@@ -190,7 +190,7 @@ def _restore_real(
                 lr_image = benchmark.image(i).to(device)
                 file = f"{path.stem if stems.count(path.stem) == 1 else path.name}.png"
                 for one in restorers:
-                    sr_image = one.restore(lr_image, config.scale, bf16=config.precision == "bf16")
+                    sr_image = one.restore_large(lr_image, config.scale, bf16=config.precision == "bf16")
                     target = _place(folder, one.name, len(restorers)) / "sr" / benchmark.name / file
                     target.parent.mkdir(parents=True, exist_ok=True)
                     pixels = sr_image[0].clamp(0, 1).mul(255).round().to(torch.uint8).permute(1, 2, 0)

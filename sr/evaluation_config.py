@@ -9,7 +9,7 @@ from shared.degradations.space import YAML_SUFFIXES
 from shared.training.run_config import PRECISIONS
 from sr.protocols import PROTOCOLS, REAL
 
-REPRESENTATIONS = ("own", "other_image", "other_degradation")
+REPRESENTATIONS = ("own", "other_image", "shuffled")
 
 
 @dataclass
@@ -36,7 +36,7 @@ class EvaluationConfig:
         datasets: names of these folders, such as `[Set5,Set14]`; empty takes all.
         representation: what the network is told of the degradation: `own`, what the model sees in the image itself; or,
             as a control, what it sees in another image of the data set under the same degradation (`other_image`), or
-            in another image under another degradation of the protocol (`other_degradation`). An oracle is told the
+            in another image under another degradation of the protocol (`shuffled`). An oracle is told the
             parameters of the other one, so `other_image` leaves it as it is.
         precision: `fp32`, or `bf16` (autocast).
         accelerator: `auto`, `cpu` or `gpu`.

@@ -109,8 +109,13 @@ class SRModel(nn.Module):
             (B, 3, scale * h, scale * w), not clipped.
 
         Raises:
-            ValueError: the image is too small for an encoder, or an oracle is not told the parameters.
+            ValueError: the images are of another kind or too small for an encoder, or an oracle is not told the
+                parameters.
         """
+        if lr_image.dim() != 4 or lr_image.shape[1] != 3 or not lr_image.is_floating_point():
+            raise ValueError(
+                f"images must be (B, 3, h, w), floating point in [0, 1], not {lr_image.dtype} {tuple(lr_image.shape)}"
+            )
         if representation is None:
             representation = self.represent(lr_image, parameters)
         return self.network(lr_image, representation)
@@ -134,6 +139,8 @@ def build_model(config: ModelConfig, encoder: Encoder | None = None) -> SRModel:
             raise ValueError(f"{what}={name!r} is unknown: there are {', '.join(known)}")
     if config.width < 1:
         raise ValueError(f"width={config.width} must be at least 1")
+    _check_sizes("network", config.network_options)
+    _check_sizes("fusion", config.fusion_options)
     fusion = FUSIONS[config.fusion].fusion
     source = _source(config, encoder)
     adapter = None
@@ -148,6 +155,13 @@ def build_model(config: ModelConfig, encoder: Encoder | None = None) -> SRModel:
         shared_blocks=config.shared_blocks if config.conditioning == "shared" else 0,
     )  # fmt: skip
     return SRModel(config, source, network)
+
+
+def _check_sizes(what: str, options: Any) -> None:
+    """Every number among the options is a size or a factor."""
+    for name, value in vars(options).items():
+        if isinstance(value, int | float) and not isinstance(value, bool) and value <= 0:
+            raise ValueError(f"{what}.{name}={value} must be positive")
 
 
 def _source(config: ModelConfig, encoder: Encoder | None) -> Source | None:

@@ -15,6 +15,7 @@ from shared.runs import newest_run
 from shared.seen_images import seen_by
 from sr.bicubic import enlarged
 from sr.model import KIND, SRModel, load_model
+from sr.upscaling import upscale
 
 BICUBIC = "bicubic"
 
@@ -68,6 +69,12 @@ class Restorer:
         with evaluating(self.model), torch.autocast(kind, torch.bfloat16, enabled=bf16), exact:
             representation = None if others is None else self.model.represent(others, parameters)
             return self.model(lr_images, parameters=parameters, representation=representation).float()
+
+    def restore_large(self, lr_image: Tensor, scale: int, *, bf16: bool = False) -> Tensor:
+        """One image (1, 3, h, w) of any size, in tiles: memory holds one of them. Else as `restore`, but in [0, 1]."""
+        if self.model is None:
+            return self.restore(lr_image, scale).clamp(0, 1)
+        return upscale(self.model, lr_image[0], bf16=bf16)[None]
 
 
 def open_restorers(paths: Sequence[str], runs_dir: str, device: torch.device) -> list[Restorer]:

@@ -1,5 +1,6 @@
 """One SR training run from a checked configuration: prepare, train, score, save."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -140,8 +141,22 @@ def encoder_of(config: SRConfig) -> tuple[Encoder | None, EncoderConfig]:
             name=config.encoder, input=config.encoder_input, downsample=config.encoder_downsample
         )
     if config.conditioning in ("random", "constant"):
-        return None, encoder_config(config.encoder)
+        return None, replace(encoder_config(config.encoder), pretrained=False)
+    _check_scale(config)
     return load_encoder(config.encoder), encoder_config(config.encoder)
+
+
+def _check_scale(config: SRConfig) -> None:
+    """Refuse an encoder that knows images of another scale; those of any size before down-sampling fit all."""
+    try:
+        space = load_space(str(encoder_metadata(config.encoder).get("degradation", "")))
+    except ValueError:
+        return  # of a space that is no longer there
+    if space.scale not in (1, config.scale):
+        raise ValueError(
+            f"encoder={config.encoder} was trained on images down-sampled by {space.scale} (space {space.name}), but "
+            f"scale={config.scale}: take one of that scale, or of a space that does not down-sample"
+        )
 
 
 def _method(config: SRConfig, model: SRModel, patches: tuple[int, ...]) -> Method | None:

@@ -113,7 +113,7 @@ class _Others:
         other += other >= index
         self.hr_image = benchmark.hr_image(other, protocol.scale).to(device)
         self.degradation = protocol.for_image(name, benchmark.images[other], seed)
-        if representation == "other_degradation":
+        if representation == "shuffled":
             shift = 1 + seed_of(seed, "other degradation", name, image) % (len(protocol) - 1)
             self.row = (self.row + shift) % len(protocol)
 
@@ -140,5 +140,5 @@ def check_others(
     single = [one.name for one in benchmarks if len(one) < 2]
     if single:
         raise ValueError(f"{where}: the data set {', '.join(single)} has one image alone, two are needed")
-    if representation == "other_degradation" and len(protocol) < 2:
+    if representation == "shuffled" and len(protocol) < 2:
         raise ValueError(f"{where}: protocol={protocol.name} has one degradation alone, two are needed")

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
+from shared.command_line import is_out_of_memory
 from shared.deep_images import KEEPS_ALPHA, KEEPS_DEPTH, check_format, read_deep_image, written_image
 from shared.devices import device_of
 from shared.images import BACKGROUND
@@ -58,7 +59,9 @@ def run(request: Request) -> int:
                 if error.errno in NO_ROOM:
                     raise ValueError(f"{error}; {done} of {len(wanted)} images are done") from error
                 failed.append(str(error))
-            except (ValueError, OSError, MemoryError) as error:
+            except (ValueError, OSError, MemoryError, RuntimeError) as error:
+                if isinstance(error, RuntimeError) and not is_out_of_memory(error):
+                    raise
                 failed.append(_named(job, error))
     if len(jobs) > 1 or kept:
         _print_summary(done, kept, request)
@@ -187,6 +190,8 @@ def _open_estimator(model: SRModel, request: Request) -> Estimator | None:
 
 def _named(job: Job, error: BaseException) -> str:
     """A sentence that names the image."""
+    if isinstance(error, RuntimeError):
+        return f"{job.source}: the memory is too small for a tile: give a smaller tile="
     if isinstance(error, MemoryError):
         return f"{job.source}: the memory is too small for the result as {job.target.suffix}; use .png"
     sentence = " ".join(str(error).split())

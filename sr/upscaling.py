@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 
 def upscale(
     model: SRModel, image: Tensor, *, tile: int = TILE, overlap: int = OVERLAP, ensemble: bool = False,
-    reference: Tensor | None = None,
+    reference: Tensor | None = None, bf16: bool = False,
 ) -> Tensor:  # fmt: skip
     """Super-resolves an image of any size; the result is that of the network on the whole, but memory holds one tile.
 
@@ -43,6 +43,7 @@ def upscale(
         ensemble: the mean over the 8 symmetries of the image; each has a representation of its own, since a blur or a
             motion turns with the image.
         reference: (3, h', w') in [0, 1], an image that the representation is taken from instead.
+        bf16: whether to run under autocast.
 
     Returns:
         (3, scale * h, scale * w) in [0, 1], on the image's device.
@@ -54,7 +55,7 @@ def upscale(
     for what, one in (("image", image), ("reference", reference)):
         if one is not None and (one.dim() != 3 or one.shape[0] != 3 or not one.is_floating_point()):
             raise ValueError(f"{what} must be (3, h, w), floating point in [0, 1], not {one.dtype} {tuple(one.shape)}")
-    job = Upscaling(model, image, tiling=Tiling(tile, overlap), ensemble=ensemble, reference=reference)
+    job = Upscaling(model, image, tiling=Tiling(tile, overlap), ensemble=ensemble, reference=reference, bf16=bf16)
     height, width = (side * model.scale for side in image.shape[1:])
     result = image.new_empty(3, height, width)
     for top, left, part in job.rectangles():

@@ -34,7 +34,6 @@ class RunConfig:
         workers: loader processes, used only where the images do not fit the device.
         checkpoint_every: optimiser steps between checkpoints.
         log_every: optimiser steps between TensorBoard points.
-        probe_every: optimiser steps between probe scores on held-out images; 0 = at the end alone.
         panel_every: optimiser steps between pictures of the views; 0 = the first step alone.
         dry_run: check everything, run two steps, say what the full run costs, keep nothing.
     """
@@ -59,7 +58,6 @@ class RunConfig:
     workers: int = 2
     checkpoint_every: int = 100
     log_every: int = 10
-    probe_every: int = 0
     panel_every: int = 0
     dry_run: bool = False
 
@@ -81,7 +79,7 @@ class RunConfig:
         for option in positive:
             if getattr(self, option) < 1:
                 raise ValueError(f"{option}={getattr(self, option)} must be at least 1")
-        for option in ("probe_every", "panel_every", "workers", "seed"):
+        for option in ("panel_every", "workers", "seed"):
             if getattr(self, option) < 0:
                 raise ValueError(f"{option}={getattr(self, option)} must not be negative")
         if self.precision not in PRECISIONS:

@@ -27,6 +27,8 @@ class DAConv(Fusion):
 
     def __init__(self, features: int, width: int, config: DAConvConfig) -> None:
         super().__init__(features, width, config)
+        if config.reduction > width:
+            raise ValueError(f"fusion.reduction={config.reduction} leaves none of width={width}: take a smaller one")
         self.dynamic = DynamicConv(features, width, config)
         self.mix = nn.Conv2d(features, features, 1)
         self.gate = nn.Sequential(

@@ -5,7 +5,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
-def local_attention(query: Tensor, key: Tensor, value: Tensor, *, window: int, heads: int = 1) -> Tensor:
+def local_attention(
+    query: Tensor, key: Tensor, value: Tensor, *, window: int, heads: int = 1, scaled: bool = True
+) -> Tensor:
     """At each place the mean of the values around it, weighted by the softmax of <query, key> / sqrt(d).
 
     Beyond the border the edge repeats.
@@ -15,13 +17,15 @@ def local_attention(query: Tensor, key: Tensor, value: Tensor, *, window: int, h
         key, value: (B, D, h, w).
         window: side of the window, odd.
         heads: D is divided among them, d = D / heads.
+        scaled: whether the dot products are divided by sqrt(d).
 
     Returns:
         (B, D, h, w).
     """
     reach = window // 2
     h, w = value.shape[-2:]
-    query = query.unflatten(1, (heads, -1)) * (query.shape[1] // heads) ** -0.5  # (B, heads, d, h, w)
+    query = query.unflatten(1, (heads, -1))  # (B, heads, d, h, w)
+    query = query * query.shape[2] ** -0.5 if scaled else query
     keys, values = (F.pad(x, (reach,) * 4, mode="replicate").unflatten(1, (heads, -1)) for x in (key, value))
     places = [(top, left) for top in range(window) for left in range(window)]
     logits = [(query * keys[..., top : top + h, left : left + w]).sum(2, keepdim=True) for top, left in places]

@@ -19,12 +19,14 @@ class MutualConfig:
 
 
 class Mutual(Fusion):
-    """Each place is filtered by what it has in common with the guide around it; what this adds is 0 at the start.
+    """Each place is filtered by what the features around it have in common with the guide; this adds 0 at the start.
 
-    The filter is the softmax of the dot products of the features at a place with the guide (the representation's map)
-    in a window, and it is applied to the features in that window.
+    The filter is the softmax of the dot products of the guide (the representation's map) at a place with the features
+    in a window around it, and it is applied to the features in that window.
     Source: Dong et al., "Learning Mutual Modulation for Self-Supervised Cross-Modal Super-Resolution" (MMSR), ECCV
-    2022, section 3.2, in the direction from guide to source alone.
+    2022, section 3.2, in the direction in which the features are filtered by the guide alone. Deviations: a window of 5
+    in place of 11, since it stands at every place of the network and not once in it; beyond the border the edge
+    repeats; the result is added, by a convolution that is 0 at the start.
     """
 
     def __init__(self, features: int, width: int, config: MutualConfig) -> None:
@@ -43,4 +45,4 @@ class Mutual(Fusion):
 
     def forward(self, features: Tensor, condition: Condition) -> Tensor:
         source, guide = self.source(features), self.guide(condition.at(features))
-        return features + self.restore(local_attention(source, guide, source, window=self.window))
+        return features + self.restore(local_attention(guide, source, source, window=self.window, scaled=False))

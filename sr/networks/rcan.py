@@ -67,6 +67,10 @@ class ChannelAttention(nn.Module):
     """Gates each channel by what the means of all channels say."""
 
     def __init__(self, features: int, reduction: int) -> None:
+        if reduction > features:
+            raise ValueError(
+                f"network.reduction={reduction} leaves none of the {features} features: take a smaller one"
+            )
         super().__init__()
         self.gate = nn.Sequential(
             nn.AdaptiveAvgPool2d(1), nn.Conv2d(features, features // reduction, 1), nn.ReLU(inplace=True),

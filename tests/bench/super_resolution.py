@@ -21,11 +21,13 @@ from tests.bench.plain_dasr import plain_dasr, psnr_between
 LR_SIZE = (180, 320)
 PATCHES, PATCH = 8, 48
 BOUNDS = {"cpu": (1.5, 1.3), "cuda": (2.0, 2.0)}  # inference, training step
+UPSCALED_SIDE = 2000  # LR pixels: 4 megapixels
+UPSCALING_BOUND = 1500.0  # MB
 PARITY = 45.0  # dB between bf16 and float32 outputs, far above what a restored image has
 
 
 def measure(settings: Settings) -> list[Row]:
-    """Inference, training step, parity, and a process from its start to its first SR image."""
+    """Inference, training step, parity; a process from its start to its first SR image; memory of a large image."""
     if settings.device.type == "cpu":
         keep_freed_memory()  # as training runs do
     torch.manual_seed(0)
@@ -33,7 +35,7 @@ def measure(settings: Settings) -> list[Row]:
     inference, training = BOUNDS[settings.device.type]
     return [
         *_inference(model, settings, inference), _training_step(model, settings, training),
-        *_fusion_costs(settings), _first_image(),
+        *_fusion_costs(settings), _first_image(), _upscaling_memory(settings),
     ]  # fmt: skip
 
 
@@ -43,6 +45,16 @@ def _dasr(tiny: bool) -> SRModel:
         ModelConfig(
             scale=4, network="dasr", network_options=NETWORKS["dasr"].config(**sizes), fusion="da_conv",
             fusion_options=FUSIONS["da_conv"].config(), conditioning="joint", encoder=EncoderConfig(name="dasr"),
+        )
+    )  # fmt: skip
+
+
+def small_edsr() -> SRModel:
+    """EDSR in the size for CPUs, x2, with DASR's encoder."""
+    return build_model(
+        ModelConfig(
+            scale=2, network="edsr_small", network_options=NETWORKS["edsr_small"].config(), fusion="affine",
+            fusion_options=FUSIONS["affine"].config(), conditioning="joint", encoder=EncoderConfig(name="dasr"),
         )
     )  # fmt: skip
 
@@ -137,3 +149,30 @@ def _first_image() -> Row:
     return Row(
         "a process from its start to its first SR image (DASR x4, LR 64x64)", (time.perf_counter() - start,), unit="s"
     )
+
+
+def _upscaling_memory(settings: Settings) -> Row:
+    """Peak memory of `make upscale` on one image, in a process of its own."""
+    side = 96 if settings.tiny else UPSCALED_SIDE
+    folder = settings.scratch / "upscaling"
+    folder.mkdir(exist_ok=True)
+    code = f"""import resource
+from pathlib import Path
+import numpy as np
+from shared.images import write_image
+from sr.model import save_model
+from sr.upscale import main
+from tests.bench.super_resolution import small_edsr
+save_model(Path("{folder}/model"), small_edsr(), card="", metadata={{}})
+write_image("{folder}/lr.png", np.random.default_rng(0).integers(0, 256, ({side}, {side}, 3), np.uint8))
+options = ["estimate=false", "accelerator=cpu"]
+assert main(["{folder}/lr.png", "{folder}/sr.png", "{folder}/model", *options]) == 0
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6)
+"""
+    start = time.perf_counter()
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    return Row(
+        f"upscaling {side**2 / 1e6:.1f} megapixels x2 (edsr_small), file to file: peak memory",
+        (float(done.stdout.split()[-1]),), UPSCALING_BOUND, at_most=True, unit="MB",
+        detail=f"{time.perf_counter() - start:.0f} s",
+    )  # fmt: skip

@@ -197,7 +197,7 @@ def test_real_images_are_written_and_not_scored(place):
         (["bicubic", "scale=2", "data.root="], "data.root is not set"),
         (["bicubic", "scale=2", "representation=other_image"], "none of the models reads a representation"),
         (["frozen", "representation=other_image"], "the data set Single has one image alone"),
-        (["frozen", "datasets=Four", "protocol=bicubic", "representation=other_degradation"], "one degradation alone"),
+        (["frozen", "datasets=Four", "protocol=bicubic", "representation=shuffled"], "one degradation alone"),
         (["frozen", "protocol=real", "representation=other_image"], "is a control of scores"),
         (["oracle", "protocol=real"], "the model oracle is an oracle"),
         (["nothing"], "does not exist"),
@@ -224,4 +224,4 @@ def test_help_lists_the_protocols(capsys):
     assert main(["--help"]) == 0
     printed = capsys.readouterr().out
     assert "gaussian8_x2_0.9" in printed
-    assert "other_degradation" in printed
+    assert "shuffled" in printed

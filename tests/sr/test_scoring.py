@@ -68,7 +68,7 @@ def test_controls_of_the_representation(four):
     restorers = [Restorer(name, name, small_model(name)) for name in ("frozen", "oracle", "none")]
     own, image, degradation = (
         score_benchmark(restorers, four, protocol, representation=which, device=CPU)
-        for which in ("own", "other_image", "other_degradation")
+        for which in ("own", "other_image", "shuffled")
     )
     assert (image["frozen"].psnr != own["frozen"].psnr).any()
     assert (degradation["frozen"].psnr != image["frozen"].psnr).any()
@@ -95,7 +95,7 @@ class Witness(Restorer):
 TOLD: list = []
 
 
-@pytest.mark.parametrize("representation", ["own", "other_image", "other_degradation"])
+@pytest.mark.parametrize("representation", ["own", "other_image", "shuffled"])
 def test_what_the_network_is_told(four, representation):
     protocol = load_protocol("dasr_iso", 2)
     known = targets(protocol.degradation)
@@ -106,7 +106,7 @@ def test_what_the_network_is_told(four, representation):
     for i, (parameters, others) in enumerate(TOLD):
         rows = [int((known == one).all(1).nonzero()) for one in parameters]
         assert sorted(rows) == [0, 1, 2, 3]
-        assert all((row == d) == (representation != "other_degradation") for d, row in enumerate(rows))
+        assert all((row == d) == (representation != "shuffled") for d, row in enumerate(rows))
         if representation == "own":
             assert others is None
         else:
