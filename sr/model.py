@@ -236,6 +236,9 @@ def _model_config(path: Path, values: dict[str, Any]) -> ModelConfig:
     if not isinstance(values.get("encoder"), dict):
         raise ValueError(f'{path} is corrupt: "model" must hold "encoder"')
     values["encoder"] = options_from(path, "encoder", values["encoder"], EncoderConfig)
+    for name in ("scale", "width", "shared_blocks"):
+        if type(values.get(name)) is not int:
+            raise ValueError(f'{path} is corrupt: "model" has {name} {values.get(name)!r}, not a whole number')
     try:
         return ModelConfig(**values)
     except TypeError as error:

@@ -28,7 +28,7 @@ class Restorer:
         name: in tables, unique.
         hash: the same for the same weights and options.
         model: None for bicubic enlargement.
-        seen: fingerprints of the images it was trained on, as far as its artefact says.
+        seen: fingerprints of the images that it and its encoder were trained on, as far as its artefact says.
     """
 
     name: str
@@ -135,7 +135,9 @@ def _open(path: str, device: torch.device) -> Restorer:
     resolved = folder.resolve()
     name = resolved.parent.name if resolved.name == KIND.name else resolved.name
     digest = hashlib.sha256(key.encode()).hexdigest()[:12]
-    return Restorer(name, digest, load_model(folder).to(device), seen_by(described["metadata"]))
+    metadata = described["metadata"]
+    seen = seen_by(metadata) | seen_by(metadata.get("encoder") or {})
+    return Restorer(name, digest, load_model(folder).to(device), seen)
 
 
 def _newest(runs_dir: str) -> str:

@@ -11,7 +11,7 @@ from sr.networks.base import ConditionedBlock, NetworkConfig, PlaceOf, SRNetwork
 
 @dataclass
 class KDSRConfig(NetworkConfig):
-    """Sizes of KDSR's network; the defaults are those of KDSR-L, published with a condition of width 128."""
+    """Sizes of KDSR's network; the defaults are KDSR-L's, with `width=128`. KDSR-M has 53 blocks of 64, `width=64`."""
 
     blocks: int = 28
     features: int = 128

@@ -39,8 +39,8 @@ def swin2sr(
 ) -> SRNetwork:
     """Swin2SR.
 
-    Deviation: features are filled up to whole windows in each group, by repeating the edge, instead of the image by
-    reflection at the start.
+    Deviations: features are filled up to whole windows in each group, by repeating the edge, instead of the image by
+    reflection at the start; no stochastic depth (0.1 there); linear layers start as in torch (deviation 0.02 there).
 
     Raises:
         ValueError: the features cannot be divided among the heads.

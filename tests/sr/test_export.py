@@ -1,5 +1,7 @@
 """ONNX graphs with any batch, height and width agree with torch: each fusion, each network, each kind of condition."""
 
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -41,3 +43,32 @@ def test_agrees_with_torch_at_other_sizes(network, fusion, conditioning, tmp_pat
         with torch.no_grad():
             expected = model(lr_image, parameters=parameters if model.needs_parameters else None)
         np.testing.assert_allclose(session.run(None, given)[0], expected.numpy(), atol=2e-5)
+
+
+@pytest.mark.parametrize("looks_at", ["bands", "bands_level"])
+def test_an_encoder_that_looks_at_bands(looks_at, tmp_path):
+    torch.manual_seed(0)
+    config = small_config("edsr_small", "affine", "frozen")
+    model = build_model(replace(config, encoder=replace(config.encoder, input=looks_at))).eval()
+    perturb(model)
+    export_onnx(model, tmp_path / "model.onnx")
+    session = onnxruntime.InferenceSession(str(tmp_path / "model.onnx"))
+    lr_image = torch.rand(2, 3, 19, 34)
+    with torch.no_grad():
+        expected = model(lr_image)
+    np.testing.assert_allclose(session.run(None, {"lr_image": lr_image.numpy()})[0], expected.numpy(), atol=5e-5)
+
+
+def test_a_model_works_on_in_a_process_that_began_with_its_export(tmp_path):
+    code = f"""
+from pathlib import Path
+import torch
+from sr.export import export_onnx
+from sr.model import build_model
+from tests.sr.small_models import small_config
+model = build_model(small_config(conditioning="none", bicubic_skip=True)).eval()
+export_onnx(model, Path({str(tmp_path / "model.onnx")!r}))
+print(type(model(torch.rand(1, 3, 16, 16))) is torch.Tensor)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split()[-1] == "True"
