@@ -15,7 +15,7 @@ from sr.module import SRTraining
 from sr.validation import ValidationSet, score_model
 
 PANEL_ROWS = 6
-GAP = 2  # pixels between images
+GAP = 2  # pixels on each side of an image
 
 
 class SRLog(pl.Callback):

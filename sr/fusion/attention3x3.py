@@ -27,8 +27,9 @@ class Attention3x3(Fusion):
     The query comes from the representation, keys and values from the features. The channel branch begins with the mean
     of the map (the vector has it already) and goes on through two fully connected layers. What both add is 0 at the
     start.
-    Source: experiment E5 and idea I5 of the project's research notes; local attention as in Ramachandran et al.,
-    "Stand-Alone Self-Attention in Vision Models", NeurIPS 2019.
+    Source: experiment E5 and idea I5 of the project's research notes; local attention in the manner of Ramachandran et
+    al., "Stand-Alone Self-Attention in Vision Models", NeurIPS 2019, without its relative positions, beyond the border
+    the edge repeated, and scaled by 1 / sqrt(d).
     """
 
     def __init__(self, features: int, width: int, config: Attention3x3Config) -> None:

@@ -31,8 +31,8 @@ class Mutual(Fusion):
 
     def __init__(self, features: int, width: int, config: MutualConfig) -> None:
         super().__init__(features, width, config)
-        if config.window % 2 == 0 or config.window < 1:
-            raise ValueError(f"fusion.window={config.window} must be odd")
+        if config.window % 2 == 0 or config.window < 3:
+            raise ValueError(f"fusion.window={config.window} must be odd and at least 3: one place needs no weights")
         inside = max(1, features // config.reduction)
         self.window = config.window
         self.source, self.guide = nn.Conv2d(features, inside, 1), nn.Conv2d(width, inside, 1)
