@@ -1,5 +1,8 @@
 """The one LightningModule of stage two: any network, fusion and conditioning."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 from torch import Tensor, nn
 
@@ -38,6 +41,34 @@ class StemAndTower(nn.Module):
 def contrasted_encoder(model: SRModel) -> nn.Module:
     """The encoder that a contrastive method trains inside a model."""
     return model.source.encoder if isinstance(model.source, EncoderSource) else StemAndTower(model)
+
+
+@contextmanager
+def listening_to(encoder: nn.Module) -> Iterator[list[tuple[Tensor, Representation]]]:
+    """What the encoder is given and gives while the context lasts."""
+    heard: list[tuple[Tensor, Representation]] = []
+    handle = encoder.register_forward_hook(lambda _, inputs, output: heard.append((inputs[0], output)))
+    try:
+        yield heard
+    finally:
+        handle.remove()
+
+
+def of_first_views(heard: list[tuple[Tensor, Representation]], lr_image: Tensor) -> Representation | None:
+    """The representation of each row's first view, which a contrastive method has embedded with the other queries.
+
+    Args:
+        heard: see `listening_to`; batches of Q views a row, row after row.
+        lr_image: (B, 3, p, p), the first views.
+
+    Returns:
+        Of the B first views, with its gradients; None where the method embeds no whole views of this size.
+    """
+    for images, found in heard:
+        if images.shape[-2:] == lr_image.shape[-2:]:
+            views = len(images) // len(lr_image)
+            return Representation(found.vector[::views], tuple(map_[::views] for map_ in found.maps))
+    return None
 
 
 class Trained(nn.Module):
@@ -93,14 +124,18 @@ class SRTraining(PlannedTraining):
         if model.needs_parameters or (method is not None and method.needs_parameters):
             parameters = targets(plan.degradation).to(self.device, non_blocking=True)
         lr_image = views[0][:, 0]
-        sr_image = model(lr_image, parameters=parameters)
-        loss = image_loss(sr_image, hr_image, self.config.loss)
-        self.last_images = (lr_image.detach(), sr_image.detach(), hr_image)
         if method is None:
+            sr_image = model(lr_image, parameters=parameters)
+            loss = image_loss(sr_image, hr_image, self.config.loss)
+            self.last_images = (lr_image.detach(), sr_image.detach(), hr_image)
             return loss, {"loss": loss.detach()}
         method.key_momentum = self.config.key_momentum
         known = parameters if parameters is not None else torch.empty(len(lr_image), 0, device=self.device)
-        contrast, logs = method(ViewBatch(views, known))
+        with listening_to(method.encoder) as heard:
+            contrast, logs = method(ViewBatch(views, known))
+        sr_image = model(lr_image, parameters=parameters, representation=of_first_views(heard, lr_image))
+        loss = image_loss(sr_image, hr_image, self.config.loss)
+        self.last_images = (lr_image.detach(), sr_image.detach(), hr_image)
         total = loss + self.config.loss.contrastive * contrast
         of_method = {name: value for name, value in logs.items() if name != "loss"}
         return total, {
