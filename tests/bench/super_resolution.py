@@ -6,14 +6,16 @@ import sys
 import time
 from collections.abc import Callable
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from shared.encoders import EncoderConfig
+from shared.images import write_image
 from shared.inference import evaluating
 from shared.training.allocator import keep_freed_memory
 from sr.fusion import FUSIONS
-from sr.model import ModelConfig, SRModel, build_model
+from sr.model import ModelConfig, SRModel, build_model, save_model
 from sr.networks import NETWORKS
 from tests.bench.measuring import Row, Settings, speed_row, timed_in_turn
 from tests.bench.plain_dasr import plain_dasr, psnr_between
@@ -156,19 +158,13 @@ def _upscaling_memory(settings: Settings) -> Row:
     side = 96 if settings.tiny else UPSCALED_SIDE
     folder = settings.scratch / "upscaling"
     folder.mkdir(exist_ok=True)
-    code = f"""import resource
-from pathlib import Path
-import numpy as np
-from shared.images import write_image
-from sr.model import save_model
-from sr.upscale import main
-from tests.bench.super_resolution import small_edsr
-save_model(Path("{folder}/model"), small_edsr(), card="", metadata={{}})
-write_image("{folder}/lr.png", np.random.default_rng(0).integers(0, 256, ({side}, {side}, 3), np.uint8))
-options = ["estimate=false", "accelerator=cpu"]
-assert main(["{folder}/lr.png", "{folder}/sr.png", "{folder}/model", *options]) == 0
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6)
-"""
+    save_model(folder / "model", small_edsr(), card="", metadata={})
+    write_image(folder / "lr.png", np.random.default_rng(0).integers(0, 256, (side, side, 3), np.uint8))
+    arguments = [str(folder / name) for name in ("lr.png", "sr.png", "model")] + ["estimate=false", "accelerator=cpu"]
+    code = (
+        "import os; from sr.upscale import main; from tests.bench.memory import anonymous_and_resident;\n"
+        f"assert main({arguments}) == 0; print(anonymous_and_resident(os.getpid())[1])"
+    )
     start = time.perf_counter()
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     return Row(
