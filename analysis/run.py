@@ -130,6 +130,8 @@ def look_at(
                 bar.update()
             except (ValueError, RuntimeError) as error:
                 if subject.asked or subject.method != SUPERVISED:
+                    if isinstance(error, RuntimeError):  # a full memory, or a fault of the code
+                        raise
                     raise ValueError(f"{subject.name}: {error}") from error
                 notes.append(left_out(subject.path, str(error)))
                 continue

@@ -93,6 +93,8 @@ class SRConfig(RunConfig):
                 f"{self.scale}: LR images have {SMALLEST_IMAGE} pixels a side or more"
             )
         self._refuse_what_is_not_read()
+        if self.augmentation.mixup and self.devices * self.nodes > 1:
+            raise ValueError("augmentation.mixup blends rows of one device: take one device, or leave it out")
         if self.encoder_lr and self.conditioning not in ("finetune", "joint"):
             raise ValueError(f"encoder_lr={self.encoder_lr}: with conditioning={self.conditioning} no encoder learns")
         if not 0 <= self.key_momentum <= 1:
@@ -124,8 +126,6 @@ class SRConfig(RunConfig):
                 found.append(f"loss.contrastive={self.loss.contrastive}")
         if found:
             raise ValueError(f"{', '.join(found)}: conditioning={self.conditioning} does not read it; leave it out")
-        if self.augmentation.mixup and self.devices * self.nodes > 1:
-            raise ValueError("augmentation.mixup blends rows of one device: take one device, or leave it out")
 
     @property
     def has_contrast(self) -> bool:

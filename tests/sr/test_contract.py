@@ -1,5 +1,6 @@
 """One contract for every network x fusion x conditioning: sizes, gradients, artefact, and the export."""
 
+from dataclasses import replace
 from itertools import product
 
 import pytest
@@ -64,6 +65,28 @@ def test_every_size_and_scale(network, scale):
             assert model(torch.rand(1, 3, h, w)).shape == (1, 3, scale * h, scale * w)
 
 
+@pytest.mark.parametrize(
+    ("fusion", "options"),
+    [
+        ("da_conv", {"kernel_size": 5, "reduction": 4}), ("dynamic_conv", {"kernel_size": 5}),
+        ("mutual", {"window": 3}),
+        ("attention3x3", {"source": "vector", "heads": 2}),
+        ("cross_attention", {"heads": 2, "window": 5, "mlp_ratio": 1}),
+    ],
+)  # fmt: skip
+def test_options_are_saved_with_the_model(fusion, options, tmp_path):
+    torch.manual_seed(0)
+    config = replace(small_config(fusion=fusion), fusion_options=FUSIONS[fusion].config(**options))
+    model = build_model(config).eval()
+    perturb(model)
+    save_model(tmp_path, model, card="", metadata={})
+    loaded = load_model(tmp_path)
+    assert loaded.config == config
+    lr_image = torch.rand(2, 3, 17, 22)
+    with torch.no_grad():
+        assert torch.equal(loaded(lr_image), model(lr_image))
+
+
 def test_a_model_is_loaded_for_use_and_draws_no_random_numbers(tmp_path):
     save_model(tmp_path / "model", build_model(small_config()), card="# card", metadata={"recipe": "test"})
     state = torch.get_rng_state()
@@ -118,7 +141,5 @@ def test_an_oracle_asks_for_the_parameters():
     ],
 )
 def test_unknown_choices_are_refused(change, match):
-    from dataclasses import replace
-
     with pytest.raises(ValueError, match=match):
         build_model(replace(small_config(), **change))

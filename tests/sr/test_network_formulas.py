@@ -11,8 +11,7 @@ import torch.nn.functional as F
 from shared.encoders import EncoderConfig, Representation
 from sr.condition import Adapter, RepresentationShape
 from sr.fusion import FUSIONS
-from sr.model import ModelConfig, build_model, load_model, save_model
-from sr.monitoring import panel
+from sr.model import ModelConfig, build_model
 from sr.networks import NETWORKS
 from sr.networks.base import Place
 from tests.sr.small_models import small_config
@@ -20,13 +19,6 @@ from tests.sr.small_models import small_config
 WIDTH = 24
 SHAPE = RepresentationShape(dim=10, channels=(5, 6, 7))
 MEAN = torch.tensor((0.4488, 0.4371, 0.4040)).double().view(3, 1, 1)  # float32, as the networks keep it
-NATURAL = {
-    "dasr_small": "da_conv", "kdsr_small": "dynamic_conv", "rcan_small": "channel", "swin2sr_small": "cross_attention"
-}  # fmt: skip
-OPTIONS = {
-    "da_conv": {"kernel_size": 5, "reduction": 4}, "dynamic_conv": {"kernel_size": 5}, "mutual": {"window": 3},
-    "attention3x3": {"source": "vector", "heads": 2}, "cross_attention": {"heads": 2, "window": 5, "mlp_ratio": 1},
-}  # fmt: skip
 
 
 def leaky(x, slope=0.1):
@@ -348,41 +340,3 @@ def test_shared_blocks_are_plain_residual_blocks_of_the_stem():
     lr_image, w = torch.rand(2, 3, 7, 10).double(), network.state_dict()
     convolved = conv(w, "stem.0", 255 * (lr_image - MEAN))
     assert_equal(network.shallow(lr_image), convolved + conv_relu_conv(w, "stem.1.convolutions", convolved))
-
-
-@pytest.mark.parametrize(("network", "fusion"), [*(("edsr_small", fusion) for fusion in FUSIONS), *NATURAL.items()])
-def test_saved_and_loaded_gives_the_same(network, fusion, tmp_path):
-    options = FUSIONS[fusion].config(**OPTIONS.get(fusion, {}))
-    config = replace(small_config(network, fusion, bicubic_skip=True), fusion_options=options)
-    model = randomised(build_model(config), std=0.03).float()
-    save_model(tmp_path / "model", model, card="# card", metadata={})
-    loaded = load_model(tmp_path)
-    assert loaded.config == config
-    lr_image = torch.rand(2, 3, 17, 22)
-    found = loaded(lr_image)
-    assert torch.equal(found, model(lr_image))
-    assert (found - bicubic(lr_image, 2)).abs().max() > 1e-3
-
-
-@pytest.mark.parametrize("scale", [2, 3])
-def test_a_panel_is_lr_sr_hr_and_bicubic_side_by_side(scale):
-    lr_image = 0.2 + 0.6 * torch.rand(3, 3, 5, 6)
-    sr_image, hr_image = (0.9 * torch.rand(3, 3, 5 * scale, 6 * scale) for _ in range(2))
-    sr_image[0, :, 2, 3], sr_image[1, :, 3, 2] = 1.5, -0.5
-    picture = panel((lr_image, sr_image.bfloat16(), hr_image), rows=2)
-    assert picture.dtype == torch.uint8
-    drawn = (picture < 255).any(0)
-    rows, columns = runs(drawn.any(1)), runs(drawn.any(0))
-    assert [row.stop - row.start for row in rows] == [5 * scale] * 2
-    assert [column.stop - column.start for column in columns] == [6 * scale] * 4
-    large_pixels = lr_image.repeat_interleave(scale, 2).repeat_interleave(scale, 3)
-    expected = (large_pixels, sr_image.bfloat16().float(), hr_image, bicubic(lr_image, scale))
-    for (i, row), (column, images) in itertools.product(enumerate(rows), zip(columns, expected, strict=True)):
-        difference = picture[:, row, column] - 255 * images[i].clamp(0, 1)
-        assert difference.abs().max() < 0.501
-
-
-def runs(drawn):
-    """The stretches of a row of truths that are true."""
-    edges = torch.diff(drawn.int(), prepend=torch.zeros(1).int(), append=torch.zeros(1).int()).nonzero().flatten()
-    return [slice(*pair) for pair in edges.view(-1, 2).tolist()]
