@@ -25,6 +25,7 @@ class ConfigError(ValueError):
 def load_config(
     schema: type[Schema], recipes: Path | None, arguments: list[str], *,
     groups: dict[str, dict[str, type]], shorthands: dict[str, Callable[[str], list[str]]],
+    unread: dict[str, Callable[[str], list[str]]] | None = None,
 ) -> tuple[str, Schema]:  # fmt: skip
     """Compose a recipe with overrides.
 
@@ -34,6 +35,8 @@ def load_config(
         arguments: `--config-name=RECIPE` (a name, or the path of a user's .yaml) and overrides `key=value`.
         groups: group -> choice -> dataclass, selected by `group=choice`.
         shorthands: key -> function from the value of `key=value` to the overrides it stands for.
+        unread: key -> function from the value of `key=value` to the options that are not read then: those of the
+            recipe go.
 
     Returns:
         The recipe's name (`options` without recipes) and the filled dataclass.
@@ -55,7 +58,9 @@ def load_config(
             store.store(group=group, name=choice, node=node)
     GlobalHydra.instance().clear()
     try:
-        store.store(name=name, node=_read_recipe(path, expanded, groups) if path else {"defaults": ["schema"]})
+        store.store(
+            name=name, node=_read_recipe(path, expanded, groups, unread or {}) if path else {"defaults": ["schema"]}
+        )
         with initialize(config_path=None, version_base="1.3"):
             composed = compose(name, overrides=[_quoted(override, schema) for override in expanded])
         filled = OmegaConf.to_object(composed)
@@ -99,8 +104,10 @@ def _find_recipe(recipe: str, recipes: Path) -> Path:
     return recipes / f"{recipe}.yaml"
 
 
-def _read_recipe(path: Path, overrides: list[str], groups: dict[str, dict[str, type]]) -> dict[str, Any]:
-    """The recipe; the options it sets for one choice of a group go when the command line makes another choice."""
+def _read_recipe(
+    path: Path, overrides: list[str], groups: dict[str, dict[str, type]], unread: dict[str, Callable[[str], list[str]]]
+) -> dict[str, Any]:
+    """The recipe; the options it sets for one choice go when the command line makes another choice."""
     recipe = OmegaConf.to_container(OmegaConf.load(path))
     if not isinstance(recipe, dict):
         raise ConfigError(f"recipe {path}: must be a mapping that begins with `defaults`")
@@ -111,7 +118,17 @@ def _read_recipe(path: Path, overrides: list[str], groups: dict[str, dict[str, t
         key, _, value = override.partition("=")
         if key in groups and value != own.get(key):
             recipe.pop(key, None)
+        for option in unread[key](value) if key in unread else []:
+            _pop(recipe, option)
     return {str(key): value for key, value in recipe.items()}
+
+
+def _pop(options: dict[Any, Any], key: str) -> None:
+    owner, _, inside = key.partition(".")
+    if inside and isinstance(options.get(owner), dict):
+        _pop(options[owner], inside)
+    else:
+        options.pop(key, None)
 
 
 def _expand(override: str, shorthands: dict[str, Callable[[str], list[str]]]) -> list[str]:

@@ -1,7 +1,8 @@
 """What `python -m sr.train` is told."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields, make_dataclass, replace
+from dataclasses import dataclass, field, make_dataclass, replace
+from operator import attrgetter
 from typing import Any
 
 from omegaconf import MISSING
@@ -17,6 +18,19 @@ from sr.model import SMALLEST_IMAGE
 from sr.networks import NETWORKS
 
 WITH_CONTRAST = ("joint", "shared")
+
+
+def options_not_read(conditioning: str) -> list[str]:
+    """Options of `SRConfig` that say nothing with a conditioning."""
+    unread = [] if conditioning in (*OF_AN_ENCODER, "constant") else ["encoder", "encoder_input", "encoder_downsample"]
+    unread += [] if conditioning in ("finetune", "joint") else ["encoder_lr"]
+    unread += [] if conditioning == "shared" else ["shared_blocks"]
+    unread += [] if conditioning in WITH_CONTRAST else ["key_momentum", "positives", "loss.contrastive"]
+    return unread
+
+
+def _option(config: Any, name: str) -> Any:
+    return attrgetter(name)(config)
 
 
 @dataclass
@@ -95,8 +109,6 @@ class SRConfig(RunConfig):
         self._refuse_what_is_not_read()
         if self.augmentation.mixup and self.devices * self.nodes > 1:
             raise ValueError("augmentation.mixup blends rows of one device: take one device, or leave it out")
-        if self.encoder_lr and self.conditioning not in ("finetune", "joint"):
-            raise ValueError(f"encoder_lr={self.encoder_lr}: with conditioning={self.conditioning} no encoder learns")
         if not 0 <= self.key_momentum <= 1:
             raise ValueError(f"key_momentum={self.key_momentum} must be within 0..1")
         self.loss.check()
@@ -113,17 +125,11 @@ class SRConfig(RunConfig):
 
     def _refuse_what_is_not_read(self) -> None:
         """Options that the chosen conditioning would pass over in silence."""
-        default = {one.name: one.default for one in fields(SRConfig)}
-        of_encoder = self.conditioning in (*OF_AN_ENCODER, "constant")
-        unread = [] if of_encoder else ["encoder", "encoder_input", "encoder_downsample"]
-        unread += [] if self.conditioning == "shared" else ["shared_blocks"]
-        unread += [] if self.conditioning in WITH_CONTRAST else ["key_momentum"]
-        found = [f"{one}={getattr(self, one)}" for one in unread if getattr(self, one) != default[one]]
-        if self.conditioning not in WITH_CONTRAST:
-            if self.positives != PositivesConfig():
-                found.append("positives")
-            if self.loss.contrastive != LossConfig().contrastive:
-                found.append(f"loss.contrastive={self.loss.contrastive}")
+        unread, default = options_not_read(self.conditioning), SRConfig()
+        found = [
+            one if one == "positives" else f"{one}={_option(self, one)}"
+            for one in unread if _option(self, one) != _option(default, one)
+        ]  # fmt: skip
         if found:
             raise ValueError(f"{', '.join(found)}: conditioning={self.conditioning} does not read it; leave it out")
 
@@ -150,10 +156,10 @@ GROUPS = {
     "method": {name: _named(name, entry.config) for name, entry in METHODS.items()},
 }
 
-
 SHORTHANDS: dict[str, Callable[[str], list[str]]] = {
     "data": lambda value: [f"data.kind={value}"],
     "views": lambda value: [f"views.crops={value}"],
     "loss": lambda value: [f"loss.name={value}"],
     "positives": positives_overrides,
 }
+UNREAD: dict[str, Callable[[str], list[str]]] = {"conditioning": options_not_read}

@@ -19,9 +19,9 @@ def main(arguments: list[str]) -> int:
     """Run the command line; returns the exit status."""
 
     def work() -> int:
-        from sr.config import GROUPS, SHORTHANDS, SRConfig
+        from sr.config import GROUPS, SHORTHANDS, UNREAD, SRConfig
 
-        recipe, config = load_config(SRConfig, RECIPES, arguments, groups=GROUPS, shorthands=SHORTHANDS)
+        recipe, config = load_config(SRConfig, RECIPES, arguments, groups=GROUPS, shorthands=SHORTHANDS, unread=UNREAD)
         config.name = config.name or recipe
         config.check()
         # Only now: these imports take seconds, and a typo should not.

@@ -6,7 +6,8 @@ import torch
 from shared.checkpoints import save_encoder
 from shared.config import load_config
 from shared.encoders import EncoderConfig, build_encoder
-from sr.config import GROUPS, SHORTHANDS, SRConfig
+from sr.conditioning import CONDITIONINGS
+from sr.config import GROUPS, SHORTHANDS, UNREAD, SRConfig
 from sr.run import build, encoder_choice
 from sr.train import RECIPES
 from tests.sr.small_models import SMALL_OPTIONS
@@ -25,8 +26,12 @@ def encoder_path(tmp_path_factory) -> str:
     return str(folder)
 
 
+def configured(*arguments: str) -> SRConfig:
+    return load_config(SRConfig, RECIPES, list(arguments), groups=GROUPS, shorthands=SHORTHANDS, unread=UNREAD)[1]
+
+
 def module_of(encoder_path: str, *arguments: str):
-    _, config = load_config(SRConfig, RECIPES, [*arguments, *TINY], groups=GROUPS, shorthands=SHORTHANDS)
+    config = configured(*arguments, *TINY)
     config.name = "test"
     config.check()
     name = SMALLER.get(config.network.name, config.network.name)
@@ -55,6 +60,27 @@ def one_step(module) -> None:
 @pytest.mark.parametrize("recipe", NAMES)
 def test_every_recipe_builds_and_steps(recipe, encoder_path):
     one_step(module_of(encoder_path, f"--config-name={recipe}"))
+
+
+@pytest.mark.parametrize("conditioning", CONDITIONINGS)
+@pytest.mark.parametrize("recipe", NAMES)
+def test_every_recipe_has_its_controls_by_one_option(recipe, conditioning):
+    config = configured(f"--config-name={recipe}", f"conditioning={conditioning}")
+    config.check()
+    assert config.conditioning == conditioning
+
+
+def test_only_options_of_the_recipe_that_are_not_read_go(tmp_path):
+    own = tmp_path / "own.yaml"
+    own.write_text(
+        "defaults: [schema, {network: edsr_small}, {fusion: affine}, {method: moco}, _self_]\n"
+        "conditioning: joint\nencoder: dasr\nencoder_lr: 1.0e-4\nloss: {name: charbonnier, contrastive: 0.5}\n"
+    )
+    constant = configured(f"--config-name={own}", "conditioning=constant")
+    assert (constant.encoder, constant.encoder_lr) == ("dasr", 0)
+    assert (constant.loss.name, constant.loss.contrastive) == ("charbonnier", 1)
+    with pytest.raises(ValueError, match="encoder=dasr: conditioning=none does not read it"):
+        configured(f"--config-name={own}", "conditioning=none", "encoder=dasr").check()
 
 
 @pytest.mark.parametrize(
@@ -89,7 +115,7 @@ def test_ideas_of_the_notes_are_overrides(options, encoder_path):
         (["degradation=blur"], "down-samples by 1, but scale=2"),
         (["encoder=resnet50"], "takes a trained encoder"),
         (["views=2x24"], "one LR patch of each degradation"),
-        (["encoder_lr=1e-4"], "no encoder learns"),
+        (["encoder_lr=1e-4"], "encoder_lr=0.0001: conditioning=frozen does not read it"),
         (["loss=l2"], "loss='l2' must be one of"),
         (["encoder=TRAINED", "encoder_input=bands"], "has its own input and strides"),
         (["fusion=attention3x3", "fusion.heads=3"], "do not divide"),
