@@ -23,9 +23,12 @@ def final_loss(encoder: str | Path) -> ContrastiveLoss | None:
         encoder: the run folder, or the artefact in it.
     """
     curves = _curves(run_folder(encoder))
-    if not {"train/loss", "train/negative_rows"} <= curves.keys():
+    loss = (
+        "train/contrastive_loss" if "train/contrastive_loss" in curves else "train/loss"
+    )  # of an SR run, a pretraining
+    if not {loss, "train/negative_rows"} <= curves.keys():
         return None
-    (_, losses), (_, rows) = curves["train/loss"], curves["train/negative_rows"]
+    (_, losses), (_, rows) = curves[loss], curves["train/negative_rows"]
     return ContrastiveLoss(float(losses[-max(1, round(LAST_SHARE * len(losses))) :].mean()), round(rows[-1]))
 
 

@@ -1,4 +1,4 @@
-"""The model card of an SR model."""
+"""The model cards of an SR model, and of the encoder that learned in it."""
 
 from sr.config import SRConfig
 
@@ -26,4 +26,22 @@ sr_image = model(lr_image)  # (B, 3, h, w) RGB in [0, 1] -> (B, 3, {config.scale
 ```
 
 The scores hold for degradations like those of its space.
+"""
+
+
+def encoder_card(config: SRConfig, recipe: str, *, degradation: str) -> str:
+    """Markdown: where the encoder comes from, how to load it."""
+    return f"""# {config.name}: degradation encoder of an SR model ({config.conditioning})
+
+Maps an LR image to a vector that describes its degradation. It learned as part of the SR model of the same run: recipe
+`{recipe}`, degradation space `{degradation}`, LR patches of {config.patch} px, {config.batch_size} a step,
+{config.steps} steps.
+
+```python
+from shared.checkpoints import load_encoder
+encoder = load_encoder("PATH OF THIS FOLDER")
+vector = encoder(images).vector  # images (B, 3, h, w) RGB in [0, 1]
+```
+
+`make embed-viz ENCODERS=PATH` measures it; it has no scores yet.
 """

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from pretrain.methods import Method, Positives, build_method
-from shared.checkpoints import encoder_config, encoder_metadata, load_encoder
+from shared.checkpoints import encoder_config, encoder_metadata, load_encoder, save_encoder
 from shared.config import to_plain
 from shared.degradations import Space, load_space
 from shared.encoders import Encoder, EncoderConfig
@@ -17,8 +17,8 @@ from shared.seen_images import training_images
 from shared.sources import ImageStore, open_images
 from shared.training.progress import Bar, Speed
 from shared.training.session import Prepared, inputs_of, run_session
-from sr.card import model_card
-from sr.conditioning import OF_AN_ENCODER
+from sr.card import encoder_card, model_card
+from sr.conditioning import OF_AN_ENCODER, EncoderSource
 from sr.config import SRConfig
 from sr.model import ModelConfig, SRModel, build_model, save_model
 from sr.module import SRTraining, Trained, contrasted_encoder
@@ -86,7 +86,7 @@ def prepare(config: SRConfig, recipe: str, folder: Path) -> Prepared:
         module=module,
         callbacks=[speed, SRLog(speed, images), Bar(module.planner.views)],
         inputs=inputs_of(space, module.planner.store, held_out),
-        finish=lambda seconds: _finish(config, recipe, folder / "model", module, images, space, seconds),
+        finish=lambda seconds: _finish(config, recipe, folder, module, images, space, seconds),
         described=[
             ("network", f"{config.network.name} x{config.scale}, {of_network / 1e6:.2f} M parameters"),
             ("condition", f"{config.conditioning}, fused by {config.fusion.name}"),
@@ -169,22 +169,30 @@ def _method(config: SRConfig, model: SRModel, patches: tuple[int, ...]) -> Metho
 
 
 def _finish(
-    config: SRConfig, recipe: str, artefact: Path, module: SRTraining, images: ValidationSet, space: Space,
+    config: SRConfig, recipe: str, folder: Path, module: SRTraining, images: ValidationSet, space: Space,
     seconds: float,
 ) -> tuple[dict[str, Any], str]:  # fmt: skip
-    """Score, save the artefact; the metrics and the table."""
+    """Score, save the model, and its encoder where that has learned; the metrics and the table."""
     model = module.result
     found = score_model(model, images, bf16=config.precision == "bf16", device=module.device)
     rows = {config.name: found, "bicubic": score_bicubic(images, config.scale)}
     table = restored_table(rows, images.names)
     scores = {name: one.to_dict() for name, one in rows.items()} | {"degradations": images.names}
-    described = {
-        "recipe": recipe, "config": to_plain(config), "degradation": space.name,
-        "train_seconds": seconds, "scores": scores,
+    of_run = {
+        "recipe": recipe, "config": to_plain(config), "degradation": space.name, "train_seconds": seconds,
     } | training_images(module.planner.store)  # fmt: skip
+    of_model = of_run | {"scores": scores}
     if config.conditioning in ("frozen", "finetune"):
-        described["encoder"] = encoder_metadata(config.encoder)
+        of_model["encoder"] = encoder_metadata(config.encoder)
+    text = f"model: {folder / 'model'}"
+    if isinstance(model.source, EncoderSource) and model.source.trained:
+        save_encoder(
+            folder / "encoder", model.source.encoder, card=encoder_card(config, recipe, degradation=space.name),
+            metadata=of_run | {"patch": module.planner.sizes[0].patch},
+            projector=getattr(module.trained.method, "projector", None),
+        )  # fmt: skip
+        text = f"{text}\nencoder: {folder / 'encoder'}"
     card = model_card(config, recipe, table, training_images=len(module.planner.store), degradation=space.name)
-    save_model(artefact, model, card=card, metadata=described)
+    save_model(folder / "model", model, card=card, metadata=of_model)
     heading = f"{len(images.image_names)} held-out images, centre of {config.validation_size} px, space {space.name}:"
-    return {"scores": scores}, f"\n{heading}\n\n{table}\n\nmodel: {artefact}"
+    return {"scores": scores}, f"\n{heading}\n\n{table}\n\n{text}"

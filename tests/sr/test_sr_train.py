@@ -6,7 +6,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from sr.model import load_model
+from analysis.run_log import final_loss
+from shared.checkpoints import encoder_metadata, load_encoder, load_projector
+from shared.seen_images import seen_by
+from sr.model import load_model, model_metadata
 from sr.train import main
 from tests.killed_runs import assert_same_state, checkpoint_of, kill_at_the_first_checkpoint, logged, started
 
@@ -42,6 +45,21 @@ def test_a_finished_run_holds_what_the_next_stage_needs(finished):
     average = torch.load(folder / "last.ckpt", weights_only=True)["state_dict"]["average.network.network.stem.0.weight"]
     assert torch.equal(model.state_dict()["network.stem.0.weight"], average)
     assert "PSNR-Y" in (folder / "model" / "README.md").read_text()
+
+
+def test_the_encoder_that_learned_is_kept_for_the_instrument_and_for_other_runs(finished, capsys):
+    folder = finished / "sr" / "whole"
+    encoder, model = load_encoder(folder), load_model(folder)
+    images = torch.rand(2, 3, 24, 24)
+    assert torch.equal(encoder(images).vector, model.represent(images).vector)
+    assert load_projector(folder)(encoder(images).vector).shape == (2, 16)
+    assert seen_by(encoder_metadata(folder)) == seen_by(model_metadata(folder)) != frozenset()
+    loss = final_loss(folder)
+    assert loss is not None
+    assert loss.negative_rows == 20
+    options = ["conditioning=frozen", f"encoder={folder}", "validation_size=64", "data.dead_leaves=2", "dry_run=true"]
+    assert main([*options, f"runs_dir={finished}"]) == 0
+    capsys.readouterr()
 
 
 LOGGED = {
