@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from tqdm.auto import tqdm
 
@@ -113,15 +114,15 @@ def _score(
         write_atomically(place / "per_image.csv", per_image_csv(benchmarks, protocol, of_model).encode())
     bootstrap = Bootstrap(config.repeats, config.seed)
     table = printed_table(benchmarks, protocol, scores, bootstrap, config.representation)
-    known = _trained_on(restorers, benchmarks)
-    table = "\n\n".join([table, *known])
+    notes = [*_trained_on(restorers, benchmarks), *_without_error(scores, benchmarks)]
+    table = "\n\n".join([table, *notes])
     return {
         "protocol": protocol.name, "scale": protocol.scale, "representation": config.representation,
         "models": {
             one.name: {"hash": one.hash, "datasets": _means(scores[one.name], bootstrap)} for one in restorers
         },
         "differences": _differences(scores, bootstrap),
-        "notes": known,
+        "notes": notes,
         "table": table,
     }  # fmt: skip
 
@@ -140,6 +141,21 @@ def _trained_on(restorers: Sequence[Restorer], benchmarks: Sequence[Benchmark]) 
                 notes.append(
                     f"{one.name} was trained on {len(names)} of the {len(benchmark)} images of {benchmark.name}, its "
                     f"rows there say nothing of new images: {', '.join(names[:5])}{', ...' if len(names) > 5 else ''}."
+                )
+    return notes
+
+
+def _without_error(scores: dict[str, dict[str, Scores]], benchmarks: Sequence[Benchmark]) -> list[str]:
+    """Sentences on images that a model restored without any error, whose PSNR has no value."""
+    notes = []
+    for model, of_model in scores.items():
+        for benchmark in benchmarks:
+            infinite = np.isinf(of_model[benchmark.name].psnr).any(0)
+            names = [name for name, one in zip(benchmark.images, infinite, strict=True) if one]
+            if names:
+                notes.append(
+                    f"{model} restored {', '.join(names)} of {benchmark.name} without error (an image of one colour?): "
+                    "its PSNR is infinite, and so are the means with it; leave it out of the data set."
                 )
     return notes
 

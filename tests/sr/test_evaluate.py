@@ -9,7 +9,7 @@ import torch
 
 import sr.evaluation
 from shared.degradations import degrade
-from shared.images import read_image
+from shared.images import read_image, write_image
 from shared.metrics import psnr_y
 from sr.benchmarks import open_benchmarks
 from sr.bicubic import enlarged
@@ -153,6 +153,16 @@ def test_images_that_a_model_was_trained_on_are_named(place, capsys):
     capsys.readouterr()
     evaluate(place, model(place, "none"), "protocol=bicubic", "name=knows-none")
     assert "was trained on" not in capsys.readouterr().out
+
+
+def test_an_image_of_one_colour_is_named(tmp_path, capsys):
+    write_data_sets(tmp_path)
+    write_image(tmp_path / "Four" / "flat.png", np.full((48, 48, 3), 128, np.uint8))
+    options = [f"data.root={tmp_path}", f"runs_dir={tmp_path / 'runs'}", "accelerator=cpu", "repeats=20", "scale=2"]
+    assert main(["bicubic", *options, "protocol=bicubic", "datasets=[Four,Single]"]) == 0
+    said = capsys.readouterr().out
+    assert "bicubic restored flat.png of Four without error" in said
+    assert "of Single without error" not in said
 
 
 def test_a_control_is_named(place, capsys):
