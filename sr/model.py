@@ -19,6 +19,7 @@ from sr.conditioning import (
     Source,
     StemSource,
 )
+from sr.draws import Draws
 from sr.fusion import FUSIONS
 from sr.networks import NETWORKS
 from sr.networks.base import Place, SRNetwork
@@ -124,6 +125,9 @@ class SRModel(nn.Module):
 def build_model(config: ModelConfig, encoder: Encoder | None = None) -> SRModel:
     """Builds a model in training mode; parameters drawn from torch's global generator.
 
+    From one state of the generator a network has the same weights whatever its condition, so that runs of one seed
+    differ by the condition alone; fusions and the adapter draw from a sequence of their own.
+
     Args:
         config: what to build.
         encoder: a trained one, for `frozen`, `finetune` or `joint`; None builds a new one by `config.encoder`.
@@ -142,18 +146,24 @@ def build_model(config: ModelConfig, encoder: Encoder | None = None) -> SRModel:
     _check_sizes("network", config.network_options)
     _check_sizes("fusion", config.fusion_options)
     fusion = FUSIONS[config.fusion].fusion
+    network_draws, condition_draws = Draws.apart(2)
     source = _source(config, encoder)
     adapter = None
     if source is not None:
-        adapter = Adapter(source.shape, config.width, fusion.uses(config.fusion_options))
+        with condition_draws.in_use():
+            adapter = Adapter(source.shape, config.width, fusion.uses(config.fusion_options))
 
     def place(features: int) -> Place:
-        return Place(None if source is None else fusion(features, config.width, config.fusion_options))
+        if source is None:
+            return Place(None)
+        with condition_draws.in_use():
+            return Place(fusion(features, config.width, config.fusion_options))
 
-    network = NETWORKS[config.network].build(
-        config.network_options, scale=config.scale, place=place, adapter=adapter,
-        shared_blocks=config.shared_blocks if config.conditioning == "shared" else 0,
-    )  # fmt: skip
+    with network_draws.in_use():
+        network = NETWORKS[config.network].build(
+            config.network_options, scale=config.scale, place=place, adapter=adapter,
+            shared_blocks=config.shared_blocks if config.conditioning == "shared" else 0,
+        )  # fmt: skip
     return SRModel(config, source, network)
 
 

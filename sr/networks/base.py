@@ -12,7 +12,7 @@ from sr.bicubic import enlarged
 from sr.condition import Adapter, Condition
 from sr.fusion.base import Fusion
 
-IMAGE_RANGE = 255.0  # of the features' input in DASR, EDSR and RCAN; their learning rates belong to it
+IMAGE_RANGE = 255.0  # of the stem's input in DASR, EDSR and RCAN; their learning rates belong to it
 RGB_MEAN = (0.4488, 0.4371, 0.4040)  # of DIV2K, as published with EDSR
 
 
@@ -172,13 +172,14 @@ class ResidualGroup(ConditionedBlock):
 
 
 def residual_network(
-    config: NetworkConfig, blocks: Sequence[nn.Module], *, scale: int, adapter: Adapter | None, shared_blocks: int
-) -> SRNetwork:
+    config: NetworkConfig, blocks: Sequence[nn.Module], *, scale: int, adapter: Adapter | None, shared_blocks: int,
+    image_range: float = IMAGE_RANGE,
+) -> SRNetwork:  # fmt: skip
     """What DASR, EDSR, KDSR and RCAN have in common: blocks and a convolution, then sub-pixel convolutions."""
     return SRNetwork(
         scale=scale, features=config.features, adapter=adapter, shared_blocks=shared_blocks,
         body=Conditioned(*blocks, nn.Conv2d(config.features, config.features, 3, padding=1)),
-        tail=upsampling_tail(config.features, scale), bicubic_skip=config.bicubic_skip,
+        tail=upsampling_tail(config.features, scale), image_range=image_range, bicubic_skip=config.bicubic_skip,
     )  # fmt: skip
 
 

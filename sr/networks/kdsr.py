@@ -8,6 +8,8 @@ from torch.nn.functional import leaky_relu
 from sr.condition import Adapter, Condition
 from sr.networks.base import ConditionedBlock, NetworkConfig, PlaceOf, SRNetwork, residual_network
 
+IMAGE_RANGE = 1.0  # of the stem's input, as published
+
 
 @dataclass
 class KDSRConfig(NetworkConfig):
@@ -35,7 +37,9 @@ def kdsr(
     section 3.3.
     """
     blocks = [Block(config.features, place) for _ in range(config.blocks)]
-    return residual_network(config, blocks, scale=scale, adapter=adapter, shared_blocks=shared_blocks)
+    return residual_network(
+        config, blocks, scale=scale, adapter=adapter, shared_blocks=shared_blocks, image_range=IMAGE_RANGE
+    )
 
 
 class Block(ConditionedBlock):

@@ -1,7 +1,7 @@
 """One contract for every network x fusion x conditioning: sizes, gradients, artefact, and the export."""
 
 from dataclasses import replace
-from itertools import product
+from itertools import combinations, product
 
 import pytest
 import torch
@@ -46,6 +46,22 @@ def test_gradients_reach_what_they_should_and_a_saved_model_is_the_same(network,
         assert torch.equal(
             load_model(tmp_path)(lr_image, parameters=parameters), model(lr_image, parameters=parameters)
         )
+
+
+@pytest.mark.parametrize("network", SMALL_OPTIONS)
+def test_from_one_seed_a_network_has_the_same_weights_whatever_its_condition(network):
+    def built(fusion: str, conditioning: str) -> dict[str, torch.Tensor]:
+        torch.manual_seed(3)
+        state = build_model(small_config(network, fusion, conditioning)).network.state_dict()
+        return {name: value for name, value in state.items() if "adapter." not in name}
+
+    plain = built("affine", "none")
+    assert not any("fusion." in name for name in plain)
+    for fusion, conditioning in product(FUSIONS, ("random", "constant", "oracle", "joint")):
+        state = built(fusion, conditioning)
+        assert all(torch.equal(plain[name], state[name]) for name in plain), (fusion, conditioning)
+    places = [value for name, value in built("da_conv", "oracle").items() if "fusion." in name and value.dim() == 4]
+    assert not any(torch.equal(one, other) for one, other in combinations(places, 2) if one.shape == other.shape)
 
 
 def perturb(model) -> None:

@@ -80,11 +80,11 @@ def upsampled(w, name, x, scale):
     return conv(w, f"{name}.{2 * len(factors)}", x)
 
 
-def around_the_body(w, lr_image, scale, body, prefix=""):
-    """What DASR, KDSR, RCAN and EDSR do before and after their blocks, on 0..255."""
-    shallow = conv(w, f"{prefix}stem.0", 255 * lr_image - 255 * MEAN)
+def around_the_body(w, lr_image, scale, body, prefix="", peak=255):
+    """What DASR, KDSR, RCAN and EDSR do before and after their blocks, on 0..peak: 1 in KDSR, else 255."""
+    shallow = conv(w, f"{prefix}stem.0", peak * lr_image - peak * MEAN)
     deep = conv(w, f"{prefix}body.parts.{len(body)}", run(body, shallow)) + shallow
-    return (upsampled(w, f"{prefix}tail", deep, scale) + 255 * MEAN) / 255
+    return (upsampled(w, f"{prefix}tail", deep, scale) + peak * MEAN) / peak
 
 
 def run(steps, x):
@@ -129,7 +129,8 @@ def published_kdsr(w, lr_image, representation, scale, *, blocks):
         filtered = dynamic_conv(w, f"{name}.place.fusion.kernels", x, condition)
         return x + conv(w, f"{name}.conv", leaky(filtered))
 
-    return around_the_body(w, lr_image, scale, [lambda x, i=i: block(f"body.parts.{i}", x) for i in range(blocks)])
+    body = [lambda x, i=i: block(f"body.parts.{i}", x) for i in range(blocks)]
+    return around_the_body(w, lr_image, scale, body, peak=1)
 
 
 def published_rcan(w, lr_image, representation, scale, *, groups, blocks):
