@@ -15,6 +15,8 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
+from shared.unread_options import Unread, without_unread
+
 Schema = TypeVar("Schema")
 
 
@@ -25,7 +27,7 @@ class ConfigError(ValueError):
 def load_config(
     schema: type[Schema], recipes: Path | None, arguments: list[str], *,
     groups: dict[str, dict[str, type]], shorthands: dict[str, Callable[[str], list[str]]],
-    unread: dict[str, Callable[[str], list[str]]] | None = None,
+    unread: Unread | None = None,
 ) -> tuple[str, Schema]:  # fmt: skip
     """Compose a recipe with overrides.
 
@@ -35,8 +37,7 @@ def load_config(
         arguments: `--config-name=RECIPE` (a name, or the path of a user's .yaml) and overrides `key=value`.
         groups: group -> choice -> dataclass, selected by `group=choice`.
         shorthands: key -> function from the value of `key=value` to the overrides it stands for.
-        unread: key -> function from the value of `key=value` to the options that are not read then: those of the
-            recipe go.
+        unread: options that nothing reads beside the value of another, see `shared.unread_options`.
 
     Returns:
         The recipe's name (`options` without recipes) and the filled dataclass.
@@ -58,9 +59,11 @@ def load_config(
             store.store(group=group, name=choice, node=node)
     GlobalHydra.instance().clear()
     try:
-        store.store(
-            name=name, node=_read_recipe(path, expanded, groups, unread or {}) if path else {"defaults": ["schema"]}
-        )
+        options = _read_recipe(path, expanded, groups) if path else {"defaults": ["schema"]}
+        if unread:
+            said = {old: _expand(old, shorthands) for old in overrides}
+            options = _without_unread(options, said, unread, schema)
+        store.store(name=name, node=options)
         with initialize(config_path=None, version_base="1.3"):
             composed = compose(name, overrides=[_quoted(override, schema) for override in expanded])
         filled = OmegaConf.to_object(composed)
@@ -104,10 +107,8 @@ def _find_recipe(recipe: str, recipes: Path) -> Path:
     return recipes / f"{recipe}.yaml"
 
 
-def _read_recipe(
-    path: Path, overrides: list[str], groups: dict[str, dict[str, type]], unread: dict[str, Callable[[str], list[str]]]
-) -> dict[str, Any]:
-    """The recipe; the options it sets for one choice go when the command line makes another choice."""
+def _read_recipe(path: Path, overrides: list[str], groups: dict[str, dict[str, type]]) -> dict[str, Any]:
+    """The recipe; the options it sets for one choice of a group go when the command line makes another choice."""
     recipe = OmegaConf.to_container(OmegaConf.load(path))
     if not isinstance(recipe, dict):
         raise ConfigError(f"recipe {path}: must be a mapping that begins with `defaults`")
@@ -118,17 +119,23 @@ def _read_recipe(
         key, _, value = override.partition("=")
         if key in groups and value != own.get(key):
             recipe.pop(key, None)
-        for option in unread[key](value) if key in unread else []:
-            _pop(recipe, option)
     return {str(key): value for key, value in recipe.items()}
 
 
-def _pop(options: dict[Any, Any], key: str) -> None:
-    owner, _, inside = key.partition(".")
-    if inside and isinstance(options.get(owner), dict):
-        _pop(options[owner], inside)
-    else:
-        options.pop(key, None)
+def _without_unread(recipe: dict[str, Any], said: dict[str, list[str]], unread: Unread, schema: type) -> dict[str, Any]:
+    """See `without_unread`; defaults are those of a schema."""
+
+    def default_of(option: str) -> Any:
+        found: Any = schema
+        for part in option.split("."):
+            field = next(one for one in dataclasses.fields(found) if one.name == part)
+            found = field.type if dataclasses.is_dataclass(field.type) else field.default
+        return found
+
+    try:
+        return without_unread(recipe, said, unread, default_of)
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
 
 
 def _expand(override: str, shorthands: dict[str, Callable[[str], list[str]]]) -> list[str]:

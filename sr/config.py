@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, make_dataclass, replace
-from operator import attrgetter
 from typing import Any
 
 from omegaconf import MISSING
@@ -10,6 +9,7 @@ from omegaconf import MISSING
 from pretrain.methods import METHODS, Positives, PositivesConfig, positives_overrides
 from pretrain.views import ViewsConfig
 from shared.training.run_config import RunConfig
+from shared.unread_options import Unread
 from sr.augmentation import AugmentationConfig
 from sr.conditioning import CONDITIONINGS, OF_AN_ENCODER
 from sr.fusion import FUSIONS
@@ -18,19 +18,7 @@ from sr.model import SMALLEST_IMAGE
 from sr.networks import NETWORKS
 
 WITH_CONTRAST = ("joint", "shared")
-
-
-def options_not_read(conditioning: str) -> list[str]:
-    """Options of `SRConfig` that say nothing with a conditioning."""
-    unread = [] if conditioning in (*OF_AN_ENCODER, "constant") else ["encoder", "encoder_input", "encoder_downsample"]
-    unread += [] if conditioning in ("finetune", "joint") else ["encoder_lr"]
-    unread += [] if conditioning == "shared" else ["shared_blocks"]
-    unread += [] if conditioning in WITH_CONTRAST else ["key_momentum", "positives", "loss.contrastive"]
-    return unread
-
-
-def _option(config: Any, name: str) -> Any:
-    return attrgetter(name)(config)
+OF_CONTRAST = ["method", "positives", "key_momentum", "views.other_images", "views.images"]
 
 
 @dataclass
@@ -106,7 +94,6 @@ class SRConfig(RunConfig):
                 f"validation_size={self.validation_size} must be at least {self.scale * SMALLEST_IMAGE} for scale="
                 f"{self.scale}: LR images have {SMALLEST_IMAGE} pixels a side or more"
             )
-        self._refuse_what_is_not_read()
         if self.augmentation.mixup and self.devices * self.nodes > 1:
             raise ValueError("augmentation.mixup blends rows of one device: take one device, or leave it out")
         if not 0 <= self.key_momentum <= 1:
@@ -122,16 +109,6 @@ class SRConfig(RunConfig):
                 f"views={self.views.crops}: with conditioning={self.conditioning} one LR patch of each degradation is "
                 "used; leave views out, or take conditioning=joint"
             )
-
-    def _refuse_what_is_not_read(self) -> None:
-        """Options that the chosen conditioning would pass over in silence."""
-        unread, default = options_not_read(self.conditioning), SRConfig()
-        found = [
-            one if one == "positives" else f"{one}={_option(self, one)}"
-            for one in unread if _option(self, one) != _option(default, one)
-        ]  # fmt: skip
-        if found:
-            raise ValueError(f"{', '.join(found)}: conditioning={self.conditioning} does not read it; leave it out")
 
     @property
     def has_contrast(self) -> bool:
@@ -162,4 +139,18 @@ SHORTHANDS: dict[str, Callable[[str], list[str]]] = {
     "loss": lambda value: [f"loss.name={value}"],
     "positives": positives_overrides,
 }
-UNREAD: dict[str, Callable[[str], list[str]]] = {"conditioning": options_not_read}
+
+
+def _unread_with(conditioning: str) -> list[str]:
+    unread = ["fusion", "width"] if conditioning == "none" else []
+    unread += [] if conditioning in (*OF_AN_ENCODER, "constant") else ["encoder", "encoder_input", "encoder_downsample"]
+    unread += [] if conditioning in ("finetune", "joint") else ["encoder_lr"]
+    unread += [] if conditioning == "shared" else ["shared_blocks"]
+    return unread + ([] if conditioning in WITH_CONTRAST else [*OF_CONTRAST, "loss.contrastive"])
+
+
+def _unread_with_weight(of_contrast: str) -> list[str]:
+    return OF_CONTRAST if of_contrast in ("0", "0.0") else []
+
+
+UNREAD: Unread = {"conditioning": _unread_with, "loss.contrastive": _unread_with_weight}

@@ -49,7 +49,9 @@ def encoder_choice(config: SRConfig) -> str:
         return config.encoder
     if not config.encoder and config.conditioning == "joint":
         return "dasr"
-    encoder = config.encoder or str(RunFolder(config.runs_dir, "sr", config.name).stored().get("encoder", ""))
+    stored = RunFolder(config.runs_dir, "sr", config.name).stored()
+    of_same = stored.get("conditioning") == config.conditioning
+    encoder = config.encoder or (str(stored.get("encoder", "")) if of_same else "")
     if not encoder:
         newest = newest_run(config.runs_dir, "pretrain")
         if newest is None:
@@ -89,11 +91,15 @@ def prepare(config: SRConfig, recipe: str, folder: Path) -> Prepared:
         finish=lambda seconds: _finish(config, recipe, folder, module, images, space, seconds),
         described=[
             ("network", f"{config.network.name} x{config.scale}, {of_network / 1e6:.2f} M parameters"),
-            ("condition", f"{config.conditioning}, fused by {config.fusion.name}"),
+            ("condition", _condition(config)),
             ("images", f"{len(module.planner.store)} to train on, {len(held_out)} held out"),
             ("patches", f"LR {sizes[0].patch} px of space {space.name}, {config.batch_size} degradations a step"),
         ],
     )
+
+
+def _condition(config: SRConfig) -> str:
+    return "none" if config.conditioning == "none" else f"{config.conditioning}, fused by {config.fusion.name}"
 
 
 def build(config: SRConfig) -> tuple[SRTraining, ImageStore, Space]:

@@ -12,7 +12,7 @@ from shared.config import load_config
 from shared.encoders import EncoderConfig, build_encoder
 from shared.images import write_image
 from sr.benchmarks import open_benchmarks
-from sr.config import GROUPS, SHORTHANDS, SRConfig
+from sr.config import GROUPS, SHORTHANDS, UNREAD, SRConfig
 from sr.fusion import FUSIONS
 from sr.model import build_model
 from sr.networks import NETWORKS
@@ -22,7 +22,7 @@ from tests.sr.small_models import small_config
 
 
 def configured(*options: str):
-    return load_config(SRConfig, RECIPES, list(options), groups=GROUPS, shorthands=SHORTHANDS)[1]
+    return load_config(SRConfig, RECIPES, list(options), groups=GROUPS, shorthands=SHORTHANDS, unread=UNREAD)[1]
 
 
 def trained_encoder(folder, degradation: str, **options):
@@ -40,9 +40,17 @@ def trained_encoder(folder, degradation: str, **options):
         (("conditioning=oracle", "encoder=/no/such"), "encoder=/no/such: conditioning=oracle does not read it"),
         (("conditioning=none", "encoder_input=bands"), "encoder_input=bands: conditioning=none does not read it"),
         (("conditioning=joint", "encoder=dasr", "shared_blocks=7"), "shared_blocks=7: conditioning=joint does not"),
-        (("conditioning=constant", "positives=5"), "positives: conditioning=constant does not read it"),
-        (("conditioning=oracle", "loss.contrastive=3"), "loss.contrastive=3.0: conditioning=oracle does not read it"),
+        (("conditioning=constant", "positives=5"), "positives=5: conditioning=constant does not read it"),
+        (("conditioning=oracle", "loss.contrastive=3"), "loss.contrastive=3: conditioning=oracle does not read it"),
         (("conditioning=oracle", "key_momentum=0.5"), "key_momentum=0.5: conditioning=oracle does not read it"),
+        (("conditioning=frozen", "encoder_lr=1e-4"), "encoder_lr=1e-4: conditioning=frozen does not read it"),
+        (("conditioning=none", "method=byol"), "method=byol: conditioning=none does not read it"),
+        (("conditioning=none", "fusion=mutual", "width=9"), "fusion=mutual, width=9: conditioning=none does not"),
+        (("conditioning=oracle", "views.other_images=0.5"), "views.other_images=0.5: conditioning=oracle does not"),
+        (
+            ("conditioning=joint", "loss.contrastive=0", "method.queue_size=9", "positives=5"),
+            "method.queue_size=9, positives=5: loss.contrastive=0 does not read it",
+        ),
         (("conditioning=none", "probe_every=3"), "unknown option 'probe_every'"),
         (("conditioning=none", "augmentation.mixup=0.5", "devices=2"), "augmentation.mixup blends rows of one device"),
         (("conditioning=none", "network.blocks=-3"), "network.blocks=-3 must be positive"),

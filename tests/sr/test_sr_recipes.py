@@ -80,7 +80,10 @@ def test_only_options_of_the_recipe_that_are_not_read_go(tmp_path):
     assert (constant.encoder, constant.encoder_lr) == ("dasr", 0)
     assert (constant.loss.name, constant.loss.contrastive) == ("charbonnier", 1)
     with pytest.raises(ValueError, match="encoder=dasr: conditioning=none does not read it"):
-        configured(f"--config-name={own}", "conditioning=none", "encoder=dasr").check()
+        configured(f"--config-name={own}", "conditioning=none", "encoder=dasr")
+    own.write_text(own.read_text().replace("joint", "oracle"))
+    with pytest.raises(ValueError, match="encoder, encoder_lr, loss.contrastive: conditioning=oracle does not read it"):
+        configured(f"--config-name={own}")
 
 
 @pytest.mark.parametrize(
@@ -115,7 +118,7 @@ def test_ideas_of_the_notes_are_overrides(options, encoder_path):
         (["degradation=blur"], "down-samples by 1, but scale=2"),
         (["encoder=resnet50"], "takes a trained encoder"),
         (["views=2x24"], "one LR patch of each degradation"),
-        (["encoder_lr=1e-4"], "encoder_lr=0.0001: conditioning=frozen does not read it"),
+        (["encoder_lr=1e-4"], "encoder_lr=1e-4: conditioning=frozen does not read it"),
         (["loss=l2"], "loss='l2' must be one of"),
         (["encoder=TRAINED", "encoder_input=bands"], "has its own input and strides"),
         (["fusion=attention3x3", "fusion.heads=3"], "do not divide"),
