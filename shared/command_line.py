@@ -71,6 +71,8 @@ def attributes_of(*schemas: type) -> str:
 
 
 def positional_and_options(arguments: list[str]) -> tuple[list[str], list[str]]:
-    """What is not `key=value` nor a flag, and what is; a path may hold an `=` after its first slash."""
-    options = [one for one in arguments if one.startswith("-") or "=" in one.partition("/")[0]]
+    """What is not `key=value` nor a flag, and what is; a path may hold an `=` where it exists, or after a slash."""
+    options = [
+        one for one in arguments if one.startswith("-") or ("=" in one.partition("/")[0] and not Path(one).exists())
+    ]
     return [one for one in arguments if one not in options], options

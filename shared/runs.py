@@ -127,7 +127,7 @@ class RunFolder:
 def newest_run(runs_dir: str, stage: str) -> Path | None:
     """The folder of the newest finished run of a stage, by its own name; None where there is none."""
     latest = Path(runs_dir) / stage / "latest"
-    return latest.parent / latest.resolve().name if latest.exists() else None
+    return latest.parent / (latest.readlink() if latest.is_symlink() else "latest") if latest.exists() else None
 
 
 def differences(old: dict[str, Any], new: dict[str, Any], prefix: str = "") -> list[str]:

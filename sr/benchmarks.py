@@ -2,7 +2,6 @@
 
 import difflib
 import hashlib
-import logging
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,8 +16,6 @@ from shared.seen_images import fingerprint
 MOST_PIXELS = 100_000_000  # of an image
 HR_FOLDER = "HR"  # of the layout that EDSR's and DASR's code read
 
-logger = logging.getLogger(__name__)
-
 
 @dataclass(frozen=True)
 class Benchmark:
@@ -29,12 +26,14 @@ class Benchmark:
         paths: N files, sorted.
         digest: hash of their names and pixels.
         fingerprints: of each, see `shared.seen_images`.
+        left_out: a sentence on each image that could not be used.
     """
 
     name: str
     paths: tuple[Path, ...]
     digest: str
     fingerprints: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -63,8 +62,7 @@ def open_benchmarks(root: str, names: list[str], smallest: int, *, leave_out: bo
         root: holds `<name>/` or `<name>/HR/` with the images.
         names: of the data sets; none takes all that are there.
         smallest: pixels that the shorter side must have.
-        leave_out: images that cannot be used are left out with a warning instead of refused: without scores, no mean
-            suffers.
+        leave_out: images that cannot be used are left out instead of refused: without scores, no mean suffers.
 
     Raises:
         ValueError: a folder or a data set is missing, or an image cannot be used; names them.
@@ -124,9 +122,9 @@ def _open(folder: Path, smallest: int, leave_out: bool) -> Benchmark:
         usable.append(path)
         fingerprints.append(fingerprint(pixels))
         digest.update(f"{path.name} {height} {width} ".encode() + pixels.tobytes())
-    if unusable:
-        summary = f"{len(unusable)} of {len(paths)} images of {folder.name} cannot be used: {'; '.join(unusable)}"
-        if not leave_out or not usable:
-            raise ValueError(f"{summary}; mend them or take them out of the folder: a score is of a whole data set")
-        logger.warning("left out: %s", summary)
-    return Benchmark(folder.name, tuple(usable), digest.hexdigest()[:12], tuple(fingerprints))
+    if unusable and (not leave_out or not usable):
+        raise ValueError(
+            f"{len(unusable)} of {len(paths)} images of {folder.name} cannot be used: {'; '.join(unusable)}; mend them "
+            "or take them out of the folder: a score is of a whole data set"
+        )
+    return Benchmark(folder.name, tuple(usable), digest.hexdigest()[:12], tuple(fingerprints), tuple(unusable))

@@ -1,6 +1,7 @@
 """One evaluation from a checked configuration: open models and images, score, write `runs/sr-eval/<name>/`."""
 
 import math
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -60,7 +61,9 @@ def run(config: EvaluationConfig, models: Sequence[str]) -> int:
             "degradations": protocol.digest() if protocol else "",
             "models": {one.name: one.hash for one in restorers},
             "order": [one.name for one in restorers],
-            "images": {one.name: f"{len(one)} images, {one.digest}" for one in benchmarks},
+            "images": {
+                one.name: [f"{len(one)} images, {one.digest}", *one.left_out] for one in benchmarks
+            },
         },
         results=RESULTS,
     )  # fmt: skip
@@ -75,7 +78,10 @@ def run(config: EvaluationConfig, models: Sequence[str]) -> int:
                 write_json(folder / RESULTS, found)
             when = f"{time.perf_counter() - started:.0f} s"
     print(f"\n{found['table']}\n\nevaluation: {report.path} ({when})")
-    return 0
+    left_out = [sentence for benchmark in benchmarks for sentence in benchmark.left_out]
+    for sentence in left_out:
+        print(f"failed: {sentence}", file=sys.stderr)
+    return 1 if left_out else 0
 
 
 def _default_name(config: EvaluationConfig, restorers: Sequence[Restorer]) -> str:
@@ -216,4 +222,7 @@ def _restore_real(
     counts = ", ".join(f"{one.name} ({len(one)})" for one in benchmarks)
     by = ", ".join(one.name for one in restorers)
     table = f"SR images x{config.scale} of {counts} by {by}; without a reference there are no scores"
-    return {"protocol": REAL, "scale": config.scale, "sr_images": written, "table": table}
+    left_out = [sentence for one in benchmarks for sentence in one.left_out]
+    return {
+        "protocol": REAL, "scale": config.scale, "sr_images": written, "left_out": left_out, "table": table,
+    }  # fmt: skip

@@ -86,7 +86,7 @@ def printed_table(
     for benchmark in benchmarks:
         of_dataset = {name: found[benchmark.name] for name, found in scores.items()}
         for noise, rows in protocol.groups().items():
-            published = published_rows(benchmark.name, protocol.scale, protocol.name, noise)
+            published = published_rows(benchmark.name, len(benchmark), protocol.scale, protocol.name, noise)
             sources |= {one.source: None for one in published}
             under = "" if noise == 0 else f", noise {255 * noise:.3g}/255" if noise else ", with noise"
             blocks.append(

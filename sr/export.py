@@ -26,7 +26,7 @@ class _WithParameters(nn.Module):
         return self.model(lr_image, parameters=parameters)
 
 
-def export_onnx(model: SRModel, path: Path) -> None:
+def export_onnx(model: SRModel, path: str | Path) -> None:
     """Writes a model as ONNX, fp32: `lr_image` (B, 3, h, w) in [0, 1] to `sr_image`; oracles take `parameters` too.
 
     Args:
@@ -56,4 +56,4 @@ def export_onnx(model: SRModel, path: Path) -> None:
             verbose=False,
         )  # fmt: skip
     assert program is not None
-    write_atomically(path, program.model_proto.SerializeToString())
+    write_atomically(Path(path), program.model_proto.SerializeToString())

@@ -76,6 +76,11 @@ class SRModel(nn.Module):
         """Whether it must be told the true parameters of the degradation."""
         return self.source is not None and self.source.needs_parameters
 
+    @property
+    def looks_at_images(self) -> bool:
+        """Whether what it knows of a degradation comes from an image."""
+        return isinstance(self.source, EncoderSource | StemSource)
+
     def represent(self, lr_image: Tensor, parameters: Tensor | None = None) -> Representation | None:
         """What the model knows of the degradation of each image; None without a condition.
 

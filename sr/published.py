@@ -24,11 +24,12 @@ class Published:
     psnr: dict[str, float]
 
 
-def published_rows(dataset: str, scale: int, protocol: str, noise_sigma: float | None) -> list[Published]:
-    """What was published for a data set, scale, protocol and noise in [0, 1]; mostly nothing."""
+def published_rows(dataset: str, images: int, scale: int, protocol: str, noise_sigma: float | None) -> list[Published]:
+    """What was published for a data set of so many images, scale, protocol and noise in [0, 1]; mostly nothing."""
     found: dict[str, Published] = {}
     for row in _table():
-        if (row["dataset"], row["scale"], row["protocol"]) != (dataset, str(scale), protocol):
+        of_row = (row["dataset"], int(row["images"]), int(row["scale"]), row["protocol"])
+        if of_row != (dataset, images, scale, protocol):
             continue
         if noise_sigma is None or abs(float(row["noise_sigma"]) - noise_sigma) > 1e-5:
             continue

@@ -64,7 +64,7 @@ def read_request(arguments: list[str]) -> Request:
             f"expected three paths, IN, OUT and MODEL, got {len(paths)} ({' '.join(paths) or 'none'}): "
             "make upscale IN=PHOTO.jpg OUT=LARGE.png MODEL=runs/sr/NAME"
         )
-    source, target, model = paths
+    source, target, model, reference = (str(Path(path).expanduser()) if path else path for path in (*paths, reference))
     for what, path in (("IN", source), ("MODEL", model), ("--reference", reference)):
         if path and not Path(path).exists():
             raise ValueError(f"{what}={path}: no such file or folder")

@@ -16,7 +16,7 @@ from shared.deep_images import KEEPS_ALPHA, KEEPS_DEPTH, check_format, read_deep
 from shared.devices import device_of
 from shared.images import BACKGROUND
 from sr.estimate import Estimator, open_estimator
-from sr.model import SRModel, load_model
+from sr.model import SMALLEST_IMAGE, SRModel, load_model
 from sr.tiles import Tiling
 from sr.upscale_config import Request
 from sr.upscale_paths import Job, plan
@@ -49,9 +49,10 @@ def run(request: Request) -> int:
     wanted = [job for job in jobs if request.overwrite or not job.target.exists()]
     kept, done = len(jobs) - len(wanted), 0
     failed: list[str] = []
-    if wanted:
-        worker = Worker(request)
+    worker = Worker(request) if wanted else None
+    try:
         for job in tqdm(wanted, unit="image", disable=None if len(wanted) > 1 else True, dynamic_ncols=True):
+            assert worker is not None
             try:
                 tqdm.write(worker.upscale(job))
                 done += 1
@@ -63,10 +64,11 @@ def run(request: Request) -> int:
                 if isinstance(error, RuntimeError) and not is_out_of_memory(error):
                     raise
                 failed.append(_named(job, error))
-    if len(jobs) > 1 or kept:
-        _print_summary(done, kept, request)
-    for sentence in failed:
-        print(f"failed: {sentence}", file=sys.stderr)
+        if len(jobs) > 1 or kept:
+            _print_summary(done, kept, request)
+    finally:
+        for sentence in failed:
+            print(f"failed: {sentence}", file=sys.stderr)
     return SOME_FAILED if failed else SOME_KEPT if kept else DONE
 
 
@@ -89,12 +91,25 @@ class Worker:
                 "knows of these images; take a model of another conditioning"
             )
         self._model = model.to(self._device).to(memory_format=torch.channels_last)  # a third faster on a CPU
-        self._reference = None
-        if request.reference:
-            self._reference = _tensor_of(read_deep_image(request.reference, self._most_pixels))
+        self._reference = self._read_reference() if request.reference else None
         self._estimator = _open_estimator(self._model, request)
         if self._estimator is not None and self._reference is not None:
             print(f"{request.reference}: {self._estimator.words(self._reference)}")
+
+    def _read_reference(self) -> Tensor:
+        request = self._request
+        if not self._model.looks_at_images:
+            raise ValueError(
+                f"--reference={request.reference}: MODEL={request.model} looks at no image to know a degradation; "
+                "leave it out"
+            )
+        pixels = read_deep_image(request.reference, self._most_pixels)
+        height, width = pixels.shape[:2]
+        if min(height, width) < SMALLEST_IMAGE:
+            raise ValueError(
+                f"--reference={request.reference} has {width}x{height} pixels, each side needs {SMALLEST_IMAGE}"
+            )
+        return _tensor_of(pixels)
 
     def upscale(self, job: Job) -> str:
         """Does one image; returns what there is to say.

@@ -7,6 +7,7 @@ from small_probe import save_small_encoder
 
 from analysis.subjects import open_subjects
 from shared.checkpoints import load_encoder, load_projector
+from shared.runs import newest_run
 from shared.statistics_baseline import degradation_statistics
 
 IMAGES = torch.rand(2, 3, 32, 40, generator=torch.Generator().manual_seed(0))
@@ -50,6 +51,15 @@ def test_the_newest_run_is_taken_where_nothing_is_asked_for(tmp_path):
     finished_run(tmp_path, "mine", "moco", seed=3)
     (tmp_path / "pretrain" / "latest").symlink_to("mine")
     assert open_subjects([], str(tmp_path), "vector")[0][0].name == "mine"
+
+
+def test_a_run_may_be_a_link_to_a_folder_of_another_name(tmp_path):
+    elsewhere = finished_run(tmp_path / "disk", "old-name", "moco", seed=3)
+    (tmp_path / "pretrain").mkdir()
+    (tmp_path / "pretrain" / "mine").symlink_to(elsewhere)
+    (tmp_path / "pretrain" / "latest").symlink_to("mine")
+    assert newest_run(str(tmp_path), "pretrain") == tmp_path / "pretrain" / "mine"
+    assert open_subjects([], str(tmp_path), "vector")[0][0].path.endswith("mine")
 
 
 def test_no_encoder_yet(tmp_path):

@@ -52,7 +52,7 @@ def test_shuffle_does_not_depend_on_the_number_of_devices():
     assert torch.equal(whole, torch.cat(halves))
 
 
-def test_a_blend_is_degraded_as_a_blend():
+def test_blur_and_down_sampling_of_a_blend():
     """Blur and bicubic are linear: the LR image of a blend is the blend of LR images of one degradation."""
     space = load_space("dasr_iso_x2")
     degradation = space.draw(4, generator_for(0))

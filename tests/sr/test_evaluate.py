@@ -195,6 +195,20 @@ def test_real_images_are_written_and_not_scored(place):
     assert np.abs(difference).max() < 0.51
 
 
+def test_real_images_that_cannot_be_read_are_listed_and_the_others_done(tmp_path, place, capsys):
+    write_data_sets(tmp_path)
+    (tmp_path / "Four" / "broken.png").write_bytes(b"nothing")
+    options = [f"data.root={tmp_path}", f"runs_dir={tmp_path / 'runs'}", "accelerator=cpu", "datasets=[Four]"]
+    for _ in range(2):  # the second time it is printed again
+        assert main([model(place, "frozen"), *options, "protocol=real", "name=bad"]) == 1
+        (said,) = capsys.readouterr().err.splitlines()
+        assert said.startswith("failed: ")
+        assert "broken.png" in said
+    folder = tmp_path / "runs" / "sr-eval" / "bad"
+    assert len(list((folder / "sr" / "Four").iterdir())) == 4
+    assert "broken.png" in json.loads((folder / "metrics.json").read_text())["left_out"][0]
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

@@ -17,16 +17,19 @@ from tests.sr.test_contract import perturb
 onnxruntime = pytest.importorskip("onnxruntime")
 
 CASES = [
-    *[("edsr_small", fusion, "joint") for fusion in FUSIONS],
-    *[(network, "da_conv", "joint") for network in SMALL_OPTIONS if network != "edsr_small"],
-    *[("edsr_small", "affine", conditioning) for conditioning in ("shared", "constant", "oracle", "none")],
+    *[("edsr_small", fusion, "joint", 2) for fusion in FUSIONS],
+    *[(network, "da_conv", "joint", 3) for network in SMALL_OPTIONS if network != "edsr_small"],
+    *[("edsr_small", "affine", conditioning, 4) for conditioning in ("shared", "constant", "oracle", "none")],
+    ("swin2sr_small", "cross_attention", "oracle", 3),
+    ("dasr_small", "multi_scale", "shared", 4),
+    ("rcan_small", "two_path", "frozen", 2),
 ]
 
 
-@pytest.mark.parametrize(("network", "fusion", "conditioning"), CASES)
-def test_agrees_with_torch_at_other_sizes(network, fusion, conditioning, tmp_path):
+@pytest.mark.parametrize(("network", "fusion", "conditioning", "scale"), CASES)
+def test_agrees_with_torch_at_other_sizes(network, fusion, conditioning, scale, tmp_path):
     torch.manual_seed(0)
-    config = small_config(network, fusion, conditioning)
+    config = small_config(network, fusion, conditioning, scale=scale)
     if network == "edsr_small":
         config = replace(config, network_options=replace(config.network_options, blocks=1))
     if fusion == "mutual":
@@ -45,13 +48,13 @@ def test_agrees_with_torch_at_other_sizes(network, fusion, conditioning, tmp_pat
         np.testing.assert_allclose(session.run(None, given)[0], expected.numpy(), atol=2e-5)
 
 
-@pytest.mark.parametrize("looks_at", ["bands", "bands_level"])
-def test_an_encoder_that_looks_at_bands(looks_at, tmp_path):
+@pytest.mark.parametrize(("name", "looks_at"), [("dasr", "bands"), ("dasr", "bands_level"), ("resnet18", "rgb")])
+def test_other_encoders(name, looks_at, tmp_path):
     torch.manual_seed(0)
     config = small_config("edsr_small", "affine", "frozen")
-    model = build_model(replace(config, encoder=replace(config.encoder, input=looks_at))).eval()
+    model = build_model(replace(config, encoder=replace(config.encoder, name=name, input=looks_at))).eval()
     perturb(model)
-    export_onnx(model, tmp_path / "model.onnx")
+    export_onnx(model, str(tmp_path / "model.onnx"))
     session = onnxruntime.InferenceSession(str(tmp_path / "model.onnx"))
     lr_image = torch.rand(2, 3, 19, 34)
     with torch.no_grad():

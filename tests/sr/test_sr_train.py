@@ -1,16 +1,21 @@
 """The entry point of stage two on real images: it runs, resumes exactly, refuses, and leaves a model."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 import torch
 
 from analysis.run_log import final_loss
-from shared.checkpoints import encoder_metadata, load_encoder, load_projector
+from shared.checkpoints import encoder_metadata, load_encoder, load_projector, save_encoder
+from shared.config import load_config
 from shared.seen_images import seen_by
+from sr.config import GROUPS, SHORTHANDS, UNREAD, SRConfig
 from sr.model import load_model, model_metadata
-from sr.train import main
+from sr.run import build
+from sr.train import RECIPES, main
+from sr.validation import build_validation, score_bicubic, score_model
 from tests.killed_runs import assert_same_state, checkpoint_of, kill_at_the_first_checkpoint, logged, started
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -39,8 +44,17 @@ def test_a_finished_run_holds_what_the_next_stage_needs(finished):
     assert (finished / "sr" / "latest").resolve() == folder
     metrics = json.loads((folder / "metrics.json").read_text())
     assert set(metrics["scores"]) == {"whole", "bicubic", "degradations"}
-    assert 15 < metrics["scores"]["bicubic"]["psnr_y"]["mean"] < 40
     model = load_model(folder)
+    options = {"groups": GROUPS, "shorthands": SHORTHANDS, "unread": UNREAD}
+    _, held_out, space = build(load_config(SRConfig, RECIPES, SMALL, **options)[1])
+    images = build_validation(space, held_out, 64)
+    expected = {
+        "whole": score_model(model, images, bf16=False, device=torch.device("cpu")),
+        "bicubic": score_bicubic(images, 2),
+    }
+    for name, one in expected.items():
+        for measure, found in metrics["scores"][name].items():
+            assert found["per_degradation"] == pytest.approx(one.to_dict()[measure]["per_degradation"], rel=1e-6)
     assert model(torch.rand(1, 3, 30, 21)).shape == (1, 3, 60, 42)
     average = torch.load(folder / "last.ckpt", weights_only=True)["state_dict"]["average.network.network.stem.0.weight"]
     assert torch.equal(model.state_dict()["network.stem.0.weight"], average)
@@ -86,6 +100,19 @@ def test_killed_and_resumed_is_bit_equal(finished, tmp_path):
 def test_a_finished_run_is_not_touched(finished, capsys):
     assert main(small(finished, "whole")) == 0
     assert "is finished: its model is" in capsys.readouterr().out
+
+
+def test_another_conditioning_under_the_name_of_a_run_is_refused_as_such(finished, tmp_path, capsys):
+    shutil.copytree(finished / "sr" / "whole", tmp_path / "sr" / "whole")
+    save_encoder(
+        tmp_path / "pretrain" / "one" / "encoder", load_encoder(finished / "sr" / "whole"), card="", metadata={}
+    )
+    (tmp_path / "pretrain" / "latest").symlink_to("one")
+    with pytest.raises(SystemExit):
+        main([f"runs_dir={tmp_path}", "name=whole"])
+    said = capsys.readouterr().err
+    assert "conditioning: joint -> frozen" in said
+    assert "no such folder" not in said
 
 
 def test_without_an_encoder_it_says_how_to_get_one(tmp_path, capsys):

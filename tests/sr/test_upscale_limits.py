@@ -42,9 +42,10 @@ def models(tmp_path_factory) -> Path:
         ("a.png o.png none precision=fp8", "precision='fp8' must be one of fp32, bf16"),
         ("a.png o.png none max_megapixels=0", "max_megapixels=0.0 must be positive"),
         ("a.png o.png none --reference --overwrite", "--reference needs an image"),
+        ("a.png o.png none --reference=a.png", "MODEL=none looks at no image to know a degradation"),
         ("a.png o.png none --reference=r.png", "--reference=r.png: no such file"),
         ("a.png o.png joint --reference=text.png", "'text.png' is not an image"),
-        ("a.png o.png joint --reference=tiny.png", "the reference has 9x9 pixels, too few"),
+        ("a.png o.png joint --reference=tiny.png", "--reference=tiny.png has 9x9 pixels, each side needs 16"),
         ("a.png o.png oracle", "MODEL=oracle is an oracle: it needs the true parameters"),
         ("a.png o.gif none", "OUT=o.gif: the suffix must be one of .png"),
         ("a.png a.png none --overwrite", "IN and OUT are both a.png"),
@@ -83,6 +84,7 @@ def test_what_cannot_be_done_is_one_sentence(tmp_path, models, monkeypatch, caps
 def test_a_full_disk_ends_the_run(tmp_path, models, monkeypatch, capsys):
     for name in "abc":
         saved(tmp_path / "in" / f"{name}.png")
+    (tmp_path / "in" / "aa.png").write_bytes(b"nothing")
     calls = []
 
     def fsync(_: int) -> None:
@@ -93,11 +95,25 @@ def test_a_full_disk_ends_the_run(tmp_path, models, monkeypatch, capsys):
     monkeypatch.setattr(os, "fsync", fsync)
     with pytest.raises(SystemExit):
         command(tmp_path / "in", tmp_path / "out", models / "none")
-    said = capsys.readouterr().err.splitlines()[-1]
+    *_, failed, said = capsys.readouterr().err.splitlines()
+    assert failed.startswith("failed: ")
+    assert "aa.png" in failed
     assert (
-        said == f"upscale: cannot write {tmp_path / 'out' / 'b.png'}: No space left on device; 1 of 3 images are done"
+        said == f"upscale: cannot write {tmp_path / 'out' / 'b.png'}: No space left on device; 1 of 4 images are done"
     )
     assert os.listdir(tmp_path / "out") == ["a.png"]
+
+
+def test_names_with_an_equals_sign_and_the_home_folder(tmp_path, models, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    saved(tmp_path / "home" / "a.png")
+    saved(tmp_path / "photo=1.png")
+    assert command("photo=1.png", "~/b.png", models / "none") == 0
+    assert command("~/a.png", "out", models / "none") == 0
+    assert {path.name for path in (tmp_path / "home").iterdir()} == {"a.png", "b.png"}
+    assert (tmp_path / "out" / "a.png").is_file()
+    assert not (tmp_path / "~").exists()
 
 
 def test_ctrl_c_leaves_whole_images(tmp_path, models, monkeypatch, capsys):
