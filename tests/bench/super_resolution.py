@@ -128,7 +128,8 @@ def _fusion_costs(settings: Settings) -> list[Row]:
 
     plain = edsr("affine", "none")
     rows = []
-    for fusion, downsample in [*((name, True) for name in FUSIONS), ("attention3x3", False), ("affine", False)]:
+    reads_maps = [name for name, entry in FUSIONS.items() if entry.fusion.uses(entry.config()) != ("vector",)]
+    for fusion, downsample in [*((name, True) for name in FUSIONS), *((name, False) for name in reads_maps)]:
         model = edsr(fusion, "frozen", downsample)
         with torch.no_grad():
             pairs = timed_in_turn(lambda m=model: m(lr_image), lambda: plain(lr_image), settings)  # type: ignore[misc]
