@@ -23,9 +23,8 @@ def final_loss(encoder: str | Path) -> ContrastiveLoss | None:
         encoder: the run folder, or the artefact in it.
     """
     curves = _curves(run_folder(encoder))
-    loss = (
-        "train/contrastive_loss" if "train/contrastive_loss" in curves else "train/loss"
-    )  # of an SR run, a pretraining
+    of_sr_run = "train/contrastive_loss"
+    loss = of_sr_run if of_sr_run in curves else "train/loss"
     if not {loss, "train/negative_rows"} <= curves.keys():
         return None
     (_, losses), (_, rows) = curves[loss], curves["train/negative_rows"]

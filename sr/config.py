@@ -150,7 +150,10 @@ def _unread_with(conditioning: str) -> list[str]:
 
 
 def _unread_with_weight(of_contrast: str) -> list[str]:
-    return OF_CONTRAST if of_contrast in ("0", "0.0") else []
+    try:
+        return OF_CONTRAST if float(of_contrast) == 0 else []
+    except ValueError:  # not a number: refused where the option is read
+        return []
 
 
 UNREAD: Unread = {"conditioning": _unread_with, "loss.contrastive": _unread_with_weight}

@@ -78,10 +78,9 @@ def run(config: EvaluationConfig, models: Sequence[str]) -> int:
                 write_json(folder / RESULTS, found)
             when = f"{time.perf_counter() - started:.0f} s"
     print(f"\n{found['table']}\n\nevaluation: {report.path} ({when})")
-    left_out = [sentence for benchmark in benchmarks for sentence in benchmark.left_out]
-    for sentence in left_out:
+    for sentence in found.get("left_out", []):
         print(f"failed: {sentence}", file=sys.stderr)
-    return 1 if left_out else 0
+    return 1 if found.get("left_out") else 0
 
 
 def _default_name(config: EvaluationConfig, restorers: Sequence[Restorer]) -> str:

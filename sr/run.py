@@ -13,7 +13,7 @@ from shared.degradations import Space, load_space
 from shared.encoders import Encoder, EncoderConfig
 from shared.runs import RunFolder, newest_run
 from shared.sampling import Planner, source_size
-from shared.seen_images import training_images
+from shared.seen_images import seen_by, training_images
 from shared.sources import ImageStore, open_images
 from shared.training.progress import Bar, Speed
 from shared.training.session import Prepared, inputs_of, run_session
@@ -174,6 +174,12 @@ def _method(config: SRConfig, model: SRModel, patches: tuple[int, ...]) -> Metho
     return method
 
 
+def _earlier_training(config: SRConfig) -> dict[str, Any]:
+    """What the encoder that a run began with tells of its training; empty where there is none."""
+    began_with_one = config.conditioning in ("frozen", "finetune", "joint") and not _is_name(config.encoder)
+    return encoder_metadata(config.encoder) if began_with_one else {}
+
+
 def _finish(
     config: SRConfig, recipe: str, folder: Path, module: SRTraining, images: ValidationSet, space: Space,
     seconds: float,
@@ -188,13 +194,17 @@ def _finish(
         "recipe": recipe, "config": to_plain(config), "degradation": space.name, "train_seconds": seconds,
     } | training_images(module.planner.store)  # fmt: skip
     of_model = of_run | {"scores": scores}
-    if config.conditioning in ("frozen", "finetune"):
-        of_model["encoder"] = encoder_metadata(config.encoder)
+    earlier = _earlier_training(config)
+    if earlier:
+        of_model["encoder"] = earlier
     text = f"model: {folder / 'model'}"
     if isinstance(model.source, EncoderSource) and model.source.trained:
         save_encoder(
             folder / "encoder", model.source.encoder, card=encoder_card(config, recipe, degradation=space.name),
-            metadata=of_run | {"patch": module.planner.sizes[0].patch},
+            metadata=of_run | {
+                "patch": module.planner.sizes[0].patch,
+                "training_image_hashes": " ".join(sorted(seen_by(of_run) | seen_by(earlier))),
+            },
             projector=getattr(module.trained.method, "projector", None),
         )  # fmt: skip
         text = f"{text}\nencoder: {folder / 'encoder'}"

@@ -48,8 +48,8 @@ def trained_encoder(folder, degradation: str, **options):
         (("conditioning=none", "fusion=mutual", "width=9"), "fusion=mutual, width=9: conditioning=none does not"),
         (("conditioning=oracle", "views.other_images=0.5"), "views.other_images=0.5: conditioning=oracle does not"),
         (
-            ("conditioning=joint", "loss.contrastive=0", "method.queue_size=9", "positives=5"),
-            "method.queue_size=9, positives=5: loss.contrastive=0 does not read it",
+            ("conditioning=joint", "loss.contrastive=0.00", "method.queue_size=9", "positives=5"),
+            "method.queue_size=9, positives=5: loss.contrastive=0.00 does not read it",
         ),
         (("conditioning=none", "probe_every=3"), "unknown option 'probe_every'"),
         (("conditioning=none", "augmentation.mixup=0.5", "devices=2"), "augmentation.mixup blends rows of one device"),

@@ -13,6 +13,7 @@ from shared.config import load_config
 from shared.seen_images import seen_by
 from sr.config import GROUPS, SHORTHANDS, UNREAD, SRConfig
 from sr.model import load_model, model_metadata
+from sr.restorers import open_restorers
 from sr.run import build
 from sr.train import RECIPES, main
 from sr.validation import build_validation, score_bicubic, score_model
@@ -74,6 +75,17 @@ def test_the_encoder_that_learned_is_kept_for_the_instrument_and_for_other_runs(
     options = ["conditioning=frozen", f"encoder={folder}", "validation_size=64", "data.dead_leaves=2", "dry_run=true"]
     assert main([*options, f"runs_dir={finished}"]) == 0
     capsys.readouterr()
+
+
+def test_images_that_an_encoder_saw_before_are_not_forgotten(finished, tmp_path):
+    known = {"training_image_hashes": "an-earlier-image", "degradation": "dasr_iso_x2"}
+    save_encoder(tmp_path / "one" / "encoder", load_encoder(finished / "sr" / "whole"), card="", metadata=known)
+    arguments = [one for one in SMALL if not one.startswith(("encoder=", "steps="))]
+    assert main([*arguments, f"encoder={tmp_path / 'one'}", "steps=1", f"runs_dir={tmp_path}", "name=on"]) == 0
+    folder = tmp_path / "sr" / "on"
+    assert seen_by(encoder_metadata(folder)) == seen_by(model_metadata(folder)) | {"an-earlier-image"}
+    (restorer,) = open_restorers([str(folder)], str(tmp_path), torch.device("cpu"))
+    assert restorer.seen == seen_by(encoder_metadata(folder))
 
 
 LOGGED = {
