@@ -29,7 +29,7 @@ class AnalysisConfig:
         repeats: draws of the images behind each interval.
         map: `umap`, or `pca` at once.
         projector: also export to TensorBoard's projector, with a picture of every patch.
-        precision: `bf16` (autocast, as in training) or `fp32`.
+        precision: `bf16` (autocast) or `fp32`; `auto` is what training takes on this device.
         accelerator: `auto`, `cpu` or `gpu`.
     """
 
@@ -44,7 +44,7 @@ class AnalysisConfig:
     repeats: int = 500
     map: str = "umap"
     projector: bool = False
-    precision: str = "bf16"
+    precision: str = "auto"
     accelerator: str = "auto"
 
     def check(self) -> None:
@@ -54,7 +54,8 @@ class AnalysisConfig:
             ValueError: names the option, its value and what would be right.
         """
         for option, allowed in (
-            ("layer", LAYERS), ("map", MAPS), ("precision", PRECISIONS), ("accelerator", ("auto", "cpu", "gpu")),
+            ("layer", LAYERS), ("map", MAPS), ("precision", ("auto", *PRECISIONS)),
+            ("accelerator", ("auto", "cpu", "gpu")),
         ):  # fmt: skip
             if getattr(self, option) not in allowed:
                 raise ValueError(f"{option}={getattr(self, option)!r} must be one of {', '.join(allowed)}")

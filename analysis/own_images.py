@@ -25,7 +25,7 @@ from analysis.scores import COLLAPSED, has_collapsed
 from analysis.subjects import Subject, open_subjects
 from shared.atomic_file import write_atomically
 from shared.config import to_plain
-from shared.devices import device_of
+from shared.devices import device_of, precision_of
 from shared.image_store import ImageStore
 from shared.inference import embed_batches
 from shared.json_file import write_json
@@ -72,6 +72,7 @@ def look_at(config: OwnImagesConfig, paths: Sequence[str]) -> int:
     """Writes `runs/analysis/<name>/` and prints a line per image; the exit status."""
     started = time.perf_counter()
     device = device_of(config.accelerator)
+    config.precision = precision_of(config.precision, device)
     store = open_files([Path(path) for path in paths], Path(config.data.cache_dir).expanduser(), config.patch)
     (subject, *_), _ = open_subjects([config.encoder] if config.encoder else [], config.runs_dir, config.layer)
     probe, _, notes = probe_for(config, [subject])

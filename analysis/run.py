@@ -23,7 +23,7 @@ from analysis.score_table import ALL_TITLES, WORDS, differences_of, notes_of, ro
 from analysis.scores import Scores, score
 from analysis.subjects import SUPERVISED, Subject, at_vector, left_out, open_subjects
 from shared.config import to_plain
-from shared.devices import device_of
+from shared.devices import device_of, precision_of
 from shared.json_file import write_json
 from shared.report_folder import ReportFolder
 from shared.seen_images import fingerprints, unseen
@@ -48,6 +48,7 @@ def run(config: AnalysisConfig, encoders: Sequence[str]) -> int:
     """Writes the report, or says again what a finished one of the same question found; the exit status."""
     started = time.perf_counter()
     device = device_of(config.accelerator)
+    config.precision = precision_of(config.precision, device)
     subjects, notes = open_subjects(encoders, config.runs_dir, config.layer)
     probe, subjects, left = probe_for(config, subjects)
     report = ReportFolder(

@@ -59,14 +59,16 @@ def draw(config: SnapshotConfig, encoder: Path) -> None:
     from analysis.run import map_of, probe_for
     from analysis.scores import score
     from analysis.subjects import open_subjects
-    from shared.devices import device_of
+    from shared.devices import device_of, precision_of
 
     (subject, *_), _ = open_subjects([str(encoder)], config.runs_dir, config.layer)
     network = subject.build()
     shutil.rmtree(encoder)
     probe, _, _ = probe_for(config, [subject])
     patches = rendered(probe, Path(config.data.cache_dir).expanduser(), quiet=True)
-    parts = embed_stream(network, patches, device=device_of(config.accelerator), bf16=config.precision == "bf16")
+    device = device_of(config.accelerator)
+    bf16 = precision_of(config.precision, device) == "bf16"
+    parts = embed_stream(network, patches, device=device, bf16=bf16)
     embedding = np.concatenate(list(parts))
     points, trust = map_of(embedding, config)
     words = f"step {config.step}"

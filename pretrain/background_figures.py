@@ -53,7 +53,7 @@ class BackgroundFigures(pl.Callback):
         command = [
             sys.executable, "-m", "analysis.snapshot", str(encoder), f"log={self.folder / 'tensorboard'}",
             f"step={step}", f"probe={self.probe}", f"patch={config.views.sizes()[0].patch}", f"size={PATCHES}",
-            f"seed={config.seed}", f"precision={config.precision}", "accelerator=cpu",
+            f"seed={config.seed}", "accelerator=cpu",
             *(f"data.{key}={value}" for key, value in data.items()),
         ]  # fmt: skip
         with open(self.folder / "figures.log", "wb") as log:

@@ -19,7 +19,7 @@ class RunConfig:
         steps: optimiser steps.
         batch_size: rows (degradations) per optimiser step over all devices.
         accumulation: micro-batches a step is cut into.
-        precision: `fp32`, or `bf16` (autocast; the weights stay fp32).
+        precision: `bf16` (autocast; the weights stay fp32) or `fp32`; `auto` is bf16 where the device has units for it.
         optimizer: see `OptimizerConfig`.
         ema: decay of the exponential moving average of the encoder's weights that becomes the artefact; 0 = the weights
             themselves.
@@ -44,7 +44,7 @@ class RunConfig:
     steps: int = 1000
     batch_size: int = 64
     accumulation: int = 1
-    precision: str = "bf16"
+    precision: str = "auto"
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     ema: float = 0.0
     channels_last: bool = True
@@ -82,8 +82,8 @@ class RunConfig:
         for option in ("panel_every", "workers", "seed"):
             if getattr(self, option) < 0:
                 raise ValueError(f"{option}={getattr(self, option)} must not be negative")
-        if self.precision not in PRECISIONS:
-            raise ValueError(f"precision={self.precision!r} must be one of {', '.join(PRECISIONS)}")
+        if self.precision not in ("auto", *PRECISIONS):
+            raise ValueError(f"precision={self.precision!r} must be one of auto, {', '.join(PRECISIONS)}")
         if self.accelerator not in ("auto", "cpu", "gpu"):
             raise ValueError(f"accelerator={self.accelerator!r} must be auto, cpu or gpu")
         if not 0 <= self.ema < 1:

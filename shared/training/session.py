@@ -14,6 +14,7 @@ import torch
 
 from shared.config import to_plain
 from shared.degradations import Space
+from shared.devices import device_of, precision_of
 from shared.image_cache import checksum
 from shared.runs import RunFolder, check_free_space
 from shared.sources import ImageStore
@@ -61,6 +62,7 @@ def run_session(config: RunConfig, stage: str, artefact: str, prepare: Callable[
     quiet_libraries()
     folder = RunFolder(config.runs_dir, stage, config.name)
     check_devices(config)
+    config.precision = _precision(config, folder)
     if config.dry_run:
         folder.check(to_plain(config))
         return _dry_run(config, folder.path, prepare)
@@ -73,6 +75,13 @@ def run_session(config: RunConfig, stage: str, artefact: str, prepare: Callable[
                 print(f"{folder.path} is finished: its {artefact} is {left}; give another name= for a new run")
             return 0
         return _train(config, folder, prepare(folder.path))
+
+
+def _precision(config: RunConfig, folder: RunFolder) -> str:
+    """With nothing left open; a run that goes on keeps the one it was started with."""
+    started_with = str(folder.stored().get("precision", "auto"))
+    chosen = started_with if config.precision == "auto" else config.precision
+    return precision_of(chosen, device_of(config.accelerator))
 
 
 def _train(config: RunConfig, folder: RunFolder, prepared: Prepared) -> int:

@@ -17,7 +17,7 @@ from tests.bench.real_run import recipe_config
 
 BATCHES = 4
 FEW, MANY, SIDE = 2_000, 40_000, 32  # patches, and their side in pixels, of the memory rows
-TINY_MANY = 4_000
+TINY_FEW, TINY_MANY = 200, 400
 GROWTH_BOUND = 50.0  # MB more for twenty times as many patches
 
 
@@ -37,12 +37,12 @@ def _throughput(settings: Settings) -> Row:
 
     @torch.no_grad()
     def bare() -> None:
-        with torch.autocast(settings.device.type, torch.bfloat16):
+        with settings.autocast():
             for part in ready:
                 layer(part)
 
     def streamed() -> None:
-        for _ in embed_stream(layer, patches, device=settings.device, bf16=True):
+        for _ in embed_stream(layer, patches, device=settings.device, bf16=settings.precision == "bf16"):
             pass
 
     name = f"{config.encoder.name}, {len(patches)} patches of {patch} px in batches of {batch}: over the forward"
@@ -50,9 +50,10 @@ def _throughput(settings: Settings) -> Row:
 
 
 def _growth(settings: Settings) -> Row:
-    few, many = (_peak(settings, count) for count in (FEW, TINY_MANY if settings.tiny else MANY))
+    counts = (TINY_FEW, TINY_MANY) if settings.tiny else (FEW, MANY)
+    few, many = (_peak(settings, count) for count in counts)
     return Row(
-        f"DASR's CNN, {TINY_MANY if settings.tiny else MANY} patches of {SIDE} px: peak memory more than for {FEW}",
+        f"DASR's CNN, {counts[1]} patches of {SIDE} px: peak memory more than for {counts[0]}",
         (many - few,), GROWTH_BOUND, at_most=True, unit="MB", detail=f"{many:.0f} against {few:.0f} MB",
     )  # fmt: skip
 
@@ -78,7 +79,7 @@ def _embed_from_disk_to_disk(folder: Path, count: int) -> None:
     layer = EncoderLayer(build_encoder(EncoderConfig(name="dasr", input="bands")), "vector").eval()
     stored = np.load(folder / "patches.npy", mmap_mode="r")
     with open(folder / "vectors.bin", "wb") as file:
-        for part in embed_stream(layer, stored, device=torch.device("cpu"), bf16=True):
+        for part in embed_stream(layer, stored, device=torch.device("cpu"), bf16=False):
             file.write(part.tobytes())
 
 

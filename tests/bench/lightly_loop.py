@@ -4,6 +4,7 @@ import copy
 import os
 import time
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 
 import torch
 from lightly.loss import NTXentLoss
@@ -65,7 +66,7 @@ class MoCoOfParts(nn.Module):
 
 
 def loop_step(module: Pretraining, settings: Settings, *, our_precision: bool) -> Callable[[], object]:
-    """A function that takes the loop one step on; with `our_precision` in bf16 and channels-last, else as published."""
+    """A function that takes the loop one step on; with `our_precision` as our runs, else as published."""
     config = module.config
     model = MoCoOfParts(config).to(settings.device)
     if our_precision:
@@ -86,7 +87,7 @@ def loop_step(module: Pretraining, settings: Settings, *, our_precision: bool) -
             momentum = cosine_schedule(min(number, 1000), 1000, 0.996, 1)
             update_momentum(model.encoder, model.key_encoder, m=momentum)
             update_momentum(model.head, model.key_head, m=momentum)
-            with torch.autocast(settings.device.type, torch.bfloat16, enabled=our_precision):
+            with settings.autocast() if our_precision else nullcontext():
                 projected = model.queries(queries.to(settings.device))
                 loss = criterion(projected, model.keys(keys.to(settings.device)))
             loss.backward()
@@ -112,7 +113,7 @@ def measure(settings: Settings) -> list[Row]:
             return step
 
         timer, _ = run_in_turn(config, settings, other_of, chunk=chunk, warmup=warmup)
-        precision = "in our bf16, channels-last" if our_precision else "as published, fp32"
+        precision = f"in our {settings.precision}, channels-last" if our_precision else "as published, fp32"
         patches = 2 * config.batch_size
         rows.append(
             speed_row(

@@ -8,6 +8,8 @@ from statistics import median
 
 import torch
 
+from shared.devices import precision_of
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -30,6 +32,15 @@ class Settings:
     vectors: int
     tiny: bool
     scratch: Path
+
+    @property
+    def precision(self) -> str:
+        """What runs take on the device where they are told nothing."""
+        return precision_of("auto", self.device)
+
+    def autocast(self) -> torch.autocast:
+        """The context in which runs compute."""
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16")
 
 
 @dataclass(frozen=True)

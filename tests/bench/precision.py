@@ -1,7 +1,8 @@
-"""A training step of the network in bf16, channels-last and compiled against plain fp32, for the record."""
+"""A training step in the precision of runs, channels-last and compiled against plain fp32, for the record."""
 
 import shutil
 from collections.abc import Callable
+from contextlib import nullcontext
 
 import torch
 from torch import Tensor
@@ -17,7 +18,7 @@ def measure(settings: Settings) -> list[Row]:
     size = config.views.sizes()[0]
     batch = config.batch_size * size.count
     plain = _step(settings, batch, size.patch, fast=False, compiled=False)
-    what = f"{config.encoder.name}, {batch} x {size.patch} px, fp32 to bf16 + channels-last"
+    what = f"{config.encoder.name}, {batch} x {size.patch} px, fp32 to {settings.precision} + channels-last"
     fast = _step(settings, batch, size.patch, fast=True, compiled=False)
     rows = [speed_row(what, timed_in_turn(fast, plain, settings), None, batch, "patches")]
     if not settings.compile:
@@ -43,7 +44,7 @@ def _step(settings: Settings, batch: int, patch: int, *, fast: bool, compiled: b
         return encoder.backbone(encoder.front_end(images))[-1].mean(dim=(2, 3))  # `Encoder` changes the layout
 
     def step() -> None:
-        with torch.autocast(settings.device.type, torch.bfloat16, enabled=fast):
+        with settings.autocast() if fast else nullcontext():
             loss = vectors().float().square().mean()
         loss.backward()
         encoder.zero_grad(set_to_none=True)

@@ -34,6 +34,7 @@ def recipe_config(settings: Settings, recipe: str, *overrides: str) -> PretrainC
     given += [f"accelerator={accelerator}", f"runs_dir={settings.scratch / 'runs'}", "name=bench"]
     _, config = load_config(PretrainConfig, RECIPES, given, groups=GROUPS, shorthands=SHORTHANDS)
     config.check()
+    config.precision = settings.precision
     return config
 
 

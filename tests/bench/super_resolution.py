@@ -25,7 +25,7 @@ PATCHES, PATCH = 8, 48
 BOUNDS = {"cpu": (1.5, 1.3), "cuda": (2.0, 2.0)}  # inference, training step
 UPSCALED_SIDE = 2000  # LR pixels: 4 megapixels
 UPSCALING_BOUND = 1500.0  # MB
-PARITY = 45.0  # dB between bf16 and float32 outputs, far above what a restored image has
+PARITY = 45.0  # dB between outputs in the precision of runs and in float32, far above what a restored image has
 
 
 def measure(settings: Settings) -> list[Row]:
@@ -69,7 +69,7 @@ def _inference(model: SRModel, settings: Settings, bound: float) -> list[Row]:
         network.network.compile()
 
     def ours() -> Tensor:
-        with torch.autocast(settings.device.type, torch.bfloat16):
+        with settings.autocast():
             return network(lr_image)
 
     with evaluating(model), evaluating(network):
@@ -78,8 +78,8 @@ def _inference(model: SRModel, settings: Settings, bound: float) -> list[Row]:
         exact = psnr_between(model(lr_image), plain_dasr(model, lr_image))
     what = f"DASR x4, LR {size[0]}x{size[1]}"
     return [
-        speed_row(f"{what}: inference in bf16 over plain", pairs, bound),
-        Row(f"{what}: bf16 against plain float32", (parity,), PARITY, unit="dB"),
+        speed_row(f"{what}: inference in {settings.precision} over plain", pairs, bound),
+        Row(f"{what}: {settings.precision} against plain float32", (parity,), PARITY, unit="dB"),
         Row(f"{what}: float32 against plain float32", (min(exact, 200.0),), 100.0, unit="dB"),
     ]
 
@@ -100,17 +100,19 @@ def _training_step(model: SRModel, settings: Settings, bound: float) -> Row:
 
         return step
 
-    def in_bf16(trained: SRModel) -> Tensor:
-        with torch.autocast(settings.device.type, torch.bfloat16):
+    def as_runs(trained: SRModel) -> Tensor:
+        with settings.autocast():
             return trained(lr_image)
 
     ours, theirs = copy.deepcopy(model).train(), copy.deepcopy(model).train()
     if settings.compile and settings.device.type == "cuda":
         ours.network.compile()
     pairs = timed_in_turn(
-        step_of(in_bf16, ours), step_of(lambda trained: plain_dasr(trained, lr_image), theirs), settings
+        step_of(as_runs, ours), step_of(lambda trained: plain_dasr(trained, lr_image), theirs), settings
     )
-    return speed_row(f"DASR x4, {count} LR patches of {side} px: training step over plain", pairs, bound)
+    return speed_row(
+        f"DASR x4, {count} LR patches of {side} px: training step in {settings.precision} over plain", pairs, bound
+    )
 
 
 def _fusion_costs(settings: Settings) -> list[Row]:

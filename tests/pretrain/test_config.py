@@ -54,7 +54,7 @@ def test_one_idea_is_one_override():
         (["--multirun", "seed=1,2"], "--multirun is not supported"),
         (["positives=centre5"], "positives='centre5' is not"),
         (["positives=center5"], "uses 6 large views per row, the views give 2"),
-        (["precision=fp8"], "precision='fp8' must be one of fp32, bf16"),
+        (["precision=fp8"], "precision='fp8' must be one of auto, fp32, bf16"),
         (["steps=0"], "steps=0 must be at least 1"),
         (["batch_size=6", "accumulation=4"], "cannot be cut into accumulation=4"),
         (["batch_size=6", "devices=4"], "cannot be divided among 4 devices"),

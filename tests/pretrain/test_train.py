@@ -78,6 +78,18 @@ def test_killed_and_resumed_is_bit_equal(finished, tmp_path):
     assert logged(folder, LOGGED) == logged(uncut, LOGGED)
 
 
+def test_a_run_goes_on_in_the_precision_it_was_started_with(tmp_path, monkeypatch, capsys):
+    arguments = [one for one in small(tmp_path, "moved") if not one.startswith("precision=")]
+    folder = tmp_path / "pretrain" / "moved"
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": False}, raising=False)
+    assert main([*arguments, "steps=2"]) == 0
+    assert json.loads((folder / "config.json").read_text())["precision"] == "fp32"
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True}, raising=False)
+    assert main([*arguments, "steps=2"]) == 0
+    assert "is finished" in capsys.readouterr().out
+    assert "precision: fp32 -> bf16" in refused([*arguments, "steps=2", "precision=bf16"], capsys)
+
+
 def test_a_finished_run_is_not_touched(finished, capsys):
     before = (finished / "pretrain" / "whole" / "last.ckpt").stat().st_mtime_ns
     assert main(small(finished, "whole", "probe_every=4")) == 0
