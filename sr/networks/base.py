@@ -1,6 +1,5 @@
 """What every SR network shares: stem, body with places for fusions, tail; and what a network is told."""
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -11,6 +10,7 @@ from shared.encoders import Representation
 from sr.bicubic import enlarged
 from sr.condition import Adapter, Condition
 from sr.fusion.base import Fusion
+from sr.networks.tail import UpsamplingTail
 
 IMAGE_RANGE = 255.0  # of the stem's input in DASR, EDSR and RCAN; their learning rates belong to it
 RGB_MEAN = (0.4488, 0.4371, 0.4040)  # of DIV2K, as published with EDSR
@@ -81,7 +81,7 @@ class SRNetwork(nn.Module):
         features: C, channels of the stem and the body.
         body: (features, condition) -> features, any size.
         adapter: makes the condition; None for a network without one.
-        tail: features -> image of `scale` times the size; see `upsampling_tail`.
+        tail: features -> image of `scale` times the size; such as `UpsamplingTail`.
         image_range: the image in [0, 1] is multiplied by it inside, after its mean is taken off.
         shared_blocks: plain residual blocks at the end of the stem, for an encoder that shares the stem.
         bicubic_skip: see `NetworkConfig`.
@@ -179,13 +179,5 @@ def residual_network(
     return SRNetwork(
         scale=scale, features=config.features, adapter=adapter, shared_blocks=shared_blocks,
         body=Conditioned(*blocks, nn.Conv2d(config.features, config.features, 3, padding=1)),
-        tail=upsampling_tail(config.features, scale), image_range=image_range, bicubic_skip=config.bicubic_skip,
+        tail=UpsamplingTail(config.features, scale), image_range=image_range, bicubic_skip=config.bicubic_skip,
     )  # fmt: skip
-
-
-def upsampling_tail(features: int, scale: int) -> nn.Sequential:
-    """Sub-pixel convolutions (x2 once or twice, x3 once), then the image; as in EDSR, RCAN and DASR."""
-    layers: list[nn.Module] = []
-    for factor in [3] if scale == 3 else [2] * int(math.log2(scale)):
-        layers += [nn.Conv2d(features, features * factor**2, 3, padding=1), nn.PixelShuffle(factor)]
-    return nn.Sequential(*layers, nn.Conv2d(features, 3, 3, padding=1))

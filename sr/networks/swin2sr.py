@@ -6,7 +6,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from sr.condition import Adapter, Condition
-from sr.networks.base import Conditioned, ConditionedBlock, NetworkConfig, PlaceOf, SRNetwork, upsampling_tail
+from sr.networks.base import Conditioned, ConditionedBlock, NetworkConfig, PlaceOf, SRNetwork
+from sr.networks.tail import UpsamplingTail
 
 
 @dataclass
@@ -57,7 +58,7 @@ def swin2sr(
     )  # fmt: skip
     tail = nn.Sequential(
         nn.Conv2d(config.features, config.tail_features, 3, padding=1), nn.LeakyReLU(0.01),
-        upsampling_tail(config.tail_features, scale),
+        UpsamplingTail(config.tail_features, scale),
     )  # fmt: skip
     return SRNetwork(
         scale=scale, features=config.features, body=body, adapter=adapter, tail=tail, image_range=1.0,

@@ -6,6 +6,7 @@ Per-sample kernels by one grouped convolution with the batch folded into the cha
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.nn import Sequential
 
 from sr.fusion.da_conv import DAConv
 from sr.model import SRModel
@@ -27,7 +28,7 @@ def plain_dasr(model: SRModel, lr_image: Tensor) -> Tensor:
     for group in groups:
         x = _group(group, x, condition)
     x = last(x) + shallow
-    return network.tail(x) / 255 + network.mean
+    return Sequential.forward(network.tail, x) / 255 + network.mean
 
 
 def _group(group: ResidualGroup, x: Tensor, condition: Tensor) -> Tensor:
