@@ -53,7 +53,7 @@ class UpsamplingTail(nn.Sequential):
         weight = self.get_parameter(f"{len(self) - 1}.weight")
         channels = weight.shape[1]
         bright = weight.new_zeros(channels, channels, SIDE, SIDE)
-        bright[range(channels), range(channels), REACH, REACH] = 1
+        bright[:, :, REACH, REACH].fill_diagonal_(1)
         with torch.autocast(weight.device.type, enabled=False):
             of_one = pixel_unshuffle(self._linear_part(bright), self.scale)  # (C, 3 s^2, SIDE, SIDE)
             of_none = pixel_unshuffle(super().forward(torch.zeros_like(bright[:1])), self.scale)
