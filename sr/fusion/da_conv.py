@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
 from torch.nn.functional import leaky_relu
 
@@ -38,4 +39,4 @@ class DAConv(Fusion):
 
     def forward(self, features: Tensor, condition: Condition) -> Tensor:
         mixed = self.mix(leaky_relu(self.dynamic(features, condition), 0.1))
-        return mixed + features * self.gate(condition.everywhere())[:, :, None, None]
+        return torch.addcmul(mixed, features, self.gate(condition.everywhere())[:, :, None, None])

@@ -52,6 +52,10 @@ def depthwise_per_sample(features: Tensor, kernels: Tensor, size: int) -> Tensor
     b, c, h, w = features.shape
     if torch.compiler.is_exporting():  # a graph with any number of samples has no fixed number of groups
         return _sum_of_shifts(features, kernels.view(b, c, size * size), size)
+    if features.device.type == "cpu" and features.is_contiguous(memory_format=torch.channels_last):
+        of_samples = zip(features.split(1), kernels.view(b, c, 1, size, size).unbind(), strict=True)
+        parts = [F.conv2d(one, of_one, padding=size // 2, groups=c) for one, of_one in of_samples]
+        return parts[0] if b == 1 else torch.cat(parts)  # folding would turn the features to channels first and back
     folded = F.conv2d(
         features.reshape(1, b * c, h, w), kernels.view(b * c, 1, size, size), padding=size // 2, groups=b * c
     )

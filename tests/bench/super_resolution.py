@@ -64,7 +64,7 @@ def small_edsr() -> SRModel:
 def _inference(model: SRModel, settings: Settings, bound: float) -> list[Row]:
     size = (24, 32) if settings.tiny else LR_SIZE
     lr_image = torch.rand(1, 3, *size, device=settings.device)
-    network = copy.deepcopy(model)
+    network = copy.deepcopy(model).to(memory_format=torch.channels_last)  # as `make upscale` and training runs
     if settings.compile and settings.device.type == "cuda":
         network.network.compile()
 
@@ -104,7 +104,8 @@ def _training_step(model: SRModel, settings: Settings, bound: float) -> Row:
         with settings.autocast():
             return trained(lr_image)
 
-    ours, theirs = copy.deepcopy(model).train(), copy.deepcopy(model).train()
+    theirs = copy.deepcopy(model).train()
+    ours = copy.deepcopy(model).train().to(memory_format=torch.channels_last)
     if settings.compile and settings.device.type == "cuda":
         ours.network.compile()
     pairs = timed_in_turn(

@@ -223,6 +223,18 @@ def test_samples_do_not_meet(name, options):
         assert_equal(fusion(features[i, None], adapter(own, (7, 10))), together[i, None])
 
 
+@pytest.mark.parametrize("batch", [1, 3])
+@each_fusion
+def test_the_memory_format_changes_nothing(name, options, batch):
+    fusion, adapter = build(name, options)
+    features, representation = torch.randn(batch, FEATURES, 7, 10).double(), random_representation(batch, (7, 10))
+    condition = adapter(representation, (7, 10))
+    found = fusion(features.to(memory_format=torch.channels_last), condition)
+    assert_equal(found, fusion(features, condition))
+    if name in ("dynamic_conv", "da_conv"):
+        assert found.is_contiguous(memory_format=torch.channels_last)
+
+
 @pytest.mark.parametrize("kernel_size", [1, 3, 5])
 def test_the_exported_dynamic_convolution_is_the_same(kernel_size, monkeypatch):
     fusion, adapter = build("dynamic_conv", {"kernel_size": kernel_size})
