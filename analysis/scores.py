@@ -8,13 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from analysis.cluster_agreement import (
-    adjusted_rand_index,
-    chance_purity,
-    contingency,
-    normalised_mutual_information,
-    purity,
-)
 from analysis.content import VarianceSplit, crossed
 from analysis.geometry import (
     EffectiveRank,
@@ -26,6 +19,13 @@ from analysis.geometry import (
 from analysis.neighbour_order import NeighbourOrder, chance_average_precision, neighbour_order
 from analysis.probe_sets import ProbeSet
 from shared.bootstrap import bootstrap_over_images, centred, image_weights, percentile_interval
+from shared.cluster_agreement import (
+    adjusted_rand_index,
+    chance_purity,
+    contingency,
+    normalised_mutual_information,
+    purity,
+)
 from shared.degradations.summary import targets as unit_targets
 from shared.probe_measures import chance_accuracy, chance_nmi, knn_correct, spherical_kmeans, unit_rows
 from shared.ridge_probe import r_squared, ridge_predictions

@@ -8,6 +8,8 @@ those that the encoder uses (on photographs the kNN accuracy of hand-made statis
 
 import numpy as np
 
+from shared.cluster_agreement import contingency, normalised_mutual_information
+
 MOST_CANDIDATES = 2**24  # per search; with their indices about 300 MB, whatever N is
 KMEANS_RESTARTS = 10  # from k-means++ centres; the best objective is kept
 KMEANS_ITERATIONS = 50  # some thousand points stand still after 10 to 30
@@ -146,10 +148,7 @@ def cluster_nmi(embedding: np.ndarray, label: np.ndarray, clusters: int | None =
     Raises:
         ValueError: the shapes disagree, the embedding is not finite, or it has fewer samples than clusters.
     """
-    from sklearn.metrics import normalized_mutual_info_score
-
-    cluster = spherical_kmeans(embedding, clusters or len(np.unique(label)), seed)
-    return float(normalized_mutual_info_score(label, cluster))
+    return _nmi(label, spherical_kmeans(embedding, clusters or len(np.unique(label)), seed))
 
 
 def chance_nmi(label: np.ndarray, seed: int = 0) -> float:
@@ -162,11 +161,13 @@ def chance_nmi(label: np.ndarray, seed: int = 0) -> float:
     Returns:
         In [0, 1], falling with the number of samples per label.
     """
-    from sklearn.metrics import normalized_mutual_info_score
-
     generator = np.random.default_rng(seed)
-    shuffles = [generator.permutation(label) for _ in range(20)]
-    return float(np.mean([normalized_mutual_info_score(label, shuffle) for shuffle in shuffles]))
+    return float(np.mean([_nmi(label, generator.permutation(label)) for _ in range(20)]))
+
+
+def _nmi(label: np.ndarray, cluster: np.ndarray) -> float:
+    (_, label), (_, cluster) = (np.unique(one, return_inverse=True) for one in (label, cluster))
+    return float(normalised_mutual_information(contingency(label, cluster, np.zeros(len(label), np.int64))[0]))
 
 
 def spherical_kmeans(embedding: np.ndarray, clusters: int, seed: int = 0) -> np.ndarray:

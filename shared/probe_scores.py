@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from shared.bootstrap import bootstrap_over_images, centred, percentile_interval
+from shared.bootstrap import bootstrap_over_images, centred, image_weights, percentile_interval
+from shared.cluster_agreement import contingency, normalised_mutual_information
 from shared.probe_measures import (
     chance_accuracy,
     chance_nmi,
@@ -123,8 +124,6 @@ def _score(
     repeats: int,
     seed: int,
 ) -> ProbeScores:
-    from sklearn.metrics import normalized_mutual_info_score
-
     listed = np.flatnonzero(label >= 0)
     seen, of_image = label[listed], image[listed]
     for name, values in (("degradation", seen), ("image", of_image)):
@@ -133,16 +132,16 @@ def _score(
     degradation_found, image_found = np.full((2, len(label)), np.nan)
     degradation_found[listed] = knn_correct(embedding[listed], seen, of_image, k)
     image_found[listed] = knn_correct(embedding[listed], of_image, seen, k)
-    cluster = np.full(len(label), -1)
-    cluster[listed] = spherical_kmeans(embedding[listed], len(np.unique(seen)), seed)
-
-    def nmi(drawn: np.ndarray) -> float:
-        drawn = drawn[label[drawn] >= 0]
-        return float(normalized_mutual_info_score(label[drawn], cluster[drawn]))
+    _, each_image = np.unique(image, return_inverse=True)
+    images = int(each_image.max()) + 1
+    cluster = spherical_kmeans(embedding[listed], len(np.unique(seen)), seed)
+    counts = contingency(np.unique(seen, return_inverse=True)[1], cluster, each_image[listed])
+    nmi = float(normalised_mutual_information(counts.sum(0)))
+    weights = image_weights(images, repeats, seed)[:, : len(counts)]
+    nmi_draws = normalised_mutual_information(np.tensordot(weights, counts, axes=1))
 
     scores: dict[str, Callable[[np.ndarray], float]] = {
         "knn_accuracy": lambda drawn: float(np.nanmean(degradation_found[drawn])),
-        "nmi": nmi,
         "content_accuracy": lambda drawn: float(np.nanmean(image_found[drawn])),
     }
     for name, (target, prediction) in _probe_all(embedding, targets, image).items():
@@ -151,16 +150,16 @@ def _score(
     draws = {name: bootstrap_over_images(score, image, repeats, seed) for name, score in scores.items()}
     return ProbeScores(
         knn_accuracy=value["knn_accuracy"],
-        nmi=value["nmi"],
+        nmi=nmi,
         r2={name: value[f"r2/{name}"] for name in targets},
         content_accuracy=value["content_accuracy"],
-        draws=draws | {"nmi": centred(draws["nmi"], value["nmi"])},
+        draws=draws | {"nmi": centred(nmi_draws, nmi)},
         chance={
             "knn_accuracy": chance_accuracy(seen),
             "nmi": chance_nmi(seen),
             "content_accuracy": chance_accuracy(of_image),
         },
-        images=len(np.unique(image)),
+        images=images,
     )
 
 

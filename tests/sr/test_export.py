@@ -1,4 +1,7 @@
-"""ONNX graphs with any batch, height and width agree with torch: each fusion, each network, each kind of condition."""
+"""ONNX graphs with any batch, height and width agree with torch: each fusion, each network, each kind of condition.
+
+All combinations: `make test ARGS="-m exhaustive"`.
+"""
 
 import subprocess
 import sys
@@ -12,7 +15,7 @@ from sr.export import export_onnx
 from sr.fusion import FUSIONS
 from sr.model import build_model
 from tests.sr.small_models import SMALL_OPTIONS, small_config
-from tests.sr.test_contract import perturb
+from tests.sr.test_contract import EVERY, SCALES, perturb
 
 onnxruntime = pytest.importorskip("onnxruntime")
 
@@ -26,7 +29,14 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize(("network", "fusion", "conditioning", "scale"), CASES)
+COMBINATIONS = {case[:3] for case in CASES}
+OTHERS = [(*one, scale) for one, scale in zip(EVERY, SCALES, strict=True) if one not in COMBINATIONS]
+
+
+@pytest.mark.parametrize(
+    ("network", "fusion", "conditioning", "scale"),
+    [*CASES, *(pytest.param(*case, marks=pytest.mark.exhaustive) for case in OTHERS)],
+)
 def test_agrees_with_torch_at_other_sizes(network, fusion, conditioning, scale, tmp_path):
     torch.manual_seed(0)
     config = small_config(network, fusion, conditioning, scale=scale)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 
-from analysis.cluster_agreement import (
+from shared.cluster_agreement import (
     adjusted_rand_index,
     chance_purity,
     contingency,

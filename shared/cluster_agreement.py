@@ -28,7 +28,7 @@ def normalised_mutual_information(counts: np.ndarray) -> np.ndarray:
     total = counts.sum((-2, -1))
     both, of_label, of_cluster = (
         _entropy(table / total[..., None])
-        for table in (counts.reshape(*counts.shape[:-2], -1), counts.sum(-1), counts.sum(-2))
+        for table in (counts.reshape(*counts.shape[:-2], np.prod(counts.shape[-2:])), counts.sum(-1), counts.sum(-2))
     )
     entropies = (of_label + of_cluster) / 2
     shared = np.maximum(of_label + of_cluster - both, 0)
