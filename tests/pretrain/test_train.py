@@ -28,15 +28,21 @@ def small(root: Path, name: str, *more: str) -> list[str]:
     return [*SMALL, f"runs_dir={root}", f"name={name}", *more]
 
 
+def of_any_precision(arguments: list[str]) -> list[str]:
+    return [one for one in arguments if not one.startswith("precision=")]
+
+
 def command(arguments: list[str]) -> list[str]:
     return [sys.executable, "-m", "pretrain.train", *arguments]
 
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory) -> Path:
-    """A run that was not interrupted."""
+    """A run that was not interrupted, on a processor that has no bf16, in the precision that it takes by itself."""
     root = tmp_path_factory.mktemp("runs")
-    assert main(small(root, "whole", "probe_every=4")) == 0
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": False}, raising=False)
+        assert main(of_any_precision(small(root, "whole", "probe_every=4"))) == 0
     return root
 
 
@@ -78,16 +84,13 @@ def test_killed_and_resumed_is_bit_equal(finished, tmp_path):
     assert logged(folder, LOGGED) == logged(uncut, LOGGED)
 
 
-def test_a_run_goes_on_in_the_precision_it_was_started_with(tmp_path, monkeypatch, capsys):
-    arguments = [one for one in small(tmp_path, "moved") if not one.startswith("precision=")]
-    folder = tmp_path / "pretrain" / "moved"
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": False}, raising=False)
-    assert main([*arguments, "steps=2"]) == 0
-    assert json.loads((folder / "config.json").read_text())["precision"] == "fp32"
+def test_a_run_goes_on_in_the_precision_it_was_started_with(finished, monkeypatch, capsys):
+    arguments = of_any_precision(small(finished, "whole", "probe_every=4"))
+    assert json.loads((finished / "pretrain" / "whole" / "config.json").read_text())["precision"] == "fp32"
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True}, raising=False)
-    assert main([*arguments, "steps=2"]) == 0
+    assert main(arguments) == 0
     assert "is finished" in capsys.readouterr().out
-    assert "precision: fp32 -> bf16" in refused([*arguments, "steps=2", "precision=bf16"], capsys)
+    assert "precision: fp32 -> bf16" in refused([*arguments, "precision=bf16"], capsys)
 
 
 def test_a_finished_run_is_not_touched(finished, capsys):
