@@ -1,6 +1,6 @@
 """ONNX graphs with any batch, height and width agree with torch: each fusion, each network, each kind of condition.
 
-All combinations: `make test ARGS="-m exhaustive"`.
+All other combinations: `make test ARGS="-m exhaustive"`.
 """
 
 import subprocess
