@@ -22,6 +22,7 @@ onnxruntime = pytest.importorskip("onnxruntime")
 CASES = [
     *[("edsr_small", fusion, "joint", 2) for fusion in FUSIONS],
     *[(network, "channel", "oracle", 3) for network in SMALL_OPTIONS if network != "edsr_small"],
+    ("dasr_small", "da_conv", "joint", 3),
     *[("edsr_small", "affine", conditioning, 4) for conditioning in ("shared", "constant", "oracle", "none")],
 ]
 COMBINATIONS = {case[:3] for case in CASES}
@@ -53,7 +54,10 @@ def test_agrees_with_torch_at_other_sizes(network, fusion, conditioning, scale, 
         np.testing.assert_allclose(session.run(None, given)[0], expected.numpy(), atol=2e-5)
 
 
-@pytest.mark.parametrize(("name", "looks_at"), [("dasr", "bands_level"), ("resnet18", "rgb")])
+@pytest.mark.parametrize(
+    ("name", "looks_at"),
+    [pytest.param("dasr", "bands", marks=pytest.mark.exhaustive), ("dasr", "bands_level"), ("resnet18", "rgb")],
+)
 def test_other_encoders(name, looks_at, tmp_path):
     torch.manual_seed(0)
     config = small_config("edsr_small", "affine", "frozen")
