@@ -39,7 +39,7 @@ upscale: $(INSTALLED) ## Super-resolve images: IN=PATH OUT=PATH MODEL=PATH ARGS=
 	@$(PY) -m sr.upscale "$(IN)" "$(OUT)" "$(MODEL)" $(ARGS)
 
 test: $(INSTALLED) ## Run the tests on all cores
-	@OMP_NUM_THREADS=1 $(PY) -m pytest -n auto --dist loadfile $(ARGS)
+	@OMP_NUM_THREADS=1 $(PY) -m pytest -n auto --dist worksteal $(ARGS)
 
 lint: $(INSTALLED) ## Check style and types (ruff, mypy)
 	@$(PY) -m ruff check . && $(PY) -m ruff format --check . && $(PY) -m mypy
