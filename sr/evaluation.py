@@ -3,6 +3,7 @@
 import math
 import sys
 import time
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -198,6 +199,12 @@ def _plain(value: float, interval: tuple[float, float]) -> dict[str, Any]:
     return {"mean": value, "interval": None if math.isnan(interval[0]) else list(interval)}
 
 
+def _result_names(paths: Sequence[Path]) -> list[str]:
+    """A PNG for each image of a folder: by its stem, or its whole name where the stem belongs to another image too."""
+    others = Counter(path.stem for path in paths) + Counter(path.name for path in paths)
+    return [f"{path.stem if others[path.stem] == 1 else path.name}.png" for path in paths]
+
+
 def _restore_real(
     config: EvaluationConfig, folder: Path, restorers: Sequence[Restorer], benchmarks: Sequence[Benchmark],
     device: torch.device,
@@ -206,10 +213,8 @@ def _restore_real(
     written = []
     with tqdm(total=sum(map(len, benchmarks)), unit="image", desc=STAGE, disable=None, leave=False) as bar:
         for benchmark in benchmarks:
-            stems = [path.stem for path in benchmark.paths]
-            for i, path in enumerate(benchmark.paths):
+            for i, file in enumerate(_result_names(benchmark.paths)):
                 lr_image = benchmark.image(i).to(device)
-                file = f"{path.stem if stems.count(path.stem) == 1 else path.name}.png"
                 for one in restorers:
                     sr_image = one.restore_large(lr_image, config.scale, bf16=config.precision == "bf16")
                     target = _place(folder, one.name, len(restorers)) / "sr" / benchmark.name / file

@@ -84,7 +84,7 @@ class Conditions:
 
     The vector is that of the whole image, or the mean of windows spread over an image that is too large for the
     encoder. Of the maps each tile gets its part of the condition that the whole image would have; where the image is
-    too large, the encoder looks at each tile with what is around it.
+    too large, the encoder looks at each tile with what is around it, and the mean of the map is that of the windows.
 
     Args:
         model: not an oracle.
@@ -99,6 +99,7 @@ class Conditions:
         self._model, self._image = model, image
         self._representation: Representation | None = None
         self._whole: Condition | None = None
+        self._map_mean: Tensor | None = None
         self._by_tile = False
         adapter = model.network.adapter
         if adapter is None:
@@ -109,6 +110,8 @@ class Conditions:
             self._whole = adapter(found, (image.height, image.width))
         else:
             self._representation, self._by_tile = _averaged(found), has_places
+            if has_places:
+                self._map_mean = _map_mean_of_windows(model, image)
 
     def of(self, window: Window) -> Condition | None:
         """The condition of a tile; None for a network without one."""
@@ -125,7 +128,7 @@ class Conditions:
         condition = adapter(Representation(self._representation.vector, maps), (around.height, around.width))
         assert condition.map is not None
         inside = Window(window.top - around.top, window.left - around.left, window.height, window.width)
-        return replace(condition, map=inside.of(condition.map))
+        return replace(condition, map=inside.of(condition.map), map_mean=self._map_mean)
 
     def _surroundings(self, window: Window) -> Window:
         """The window with what is around it, from multiples of the encoders' strides on."""
@@ -147,8 +150,7 @@ def representation_of(model: SRModel, image: TurnedImage, most_pixels: int) -> t
         except torch.OutOfMemoryError:
             pass  # as long as the error is held, so is what the memory was filled with
         release_memory()
-    windows = spread_windows(image, WINDOW, WINDOWS**2)
-    found = [_averaged(represented(model, image.cut(window))) for window in windows]
+    found = [_averaged(represented(model, image.cut(window))) for window in spread_windows(image, WINDOW, WINDOWS**2)]
     vector = torch.stack([one.vector for one in found]).mean(0)
     maps = tuple(torch.stack(each).mean(0) for each in zip(*(one.maps for one in found), strict=True))
     return Representation(vector, maps), False
@@ -191,3 +193,15 @@ def release_memory() -> None:
 
 def _averaged(found: Representation) -> Representation:
     return Representation(found.vector, tuple(map_.mean((2, 3), keepdim=True) for map_ in found.maps))
+
+
+def _map_mean_of_windows(model: SRModel, image: TurnedImage) -> Tensor:
+    """The mean of the condition's map of an image that is too large to be looked at as a whole, (1, W)."""
+    adapter = model.network.adapter
+    assert adapter is not None
+    means = []
+    for window in spread_windows(image, WINDOW, WINDOWS**2):
+        condition = adapter(represented(model, image.cut(window)), (window.height, window.width))
+        assert condition.map_mean is not None
+        means.append(condition.map_mean)
+    return torch.stack(means).mean(0)

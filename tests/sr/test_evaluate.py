@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 import sr.evaluation
 from shared.degradations import degrade
@@ -193,6 +194,19 @@ def test_real_images_are_written_and_not_scored(place):
         expected = load_model(model(place, "frozen"))(torch.from_numpy(lr_image).permute(2, 0, 1)[None] / 255)
     difference = expected[0].permute(1, 2, 0).clamp(0, 1).numpy() * 255 - sr_image
     assert np.abs(difference).max() < 0.51
+
+
+def test_real_images_whose_names_differ_in_the_suffix_alone_are_all_kept(tmp_path, place):
+    folder = tmp_path / "data" / "Same"
+    folder.mkdir(parents=True)
+    for name, gray in (("a.jpg", 50), ("a.png", 100), ("a.jpg.png", 200), ("b.png", 150)):
+        Image.new("RGB", (20, 20), (gray,) * 3).save(folder / name)
+    options = [f"data.root={tmp_path / 'data'}", f"runs_dir={tmp_path / 'runs'}", "accelerator=cpu", "name=same"]
+    assert main([model(place, "frozen"), *options, "protocol=real"]) == 0
+    results = tmp_path / "runs" / "sr-eval" / "same" / "sr" / "Same"
+    levels = {path.name: read_image(path).mean() for path in results.iterdir()}
+    assert set(levels) == {"a.jpg.png", "a.png.png", "a.jpg.png.png", "b.png"}
+    assert levels["a.jpg.png"] < levels["a.png.png"] < levels["b.png"] < levels["a.jpg.png.png"]
 
 
 def test_real_images_that_cannot_be_read_are_listed_and_the_others_done(tmp_path, place, capsys):

@@ -1,15 +1,20 @@
 """The command: files in, files out."""
 
+from itertools import combinations
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from shared.deep_images import read_deep_image, written_image
+from shared.images import read_image
+from sr.model import load_model, save_model
 from sr.upscale import main, read_request
 from sr.upscale_paths import plan
+from sr.upscaling import upscale
 from tests.sr.upscale_files import PHOTOGRAPH, assert_near, command, save_models, saved, upscaled
 
 
@@ -107,8 +112,22 @@ def test_what_exists_is_kept_unless_told_otherwise(tmp_path, models, capsys):
 
 def test_ensemble_and_reference(tmp_path, models):
     source, other = saved(tmp_path / "a.png"), saved(tmp_path / "r.png", 30, 30, "L")
-    assert command(source, tmp_path / "b.png", models / "joint", "--ensemble", "--reference", other) == 0
-    assert_near(read_deep_image(tmp_path / "b.png", 10**6), upscaled(PHOTOGRAPH[:40, :60]))
+    torch.manual_seed(0)
+    model = load_model(models / "joint")
+    with torch.no_grad():
+        for parameter in model.network.parameters():
+            parameter.add_(torch.randn_like(parameter), alpha=0.15)
+    save_model(tmp_path / "awake" / "model", model, card="# card", metadata={"degradation": "dasr_iso_x2"})
+    image, reference = (torch.from_numpy(read_image(path)).permute(2, 0, 1) / 255 for path in (source, other))
+    flags = {(): {}, ("--ensemble",): {"ensemble": True}, ("--reference", other): {"reference": reference},
+             ("--ensemble", "--reference", other): {"ensemble": True, "reference": reference}}  # fmt: skip
+    results = []
+    for i, (given, options) in enumerate(flags.items()):
+        assert command(source, tmp_path / f"b{i}.png", tmp_path / "awake", *given) == 0
+        results.append(read_deep_image(tmp_path / f"b{i}.png", 10**6))
+        expected = upscale(model, image, **options).clamp(0, 1).mul(255).round().to(torch.uint8)
+        assert_near(results[-1], expected.permute(1, 2, 0).numpy())
+    assert all(np.abs(one.astype(int) - other).max() > 1 for one, other in combinations(results, 2))
 
 
 def test_names_with_the_same_result_are_told_apart(tmp_path):

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from shared.encoders import Representation
 from sr.bicubic import enlarged
+from sr.condition import Condition
 from sr.model import SRModel
 from sr.tile_conditions import most_pixels_of
 from sr.tiles import Tiling
@@ -28,6 +29,23 @@ def test_an_image_too_large_for_the_encoder_is_looked_at_in_windows(monkeypatch)
     result = upscale(model, image, **SMALL)
     assert max(max(size) for size in seen) <= 96 + 2 * 64 + 32
     assert largest_difference(result, whole) < 0.1 * largest_difference(enlarged(image[None], 2)[0], whole)
+
+
+def test_every_tile_of_an_image_in_windows_has_one_mean_of_the_map(monkeypatch):
+    model, image = small_model(fusion="attention3x3"), photograph(230, 260)
+    monkeypatch.setattr("sr.tile_conditions.ENCODER_BYTES", 2 * 10**7)
+    monkeypatch.setattr("sr.tile_conditions.WINDOW", 64)
+    seen = []
+    forward = model.network.forward
+
+    def watched(*given, condition: Condition, **options) -> Tensor:
+        seen.append(condition.map_mean)
+        return forward(*given, condition=condition, **options)
+
+    monkeypatch.setattr(model.network, "forward", watched)
+    upscale(model, image, **SMALL)
+    assert len(seen) > 4
+    assert all(torch.equal(one, seen[0]) for one in seen)
 
 
 def with_little_memory(model: SRModel, monkeypatch, side: int) -> list[int]:
