@@ -44,9 +44,9 @@ class Tiling:
         return self.overlap // SHARE_OF_RAMP
 
     def halved(self) -> "Tiling":
-        """Tiles of half the side."""
-        tile = self.tile // 2 // ALIGNED * ALIGNED
-        return Tiling(tile, min(self.overlap, tile // 4))
+        """Tiles of half the side, not below the smallest."""
+        tile = max(SMALLEST_TILE, self.tile // 2 // ALIGNED * ALIGNED)
+        return Tiling(tile, min(self.overlap, tile // 4 // (ALIGNED // 2) * (ALIGNED // 2)))
 
 
 class Span(NamedTuple):

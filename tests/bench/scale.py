@@ -144,7 +144,7 @@ def _largest(tasks: Tasks, task: str, sizes: list[int]) -> tuple[int, Task]:
     """
     first = tasks.run(task, sizes[0])
     taken = sum(first[name] for name in ("build", "search", "seconds") if name in first.found)
-    size, free = sizes[0], _freeanonymous_and_resident()
+    size, free = sizes[0], _free_memory()
     while size < sizes[-1]:
         larger = min(2 * size, sizes[-1])
         times = larger / sizes[0]
@@ -154,7 +154,7 @@ def _largest(tasks: Tasks, task: str, sizes: list[int]) -> tuple[int, Task]:
     return size, tasks.run(task, size)
 
 
-def _freeanonymous_and_resident() -> float:
+def _free_memory() -> float:
     """MB that can be taken; nothing where Linux does not say."""
     try:
         with open("/proc/meminfo") as lines:

@@ -5,7 +5,8 @@ import torch
 from torch import Tensor
 
 from sr.tile_conditions import TurnedImage, spread_windows, turned, turned_back
-from sr.tiles import Tiling, Window, blended, spans, tile_count
+from sr.tiles import SMALLEST_TILE, Tiling, Window, blended, spans, tile_count
+from sr.upscaling import check_tiling
 
 
 @pytest.mark.parametrize(("length", "expected"), [(16, 1), (96, 1), (97, 2), (160, 2), (161, 3), (1000, 16)])
@@ -61,3 +62,14 @@ def test_windows_are_spread_over_the_image():
         assert all(w.top + w.height <= height and w.left + w.width <= width for w in windows)
     left, right = windows[0].top, 300 - windows[-1].top - windows[-1].height
     assert abs(left - right) <= 1
+
+
+def test_what_is_halved_is_a_tiling_again():
+    for tile in range(96, 1025, 32):
+        for overlap in range(0, tile // 4 + 1, 16):
+            tiling = Tiling(tile, overlap)
+            while tiling.tile > SMALLEST_TILE:
+                smaller = tiling.halved()
+                check_tiling(smaller.tile, smaller.overlap)
+                assert smaller.tile < tiling.tile
+                tiling = smaller
