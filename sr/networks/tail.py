@@ -8,7 +8,7 @@ from torch.nn.functional import conv2d, pad, pixel_shuffle, pixel_unshuffle
 
 REACH = 2  # LR pixels that one pixel of the image depends on, to each side: 1.75 at x4, 1.5 at x2
 SIDE = 2 * REACH + 1
-WORTH = 16  # as many times SIDE x SIDE pixels pay for finding the single convolution
+WORTH = 16  # times SIDE x SIDE pixels, or once per channel if those are more, pay for finding the single convolution
 
 
 class UpsamplingTail(nn.Sequential):
@@ -43,7 +43,8 @@ class UpsamplingTail(nn.Sequential):
 
     def _pays(self, features: Tensor) -> bool:
         height, width = features.shape[-2:]
-        return min(height, width) >= SIDE and len(features) * height * width >= WORTH * SIDE**2
+        worth = SIDE**2 * max(WORTH, features.shape[1])
+        return min(height, width) >= SIDE and len(features) * height * width >= worth
 
     def _single_convolution(self) -> tuple[Tensor, Tensor]:
         """Its weight (3 s^2, C, SIDE, SIDE) and bias (3 s^2,): what the layers make of one pixel, and of none."""

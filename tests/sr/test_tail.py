@@ -1,5 +1,7 @@
 """The tail as one convolution against the same layers in a row."""
 
+import math
+
 import pytest
 import torch
 from torch import nn
@@ -52,6 +54,20 @@ def test_a_large_image_takes_few_multiplications(tail):
     with torch.no_grad(), FlopCounterMode(display=False) as in_row:
         in_a_row(tail, features)
     assert ours.get_total_flops() < 0.75 * in_row.get_total_flops()
+
+
+@pytest.mark.parametrize("channels", [64, 128, 256])
+@pytest.mark.parametrize("scale", [2, 3, 4])
+def test_the_single_convolution_is_taken_only_where_it_is_cheaper(channels, scale):
+    tail, side = UpsamplingTail(channels, scale), math.ceil(5 * channels**0.5)
+    with torch.no_grad():
+        for size, saves in ((side, True), (side - 1, False)):
+            features = torch.randn(1, channels, size, size)
+            with FlopCounterMode(display=False) as ours:
+                tail(features)
+            with FlopCounterMode(display=False) as in_row:
+                in_a_row(tail, features)
+            assert (ours.get_total_flops() < in_row.get_total_flops()) == saves
 
 
 def test_a_small_image_passes_through_the_layers(tail):
