@@ -141,3 +141,13 @@ def test_gray_alpha_and_depths(channels, dtype):
     assert largest_difference(result[: len(colours)], expected) < 1e-5
     if channels in (2, 4):
         assert largest_difference(result[-1:], enlarged(floats[None, -1:], 2)[0].clamp(0, 1)) < 1e-5
+
+
+@pytest.mark.parametrize("bf16", [False, True])
+def test_float32_is_full_float32(monkeypatch, bf16):
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
+    model, seen = small_model(), []
+    model.network.register_forward_hook(lambda *_: seen.append(torch.backends.cudnn.allow_tf32))
+    upscale(model, photograph(40, 60), **SMALL, bf16=bf16)
+    assert seen == [bf16]
+    assert torch.backends.cudnn.allow_tf32
