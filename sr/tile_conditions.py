@@ -100,18 +100,18 @@ class Conditions:
         self._representation: Representation | None = None
         self._whole: Condition | None = None
         self._map_mean: Tensor | None = None
-        self._by_tile = False
         adapter = model.network.adapter
         if adapter is None:
             return
-        found, is_whole = representation_of(model, reference or image, most_pixels)
+        found = whole_representation(model, reference or image, most_pixels)
         has_places = len(adapter.maps) > 0 and reference is None and not isinstance(model.source, ConstantSource)
-        if has_places and is_whole:
+        if found is None:
+            self._representation, map_mean = _means_of_windows(model, reference or image)
+            self._map_mean = map_mean if has_places else None
+        elif has_places:
             self._whole = adapter(found, (image.height, image.width))
         else:
-            self._representation, self._by_tile = _averaged(found), has_places
-            if has_places:
-                self._map_mean = _map_mean_of_windows(model, image)
+            self._representation = _averaged(found)
 
     def of(self, window: Window) -> Condition | None:
         """The condition of a tile; None for a network without one."""
@@ -121,7 +121,7 @@ class Conditions:
         adapter = self._model.network.adapter
         if adapter is None or self._representation is None:
             return None
-        if not self._by_tile:
+        if self._map_mean is None:
             return adapter(self._representation, (window.height, window.width))
         around = self._surroundings(window)
         maps = represented(self._model, self._image.cut(around)).maps
@@ -138,22 +138,30 @@ class Conditions:
         return Window(top, left, bottom - top, right - left)
 
 
-def representation_of(model: SRModel, image: TurnedImage, most_pixels: int) -> tuple[Representation, bool]:
-    """The one representation of an image, and whether it is of the image as a whole.
+def whole_representation(model: SRModel, image: TurnedImage, most_pixels: int) -> Representation | None:
+    """That of the image as a whole; None if it has more than `most_pixels` or the device's memory is too small."""
+    if image.height * image.width > most_pixels:
+        return None
+    try:
+        return represented(model, image.cut(image.whole))
+    except torch.OutOfMemoryError:
+        pass  # as long as the error is held, so is what the memory was filled with
+    release_memory()
+    return None
 
-    An image of more than `most_pixels`, or one that the device's memory is too small for, has the mean of windows, and
-    the means of their maps.
-    """
-    if image.height * image.width <= most_pixels:
-        try:
-            return represented(model, image.cut(image.whole)), True
-        except torch.OutOfMemoryError:
-            pass  # as long as the error is held, so is what the memory was filled with
-        release_memory()
-    found = [_averaged(represented(model, image.cut(window))) for window in spread_windows(image, WINDOW, WINDOWS**2)]
+
+def _means_of_windows(model: SRModel, image: TurnedImage) -> tuple[Representation, Tensor | None]:
+    """The mean representation of windows spread over an image, maps averaged too, and that of the conditions' maps."""
+    adapter = model.network.adapter
+    assert adapter is not None
+    found, map_means = [], []
+    for window in spread_windows(image, WINDOW, WINDOWS**2):
+        one = represented(model, image.cut(window))
+        found.append(_averaged(one))
+        map_means.append(adapter(one, (window.height, window.width)).map_mean)
     vector = torch.stack([one.vector for one in found]).mean(0)
     maps = tuple(torch.stack(each).mean(0) for each in zip(*(one.maps for one in found), strict=True))
-    return Representation(vector, maps), False
+    return Representation(vector, maps), torch.stack(map_means).mean(0) if adapter.maps else None
 
 
 def represented(model: SRModel, images: Tensor) -> Representation:
@@ -178,7 +186,7 @@ def most_pixels_of(model: SRModel, symmetries: int = 1) -> int:
 def spread_windows(image: TurnedImage, side: int, count: int) -> list[Window]:
     """About `count` windows of at most `side` pixels, evenly spread over an image."""
     height, width = min(side, image.height), min(side, image.width)
-    rows = max(1, round((count * image.height / image.width) ** 0.5))
+    rows = min(count, max(1, round((count * image.height / image.width) ** 0.5)))
     columns = max(1, round(count / rows))
     tops = {round((image.height - height) * (i + 0.5) / rows) for i in range(rows)}
     lefts = {round((image.width - width) * (i + 0.5) / columns) for i in range(columns)}
@@ -193,15 +201,3 @@ def release_memory() -> None:
 
 def _averaged(found: Representation) -> Representation:
     return Representation(found.vector, tuple(map_.mean((2, 3), keepdim=True) for map_ in found.maps))
-
-
-def _map_mean_of_windows(model: SRModel, image: TurnedImage) -> Tensor:
-    """The mean of the condition's map of an image that is too large to be looked at as a whole, (1, W)."""
-    adapter = model.network.adapter
-    assert adapter is not None
-    means = []
-    for window in spread_windows(image, WINDOW, WINDOWS**2):
-        condition = adapter(represented(model, image.cut(window)), (window.height, window.width))
-        assert condition.map_mean is not None
-        means.append(condition.map_mean)
-    return torch.stack(means).mean(0)

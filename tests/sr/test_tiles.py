@@ -60,6 +60,8 @@ def test_windows_are_spread_over_the_image():
         windows = spread_windows(TurnedImage(torch.rand(3, height, width)), 48, 16)
         assert min(count, 10) <= len(windows) <= 24
         assert all(w.top + w.height <= height and w.left + w.width <= width for w in windows)
+        turned_by_90 = spread_windows(TurnedImage(torch.rand(3, width, height)), 48, 16)
+        assert min(count, 10) <= len(turned_by_90) <= 24
     left, right = windows[0].top, 300 - windows[-1].top - windows[-1].height
     assert abs(left - right) <= 1
 

@@ -10,7 +10,7 @@ from shared.encoders import Representation
 from sr.bicubic import enlarged
 from sr.condition import Condition
 from sr.model import SRModel
-from sr.tile_conditions import most_pixels_of
+from sr.tile_conditions import TurnedImage, most_pixels_of, spread_windows
 from sr.tiles import Tiling
 from sr.upscaling import Upscaling, upscale
 from tests.sr.whole_images import SMALL, at_once, largest_difference, photograph, small_model
@@ -35,17 +35,28 @@ def test_every_tile_of_an_image_in_windows_has_one_mean_of_the_map(monkeypatch):
     model, image = small_model(fusion="attention3x3"), photograph(230, 260)
     monkeypatch.setattr("sr.tile_conditions.ENCODER_BYTES", 2 * 10**7)
     monkeypatch.setattr("sr.tile_conditions.WINDOW", 64)
-    seen = []
-    forward = model.network.forward
+    windows = spread_windows(TurnedImage(image), 64, 16)
+    with torch.no_grad():
+        means = [
+            model.network.adapter(model.represent(window.of(image)[None]), (64, 64)).map_mean for window in windows
+        ]
+    seen, looks = [], []
+    forward, represent = model.network.forward, model.represent
 
     def watched(*given, condition: Condition, **options) -> Tensor:
+        looks.append("tile")
         seen.append(condition.map_mean)
         return forward(*given, condition=condition, **options)
 
     monkeypatch.setattr(model.network, "forward", watched)
+    monkeypatch.setattr(model, "represent", lambda images: looks.append("encoder") or represent(images))
     upscale(model, image, **SMALL)
     assert len(seen) > 4
     assert all(torch.equal(one, seen[0]) for one in seen)
+    torch.testing.assert_close(seen[0], torch.stack(means).mean(0))
+    assert seen[0].abs().max() > 0.1
+    # once for the memory it takes, once a window, once for what is around the first tile
+    assert looks.index("tile") == 1 + len(windows) + 1
 
 
 def with_little_memory(model: SRModel, monkeypatch, side: int) -> list[int]:
