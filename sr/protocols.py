@@ -114,7 +114,8 @@ def load_protocol(name_or_path: str, scale: int, seed: int = 0) -> Protocol:
         names = [f"{sd1:g}x{sd2:g} at {angle:g}" for sd1, sd2, angle in kernels]
         return _published(name_or_path, scale, names, kernels, DASR_ANISO_NOISE)
     if name_or_path not in WIDTHS:
-        raise ValueError(f"protocol={name_or_path!r} has no list of degradations: there are {', '.join(PROTOCOLS)}")
+        listed = ", ".join(one for one in PROTOCOLS if one != REAL)
+        raise ValueError(f"protocol={name_or_path!r} has no list of degradations: there are {listed}")
     _check_scale(name_or_path, scale, WIDTHS[name_or_path])
     widths = WIDTHS[name_or_path][scale]
     return _published(name_or_path, scale, [f"iso {w:.4g}" for w in widths], [(w, w, 0) for w in widths], (0,))

@@ -35,7 +35,7 @@ class UpscaleConfig:
             if getattr(self, option) not in allowed:
                 raise ValueError(f"{option}={getattr(self, option)!r} must be one of {', '.join(allowed)}")
         if not 0 < self.max_megapixels < 1e6:
-            raise ValueError(f"max_megapixels={self.max_megapixels} must be positive")
+            raise ValueError(f"max_megapixels={self.max_megapixels} must be positive and below 1000000")
 
 
 @dataclass(frozen=True)

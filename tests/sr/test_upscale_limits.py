@@ -40,7 +40,7 @@ def models(tmp_path_factory) -> Path:
         ("a.png o.png none tile=100", "tile=100 must be a multiple of 32"),
         ("a.png o.png none overlap=96", "overlap=96 must be a multiple of 16, at most 64"),
         ("a.png o.png none precision=fp8", "precision='fp8' must be one of fp32, bf16"),
-        ("a.png o.png none max_megapixels=0", "max_megapixels=0.0 must be positive"),
+        ("a.png o.png none max_megapixels=0", "max_megapixels=0.0 must be positive and below 1000000"),
         ("a.png o.png none --reference --overwrite", "--reference needs an image"),
         ("a.png o.png none --reference=a.png", "MODEL=none looks at no image to know a degradation"),
         ("a.png o.png none --reference=r.png", "--reference=r.png: no such file"),
