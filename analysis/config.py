@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from shared.sources import DataConfig
+from shared.data.sources import DataConfig
 from shared.training.run_config import PRECISIONS
 
 LAYERS = ("vector", "map", "projection")

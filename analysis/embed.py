@@ -7,8 +7,8 @@ known: what they look like is told in words, and images that look alike are grou
 import sys
 
 from analysis.config import SHORTHANDS, AnalysisConfig, OwnImagesConfig
-from shared.command_line import attributes_of, command, positional_and_options
-from shared.config import load_config
+from shared.command.command_line import attributes_of, command, positional_and_options
+from shared.command.config import load_config
 
 PROGRAM = "embed"
 

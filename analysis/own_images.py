@@ -14,23 +14,22 @@ import numpy as np
 import torch
 
 from analysis.config import OwnImagesConfig
-from analysis.embedding import BATCH, embedded, kept, rendered
-from analysis.embedding_blocks import even_rows
-from analysis.likeness import Likeness, clusters_of, likeness
-from analysis.page import MOST_POINTS, PageData, write_page
-from analysis.pictures import slug_of
-from analysis.probe_sets import ProbeSet
+from analysis.embedding.blocks import even_rows
+from analysis.embedding.cache import BATCH, embedded, kept, rendered
+from analysis.embedding.embedders import Subject, open_subjects
+from analysis.embedding.probe_sets import ProbeSet
+from analysis.figures.pictures import slug_of
+from analysis.measures.likeness import Likeness, clusters_of, likeness
+from analysis.measures.scores import COLLAPSED, has_collapsed
+from analysis.page.page import MOST_POINTS, PageData, write_page
 from analysis.run import FORMAT, PAGE, RESULTS, STAGE, map_of, probe_for, trusted
-from analysis.scores import COLLAPSED, has_collapsed
-from analysis.subjects import Subject, open_subjects
-from shared.atomic_file import write_atomically
-from shared.config import to_plain
+from shared.command.config import to_plain
+from shared.data.sources import open_files
+from shared.data.store import ImageStore
 from shared.devices import device_of, precision_of
-from shared.image_store import ImageStore
+from shared.files import write_atomically, write_json
 from shared.inference import embed_batches
-from shared.json_file import write_json
-from shared.report_folder import ReportFolder
-from shared.sources import open_files
+from shared.run_folders.report_folder import ReportFolder
 
 PRINTED = 40  # images; the rest is in the table's file
 TABLE = "images.csv"

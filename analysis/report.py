@@ -7,8 +7,8 @@ ENCODER is the path of a run or an artefact, NAME:untrained (a network, or a pat
 import sys
 
 from analysis.config import SHORTHANDS, AnalysisConfig
-from shared.command_line import attributes_of, command, positional_and_options
-from shared.config import load_config
+from shared.command.command_line import attributes_of, command, positional_and_options
+from shared.command.config import load_config
 
 PROGRAM = "embed-viz"
 
@@ -30,7 +30,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _help() -> str:
-    from analysis.probe_sets import probe_names
+    from analysis.embedding.probe_sets import probe_names
 
     return (
         f"{__doc__}\nProbes (probe=NAME): {', '.join(probe_names())}, a degradation space, or a .yaml\n\n"

@@ -11,23 +11,23 @@ import numpy as np
 import torch
 from tqdm.auto import tqdm
 
-from analysis.board import write_projector
 from analysis.config import AnalysisConfig
-from analysis.embedding import embedded, rendered
-from analysis.loss_floor import LossFloor, loss_floor
-from analysis.page import PageData, write_page
-from analysis.pictures import slug_of, write_pictures, write_progress
-from analysis.probe_sets import ProbeSet, build_probe_set, load_probe_space, source_side, unseen_rows
-from analysis.projection import pca_map, trustworthiness, umap_map
-from analysis.score_table import ALL_TITLES, WORDS, differences_of, notes_of, rows_of, text_of
-from analysis.scores import Scores, score
-from analysis.subjects import SUPERVISED, Subject, at_vector, left_out, open_subjects
-from shared.config import to_plain
+from analysis.embedding.cache import embedded, rendered
+from analysis.embedding.embedders import SUPERVISED, Subject, at_vector, left_out, open_subjects
+from analysis.embedding.probe_sets import ProbeSet, build_probe_set, load_probe_space, source_side, unseen_rows
+from analysis.embedding.projection import pca_map, trustworthiness, umap_map
+from analysis.figures.pictures import slug_of, write_pictures, write_progress
+from analysis.figures.projector import write_projector
+from analysis.measures.loss_floor import LossFloor, loss_floor
+from analysis.measures.score_table import ALL_TITLES, WORDS, differences_of, notes_of, rows_of, text_of
+from analysis.measures.scores import Scores, score
+from analysis.page.page import PageData, write_page
+from shared.command.config import to_plain
+from shared.data.fingerprints import fingerprints, unseen
+from shared.data.sources import open_images
 from shared.devices import device_of, precision_of
-from shared.json_file import write_json
-from shared.report_folder import ReportFolder
-from shared.seen_images import fingerprints, unseen
-from shared.sources import open_images
+from shared.files import write_json
+from shared.run_folders.report_folder import ReportFolder
 
 FORMAT = 2  # of scores.json
 STAGE, RESULTS, PAGE = "analysis", "scores.json", "page.html"

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from analysis.config import SHORTHANDS, AnalysisConfig
-from shared.command_line import command, positional_and_options
-from shared.config import load_config
+from shared.command.command_line import command, positional_and_options
+from shared.command.config import load_config
 
 PROGRAM = "snapshot"
 PRIVATE = ".snapshot-"  # begins the names of the folders that a run makes for this program
@@ -52,13 +52,13 @@ def draw(config: SnapshotConfig, encoder: Path) -> None:
     import numpy as np
     from torch.utils.tensorboard import SummaryWriter
 
-    from analysis.embedding import embed_stream, rendered
-    from analysis.map_plots import map_sheet
-    from analysis.pictures import colours_of
-    from analysis.plots import separation_heatmap
+    from analysis.embedding.cache import embed_stream, rendered
+    from analysis.embedding.embedders import open_subjects
+    from analysis.figures.map_plots import map_sheet
+    from analysis.figures.pictures import colours_of
+    from analysis.figures.plots import separation_heatmap
+    from analysis.measures.scores import score
     from analysis.run import map_of, probe_for
-    from analysis.scores import score
-    from analysis.subjects import open_subjects
     from shared.devices import device_of, precision_of
 
     (subject, *_), _ = open_subjects([str(encoder)], config.runs_dir, config.layer)

@@ -1,0 +1,1 @@
+"""Stage one: trains a degradation encoder by self-supervision."""

@@ -9,8 +9,8 @@ from typing import Any
 import pytorch_lightning as pl
 
 from pretrain.module import Pretraining
-from shared.checkpoints import save_encoder
-from shared.config import to_plain
+from shared.artefacts.encoder import save_encoder
+from shared.command.config import to_plain
 from shared.degradations import Space
 
 FREE_GRID = "grid"  # of the analysis: what is not down-sampled is seen under all its degradations

@@ -1,7 +1,7 @@
 """The model card of an encoder."""
 
 from pretrain.config import PretrainConfig
-from shared.probe_scores import ProbeScores, score_table
+from shared.probing.scores import ProbeScores, score_table
 
 
 def model_card(config: PretrainConfig, recipe: str, scores: dict[str, ProbeScores], *, training_images: int) -> str:
@@ -14,7 +14,7 @@ on {training_images} images ({data}), degradation space `{config.degradation}`, 
 {config.batch_size} degradations a step, {config.steps} steps, {config.precision}, seed {config.seed}.
 
 ```python
-from shared.checkpoints import load_encoder
+from shared.artefacts.encoder import load_encoder
 encoder = load_encoder("PATH OF THIS FOLDER")
 vector = encoder(images).vector  # images (B, 3, H, W) RGB in [0, 1]
 ```

@@ -10,7 +10,7 @@ import torch
 from pytorch_lightning.loggers import TensorBoardLogger
 
 from pretrain.module import Pretraining
-from shared.probe import ProbeSet, score_network
+from shared.probing.probe_set import ProbeSet, score_network
 from shared.training.monitors import collapse_warning, effective_rank, normalised_std, uniformity
 from shared.training.progress import Speed
 

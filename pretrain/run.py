@@ -12,15 +12,15 @@ from pretrain.methods import build_method
 from pretrain.module import Pretraining
 from pretrain.monitoring import PretrainLog
 from pretrain.positives import Positives
-from shared.checkpoints import save_encoder
-from shared.config import to_plain
+from shared.artefacts.encoder import save_encoder
+from shared.command.config import to_plain
+from shared.data.fingerprints import training_images
+from shared.data.sampling import Planner, source_size
+from shared.data.sources import ImageStore, open_images
 from shared.degradations import Space, load_space
 from shared.encoders import build_encoder
-from shared.probe import ProbeSet, build_probe, score_network, score_statistics
-from shared.probe_scores import ProbeScores, score_table
-from shared.sampling import Planner, source_size
-from shared.seen_images import training_images
-from shared.sources import ImageStore, open_images
+from shared.probing.probe_set import ProbeSet, build_probe, score_network, score_statistics
+from shared.probing.scores import ProbeScores, score_table
 from shared.training.progress import Bar, Speed
 from shared.training.session import Prepared, inputs_of, run_session
 

@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 
 from pretrain.config import GROUPS, SHORTHANDS, PretrainConfig
-from shared.command_line import attributes_of, command, recipe_titles
-from shared.config import load_config
+from shared.command.command_line import attributes_of, command, recipe_titles
+from shared.command.config import load_config
 from shared.training.run_config import RunConfig
 
 RECIPES = Path(__file__).parent / "recipes"

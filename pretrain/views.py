@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from shared.data.sampling import CropSize, ViewSources
 from shared.degradations import Degradation, degrade
-from shared.sampling import CropSize, ViewSources
-from shared.timm_backbone import SMALLEST_IMAGE
+from shared.encoders.timm_backbone import SMALLEST_IMAGE
 
 
 @dataclass

@@ -6,9 +6,9 @@ first is compared with each other one by a paired bootstrap over images.
 
 import sys
 
-from shared.command_line import attributes_of, command, positional_and_options
-from shared.config import load_config
-from sr.evaluation_config import SHORTHANDS, EvaluationConfig
+from shared.command.command_line import attributes_of, command, positional_and_options
+from shared.command.config import load_config
+from sr.evaluation.config import SHORTHANDS, EvaluationConfig
 
 PROGRAM = "sr-eval"
 
@@ -21,7 +21,7 @@ def main(arguments: list[str]) -> int:
         _, config = load_config(EvaluationConfig, None, options, groups={}, shorthands=SHORTHANDS)
         config.check()
         # Only now: these imports take seconds, and a typo should not.
-        from sr.evaluation import run
+        from sr.evaluation.run import run
 
         return run(config, models)
 
@@ -31,7 +31,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _help() -> str:
-    from sr.protocols import PROTOCOLS
+    from sr.evaluation.protocols import PROTOCOLS
 
     protocols = "\n".join(f"  {name:18s}{meaning}" for name, meaning in PROTOCOLS.items())
     return (

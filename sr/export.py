@@ -6,8 +6,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from shared.atomic_file import write_atomically
 from shared.degradations.summary import SUMMARY_RANGES
+from shared.files import write_atomically
 from shared.inference import evaluating
 from sr.model import SMALLEST_IMAGE, SRModel
 

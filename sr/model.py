@@ -7,10 +7,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from shared.artefact_files import CONFIG_FILE, WEIGHTS_FILE, ArtefactKind, load_fitting, options_from, serialised
+from shared.artefacts.artefact import CONFIG_FILE, WEIGHTS_FILE, ArtefactKind, load_fitting, options_from, serialised
 from shared.encoders import Encoder, EncoderConfig, Representation, build_encoder
-from sr.condition import Adapter, RepresentationShape
-from sr.conditioning import (
+from sr.conditioning.adapter import Adapter, RepresentationShape
+from sr.conditioning.sources import (
     CONDITIONINGS,
     OF_AN_ENCODER,
     ConstantSource,
@@ -19,10 +19,10 @@ from sr.conditioning import (
     Source,
     StemSource,
 )
-from sr.draws import Draws
 from sr.fusion import FUSIONS
 from sr.networks import NETWORKS
 from sr.networks.base import Place, SRNetwork
+from sr.networks.random_stream import Draws
 
 SMALLEST_IMAGE = 16  # pixels a side of an LR image: what every encoder takes
 KIND = ArtefactKind(
@@ -39,7 +39,7 @@ class ModelConfig:
         scale: 2, 3 or 4.
         network, network_options: a name in `sr.networks` and its options.
         fusion, fusion_options: a name in `sr.fusion` and its options.
-        conditioning: one of `sr.conditioning.CONDITIONINGS`.
+        conditioning: one of `sr.conditioning.sources.CONDITIONINGS`.
         width: W, channels of the condition.
         shared_blocks: residual blocks that encoder and network share, with conditioning=shared.
         encoder: how the encoder is built; for `constant` the one that it stands in for.

@@ -8,8 +8,8 @@ import dataclasses
 import sys
 from pathlib import Path
 
-from shared.command_line import attributes_of, command, recipe_titles
-from shared.config import load_config
+from shared.command.command_line import attributes_of, command, recipe_titles
+from shared.command.config import load_config
 
 RECIPES = Path(__file__).parent / "recipes"
 PROGRAM = "sr-train"
@@ -19,13 +19,13 @@ def main(arguments: list[str]) -> int:
     """Run the command line; returns the exit status."""
 
     def work() -> int:
-        from sr.config import GROUPS, SHORTHANDS, UNREAD, SRConfig
+        from sr.training.config import GROUPS, SHORTHANDS, UNREAD, SRConfig
 
         recipe, config = load_config(SRConfig, RECIPES, arguments, groups=GROUPS, shorthands=SHORTHANDS, unread=UNREAD)
         config.name = config.name or recipe
         config.check()
         # Only now: these imports take seconds, and a typo should not.
-        from sr.run import run
+        from sr.training.run import run
 
         return run(config, recipe)
 
@@ -35,8 +35,8 @@ def main(arguments: list[str]) -> int:
 
 def _help() -> str:
     from shared.training.run_config import RunConfig
-    from sr.conditioning import MEANING
-    from sr.config import GROUPS, SRConfig
+    from sr.conditioning.sources import MEANING
+    from sr.training.config import GROUPS, SRConfig
 
     choices = "\n".join(f"{group}={{{', '.join(names)}}}" for group, names in GROUPS.items())
     parts = [f"{f.name}.*" for f in dataclasses.fields(SRConfig) if dataclasses.is_dataclass(f.type)]

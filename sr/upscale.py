@@ -18,9 +18,9 @@ Exit status: 0 all done, 1 some failed (listed at the end), 2 nothing could be s
 import sys
 from pathlib import Path
 
-from shared.command_line import attributes_of, command, positional_and_options
-from shared.config import load_config
-from sr.upscale_config import Request, UpscaleConfig
+from shared.command.command_line import attributes_of, command, positional_and_options
+from shared.command.config import load_config
+from sr.upscaling.config import Request, UpscaleConfig
 
 PROGRAM = "upscale"
 FLAGS = ("--overwrite", "--ensemble", "--reference")
@@ -32,7 +32,7 @@ def main(arguments: list[str]) -> int:
     def work() -> int:
         request = read_request(arguments)
         # Only now: these imports take seconds, and a typo should not.
-        from sr.upscale_run import run
+        from sr.upscaling.run import run
 
         return run(request)
 

@@ -1,0 +1,1 @@
+"""The built-in probes, one YAML file each."""

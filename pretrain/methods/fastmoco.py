@@ -13,7 +13,7 @@ from pretrain.methods.base import NEGATIVE_ROWS, MomentumMethod, embed, per_view
 from pretrain.positives import Positives, Terms
 from pretrain.views import ViewBatch
 from shared.encoders import Encoder
-from shared.timm_backbone import SMALLEST_IMAGE
+from shared.encoders.timm_backbone import SMALLEST_IMAGE
 
 COMBINES = ("parts", "images")
 

@@ -4,4 +4,11 @@ from shared.degradations.pipeline import degrade, margin_needed
 from shared.degradations.record import Degradation
 from shared.degradations.space import Space, load_space, space_names
 
-__all__ = ["Degradation", "Space", "degrade", "load_space", "margin_needed", "space_names"]
+__all__ = [
+    "Degradation",
+    "Space",
+    "degrade",
+    "load_space",
+    "margin_needed",
+    "space_names",
+]

@@ -12,12 +12,12 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 
-from shared.config import to_plain
+from shared.command.config import to_plain
+from shared.data.cache import checksum
+from shared.data.sources import ImageStore
 from shared.degradations import Space
 from shared.devices import device_of, precision_of
-from shared.image_cache import checksum
-from shared.runs import RunFolder, check_free_space
-from shared.sources import ImageStore
+from shared.run_folders.run_folder import RunFolder, check_free_space
 from shared.training.fit import build_trainer, check_devices, checkpoint_step, fit, is_first_process, quiet_libraries
 from shared.training.planned_module import PlannedTraining
 from shared.training.run_config import RunConfig

@@ -5,7 +5,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from sr.condition import Condition
+from sr.conditioning.adapter import Condition
 from sr.fusion.base import Fusion, zeroed
 from sr.fusion.local_attention import local_attention
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from sr.condition import Condition
+from sr.conditioning.adapter import Condition
 
 
 class Fusion(nn.Module):
@@ -24,7 +24,7 @@ class Fusion(nn.Module):
 
     @classmethod
     def uses(cls, config: Any) -> tuple[str, ...]:
-        """What the condition must hold with these options, see `sr.condition.USES`."""
+        """What the condition must hold with these options, see `sr.conditioning.adapter.USES`."""
         return ("vector",)
 
     def forward(self, features: Tensor, condition: Condition) -> Tensor:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from sr.condition import Condition
+from sr.conditioning.adapter import Condition
 from sr.fusion.base import Fusion, zeroed
 
 

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from sr.condition import Condition
+from sr.conditioning.adapter import Condition
 from sr.fusion.base import Fusion, zeroed
 
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import leaky_relu
 
-from sr.condition import Condition
+from sr.conditioning.adapter import Condition
 from sr.fusion.base import Fusion
 from sr.fusion.dynamic_conv import DynamicConv, DynamicConvConfig
 

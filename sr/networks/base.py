@@ -7,9 +7,9 @@ import torch
 from torch import Tensor, nn
 
 from shared.encoders import Representation
-from sr.bicubic import enlarged
-from sr.condition import Adapter, Condition
+from sr.conditioning.adapter import Adapter, Condition
 from sr.fusion.base import Fusion
+from sr.networks.bicubic import enlarged
 from sr.networks.tail import UpsamplingTail
 
 IMAGE_RANGE = 255.0  # of the stem's input in DASR, EDSR and RCAN; their learning rates belong to it

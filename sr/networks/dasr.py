@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 from torch.nn.functional import leaky_relu
 
-from sr.condition import Adapter, Condition
+from sr.conditioning.adapter import Adapter, Condition
 from sr.networks.base import ConditionedBlock, NetworkConfig, PlaceOf, ResidualGroup, SRNetwork, residual_network
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from sr.condition import Adapter, Condition
+from sr.conditioning.adapter import Adapter, Condition
 from sr.networks.base import (
     ConditionedBlock,
     NetworkConfig,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from sr.condition import Adapter, Condition
+from sr.conditioning.adapter import Adapter, Condition
 from sr.networks.base import Conditioned, ConditionedBlock, NetworkConfig, PlaceOf, SRNetwork
 from sr.networks.tail import UpsamplingTail
 

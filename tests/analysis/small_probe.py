@@ -7,11 +7,11 @@ import torch
 from skimage import data
 from torch import nn
 
-from analysis.probe_sets import ProbeSet, build_probe_set, load_probe_space
-from shared.checkpoints import save_encoder
+from analysis.embedding.probe_sets import ProbeSet, build_probe_set, load_probe_space
+from shared.artefacts.encoder import save_encoder
+from shared.data.fingerprints import training_images
+from shared.data.store import ImageStore
 from shared.encoders import EncoderConfig, build_encoder
-from shared.image_store import ImageStore
-from shared.seen_images import training_images
 
 THREE_BLURS = (
     "rows:\n"

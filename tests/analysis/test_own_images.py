@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 from skimage import data
-from small_probe import THREE_BLURS, save_small_encoder, small_probe, small_store
 
 from analysis.embed import main
-from analysis.likeness import clusters_of, likeness
+from analysis.measures.likeness import clusters_of, likeness
 from analysis.own_images import windows
+from tests.analysis.small_probe import THREE_BLURS, save_small_encoder, small_probe, small_store
 
 
 @pytest.fixture(scope="module")

@@ -5,13 +5,13 @@ import cv2
 import numpy as np
 import pytest
 from skimage import data
-from small_probe import THREE_BLURS, save_small_encoder
 from torch.utils.tensorboard import SummaryWriter
 
-from analysis.pictures import slugs_of
+from analysis.figures.pictures import slugs_of
+from analysis.measures.run_log import final_loss, probe_curves
 from analysis.report import main
-from analysis.run_log import final_loss, probe_curves
-from shared.sources import DataConfig, open_images
+from shared.data.sources import DataConfig, open_images
+from tests.analysis.small_probe import THREE_BLURS, save_small_encoder
 
 
 @pytest.fixture(scope="module")

@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor
 
+from shared.data.sampling import source_size
 from shared.degradations import Degradation, Space, degrade
-from shared.sampling import source_size
 from tests.bench.measuring import Row, Settings, speed_row, timed_in_turn
 from tests.bench.plain_degradations import Widths, degrade_plainly, draw_widths
 

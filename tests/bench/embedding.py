@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from analysis.embedding import BATCH, embed_stream
-from analysis.subjects import EncoderLayer
+from analysis.embedding.cache import BATCH, embed_stream
+from analysis.embedding.embedders import EncoderLayer
 from shared.encoders import EncoderConfig, build_encoder
 from tests.bench.measuring import Row, Settings, speed_row, timed_in_turn
 from tests.bench.memory import POLL_SECONDS, anonymous_and_resident

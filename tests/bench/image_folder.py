@@ -5,7 +5,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from shared.dead_leaves import dead_leaves
+from shared.data.dead_leaves import dead_leaves
 
 SOURCE_IMAGES = 4
 

@@ -19,8 +19,8 @@ from torchvision.transforms.functional import to_tensor
 
 from pretrain.config import PretrainConfig
 from pretrain.module import Pretraining
+from shared.data.sources import ImageStore
 from shared.encoders import build_encoder
-from shared.sources import ImageStore
 from tests.bench.measuring import Row, Settings, speed_row
 from tests.bench.real_run import recipe_config, run_in_turn
 

@@ -11,8 +11,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from analysis.embedding_blocks import SAMPLE
-from analysis.large_embeddings import MEMORY
+from analysis.embedding.blocks import SAMPLE
+from analysis.measures.large_embeddings import MEMORY
 from tests.bench.measuring import Row, Settings
 from tests.bench.memory import POLL_SECONDS, anonymous_and_resident
 from tests.bench.planted_vectors import CLUSTERS, write_planted

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
-from analysis.embedding_blocks import MAP_SAMPLE, even_rows, sampled_units
-from analysis.large_embeddings import EXACT_BELOW, NeighbourIndex, streamed_kmeans
-from shared.probe_measures import KMEANS_ITERATIONS, KMEANS_RESTARTS
+from analysis.embedding.blocks import MAP_SAMPLE, even_rows, sampled_units
+from analysis.measures.large_embeddings import EXACT_BELOW, NeighbourIndex, streamed_kmeans
+from shared.probing.measures import KMEANS_ITERATIONS, KMEANS_RESTARTS
 from tests.bench.planted_vectors import CLUSTERS
 
 NEIGHBOURS = 10
@@ -72,7 +72,7 @@ def sklearn_kmeans(vectors: np.ndarray, label: np.ndarray) -> Found:
 
 def umap(vectors: np.ndarray, label: np.ndarray) -> Found:
     """The map of a sample, with the time that UMAP takes to be loaded and compiled."""
-    from analysis.projection import umap_map
+    from analysis.embedding.projection import umap_map
 
     start = time.perf_counter()
     rows = even_rows(len(vectors), min(MAP_SAMPLE, len(vectors) // 4), seed=0)

@@ -1,7 +1,6 @@
 """Every method on a small encoder with small heads."""
 
 import torch
-from linear_encoder import LinearEncoder
 from torch import nn
 
 from pretrain.methods import build_method
@@ -14,6 +13,7 @@ from pretrain.methods.supcon import SupConConfig
 from pretrain.methods.supervised import SupervisedConfig
 from pretrain.methods.vicreg import VICRegConfig
 from pretrain.positives import Positives, PositivesConfig
+from tests.pretrain.linear_encoder import LinearEncoder
 
 SMALL = {
     "moco": MoCoConfig(hidden_dim=16, output_dim=8, queue_size=10),

@@ -6,8 +6,6 @@ import itertools
 import pytest
 import torch
 from lightly.loss import NegativeCosineSimilarity, NTXentLoss, VICRegLoss
-from linear_encoder import random_views
-from small_methods import CENTER, PAIR, build
 from torch import Tensor, nn
 from torch.nn.functional import cosine_similarity, cross_entropy, mse_loss, normalize
 
@@ -16,6 +14,8 @@ from pretrain.methods.fastmoco import FastMoCoConfig, cut
 from pretrain.methods.moco import MoCoConfig
 from pretrain.positives import PositivesConfig
 from pretrain.views import ViewBatch
+from tests.pretrain.linear_encoder import random_views
+from tests.pretrain.small_methods import CENTER, PAIR, build
 
 
 def _vectors(encoder: nn.Module, views: Tensor) -> Tensor:

@@ -5,8 +5,6 @@ from dataclasses import replace
 
 import pytest
 import torch
-from linear_encoder import LinearEncoder, random_views
-from small_methods import CENTER, PAIR, SMALL, build
 from torch import nn
 
 from pretrain.methods import METHODS
@@ -16,6 +14,8 @@ from pretrain.methods.moco import MoCo, MoCoConfig
 from pretrain.methods.supcon import SupConConfig
 from pretrain.positives import Positives, PositivesConfig
 from shared.encoders import EncoderConfig, build_encoder
+from tests.pretrain.linear_encoder import LinearEncoder, random_views
+from tests.pretrain.small_methods import CENTER, PAIR, SMALL, build
 
 
 def _policy(name: str) -> PositivesConfig:

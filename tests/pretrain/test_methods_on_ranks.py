@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 import torch
 import torch.distributed as dist
-from linear_encoder import LinearEncoder, random_views
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
@@ -18,6 +17,7 @@ from pretrain.methods.supcon import SupConConfig
 from pretrain.methods.vicreg import VICRegConfig
 from pretrain.positives import Positives, PositivesConfig
 from pretrain.views import ViewBatch
+from tests.pretrain.linear_encoder import LinearEncoder, random_views
 
 CASES = {
     "moco": (MoCoConfig(16, 8, queue_size=10), PositivesConfig(2, aggregate="center", enqueue="all")),

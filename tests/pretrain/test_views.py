@@ -2,8 +2,8 @@ import pytest
 import torch
 
 from pretrain.views import ViewsConfig, degraded_crops
+from shared.data.sampling import CropSize, ViewSources
 from shared.degradations import degrade, load_space
-from shared.sampling import CropSize, ViewSources
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from shared.encoders import Representation
-from sr.conditioning import CONDITIONINGS
+from sr.conditioning.sources import CONDITIONINGS
 from sr.fusion import FUSIONS
 from sr.model import build_model, load_model, save_model
 from tests.sr.small_models import SMALL_OPTIONS, small_config
@@ -134,7 +134,7 @@ def test_the_condition_matters_once_trained(fusion):
 
 
 def test_bicubic_skip_starts_as_bicubic():
-    from sr.bicubic import enlarged
+    from sr.networks.bicubic import enlarged
 
     model = build_model(small_config(bicubic_skip=True)).eval()
     image = torch.rand(1, 3, 20, 24)

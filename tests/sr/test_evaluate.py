@@ -8,16 +8,16 @@ import pytest
 import torch
 from PIL import Image
 
-import sr.evaluation
+import sr.evaluation.run
 from shared.degradations import degrade
-from shared.images import read_image, write_image
-from shared.metrics import psnr_y
-from sr.benchmarks import open_benchmarks
-from sr.bicubic import enlarged
+from shared.images.files import read_image, write_image
 from sr.evaluate import main
+from sr.evaluation.benchmarks import open_benchmarks
+from sr.evaluation.protocols import load_protocol
+from sr.metrics import psnr_y
 from sr.model import load_model, save_model
-from sr.protocols import load_protocol
-from tests.sr.small_benchmark import BENCHMARK, GOLDEN, needs_golden, rows_of, small_model, write_data_sets
+from sr.networks.bicubic import enlarged
+from tests.sr.evaluation.small_benchmark import BENCHMARK, GOLDEN, needs_golden, rows_of, small_model, write_data_sets
 
 COLUMNS = "dataset,scale,protocol,kernel,blur_sigma,noise_sigma,images,psnr_y,ssim_y"
 
@@ -103,7 +103,7 @@ def test_a_finished_evaluation_is_printed_again_and_never_another(place, capsys,
     arguments = ("bicubic", "scale=2", "protocol=bicubic", "datasets=[Four]", "name=again")
     evaluate(place, *arguments)
     first = capsys.readouterr().out
-    monkeypatch.setattr(sr.evaluation, "score_benchmark", lambda *_, **__: pytest.fail("computed again"))
+    monkeypatch.setattr(sr.evaluation.run, "score_benchmark", lambda *_, **__: pytest.fail("computed again"))
     evaluate(place, *arguments)
     assert capsys.readouterr().out.splitlines()[:-1] == first.splitlines()[:-1]
     with pytest.raises(SystemExit):

@@ -9,13 +9,13 @@ import pytest
 import torch
 from PIL import Image
 
-from shared.deep_images import read_deep_image, written_image
-from shared.images import read_image
+from shared.images.deep import read_deep_image, written_image
+from shared.images.files import read_image
 from sr.model import load_model, save_model
 from sr.upscale import main, read_request
-from sr.upscale_paths import plan
-from sr.upscaling import upscale
-from tests.sr.upscale_files import PHOTOGRAPH, assert_near, command, save_models, saved, upscaled
+from sr.upscaling.paths import plan
+from sr.upscaling.tiled import upscale
+from tests.sr.upscaling.upscale_files import PHOTOGRAPH, assert_near, command, save_models, saved, upscaled
 
 
 @pytest.fixture(scope="module")

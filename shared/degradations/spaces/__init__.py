@@ -1,0 +1,1 @@
+"""The built-in degradation spaces, one YAML file each."""

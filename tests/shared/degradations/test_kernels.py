@@ -3,7 +3,6 @@ import math
 import numpy as np
 import pytest
 import torch
-from dasr_reference import gaussian_kernel
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import j1
@@ -11,6 +10,7 @@ from scipy.special import j1
 from shared.degradations import kernels
 from shared.degradations.operations import OPERATIONS
 from shared.degradations.pipeline import blur_kernels
+from tests.shared.degradations.dasr_reference import gaussian_kernel
 
 SIZE = 21
 ANGLES = (0.0, 0.3, math.pi / 4, 1.2, math.pi / 2, 2.5, -0.7)

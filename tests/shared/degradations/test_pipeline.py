@@ -1,12 +1,12 @@
 import pytest
 import torch
-from dasr_reference import gaussian_kernel
 from skimage import data
 from torch import Tensor
-from written_spaces import BLURS, CUT_SHORT, NOISES, draw, every_operation, space_of, without
 
 from shared.degradations import degrade, load_space, margin_needed, space_names
 from shared.degradations.pipeline import blur_kernels, convolve
+from tests.shared.degradations.dasr_reference import gaussian_kernel
+from tests.shared.degradations.written_spaces import BLURS, CUT_SHORT, NOISES, draw, every_operation, space_of, without
 
 EVERY = every_operation()
 GAUSSIAN = {"gaussian": {"sigma": [0.2, 4.0], "sigma_y": [0.2, 4.0], "theta": [0, "pi"]}}

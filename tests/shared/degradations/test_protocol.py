@@ -8,12 +8,12 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from dasr_reference import bicubic, gaussian_kernel, lr_image, psnr_y
 from skimage import data
 
 from shared.degradations import Degradation, degrade, margin_needed
 from shared.degradations.noise import standard_normal
 from shared.degradations.operations import CODES
+from tests.shared.degradations.dasr_reference import bicubic, gaussian_kernel, lr_image, psnr_y
 
 SHARED = Path(__file__).parents[4] / "shared"
 GOLDEN, BENCHMARK = SHARED / "golden", SHARED / "data" / "benchmark"

@@ -3,10 +3,10 @@ import json
 import numpy as np
 import pytest
 import torch
-from written_spaces import draw, every_operation, space_of
 
 from shared.degradations import Degradation, degrade, load_space
 from shared.degradations.operations import CODES
+from tests.shared.degradations.written_spaces import draw, every_operation, space_of
 
 
 def same(a: Degradation, b: Degradation) -> bool:

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 import torch
-from dasr_reference import bicubic as reference_bicubic
-from dasr_reference import bicubic_matrix
 
 from shared.degradations import resize
+from tests.shared.degradations.dasr_reference import bicubic as reference_bicubic
+from tests.shared.degradations.dasr_reference import bicubic_matrix
 
 
 def pictures(height: int, width: int, dtype: torch.dtype = torch.float64) -> torch.Tensor:

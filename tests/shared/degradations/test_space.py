@@ -3,10 +3,10 @@ import math
 import pytest
 import torch
 from skimage import data
-from written_spaces import CUT_SHORT, draw, every_operation, space_of, without
 
 from shared.degradations import Space, degrade, load_space, margin_needed, space_names
 from shared.degradations.operations import CODES, OPERATIONS
+from tests.shared.degradations.written_spaces import CUT_SHORT, draw, every_operation, space_of, without
 
 NAMES = space_names()
 LISTED = {"grid": 6, "grid_noise": 9}

@@ -2,9 +2,9 @@
 
 import pytest
 import torch
-from written_spaces import draw, space_of
 
 from shared.degradations import Space, degrade, load_space
+from tests.shared.degradations.written_spaces import draw, space_of
 
 SIGMA = {"sigma": [0.2, 2]}
 

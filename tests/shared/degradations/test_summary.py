@@ -2,10 +2,10 @@ import math
 
 import pytest
 import torch
-from written_spaces import draw, space_of
 
 from shared.degradations import load_space, space_names
 from shared.degradations.summary import SUMMARY_RANGES, summarise, targets
+from tests.shared.degradations.written_spaces import draw, space_of
 
 
 def summary_of(*steps: dict, scale: int = 1) -> dict[str, float]:

@@ -1,0 +1,106 @@
+"""Embeddings of a probe set, streamed to disk and kept there: a second look needs no network."""
+
+import os
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.lib.format import write_array_header_2_0
+from torch import nn
+from tqdm import tqdm
+
+from analysis.embedding.embedders import Subject
+from analysis.embedding.probe_sets import ProbeSet
+from shared.inference import embed_batches
+
+BATCH = 128  # patches; larger batches were no faster for a ResNet50 on a CPU
+BAR_FROM = 5  # batches; fewer are done before a progress bar can be read
+
+
+def rendered(probe: ProbeSet, cache_dir: Path, *, quiet: bool = False) -> np.ndarray:
+    """The patches of a probe set, (N, 3, p, p) uint8, mapped from the cache; made at the first call."""
+    path = cache_dir / "patches" / f"{probe.hash()}.npy"
+
+    def parts() -> Iterator[np.ndarray]:
+        for rows in _batches(len(probe), "patches", quiet):
+            yield probe.patches(rows).numpy()
+
+    return kept(path, len(probe), parts)
+
+
+def embedded(
+    subject: Subject, probe: ProbeSet, patches: np.ndarray, cache_dir: Path, *,
+    device: torch.device, bf16: bool, quiet: bool = False,
+) -> np.ndarray:  # fmt: skip
+    """A subject's embedding of a probe set, (N, D) float32, mapped from the cache; made at the first call.
+
+    Args:
+        subject: what embeds.
+        probe: the probe set.
+        patches: (N, 3, p, p) uint8, see `rendered`.
+        cache_dir: where embeddings are kept, by the hashes of subject and probe set.
+        device: to run on.
+        bf16: whether to run under autocast.
+        quiet: no progress bar.
+
+    Raises:
+        ValueError: the cache cannot be written.
+    """
+    precision = "bf16" if bf16 else "fp32"
+    path = cache_dir / "embeddings" / f"{probe.hash()}-{subject.hash}-{precision}.npy"
+
+    def parts() -> Iterator[np.ndarray]:
+        return embed_stream(subject.build(), patches, device=device, bf16=bf16, title=subject.name, quiet=quiet)
+
+    return kept(path, len(patches), parts)
+
+
+def embed_stream(
+    network: nn.Module, patches: np.ndarray, *, device: torch.device, bf16: bool, title: str = "", quiet: bool = True
+) -> Iterator[np.ndarray]:
+    """Embeddings of (N, 3, p, p) uint8 patches, memory-mapped or not, batch by batch, (n, D) float32 each."""
+    batches = (np.array(patches[rows]) for rows in _batches(len(patches), title, quiet))
+    return embed_batches(network.to(device), batches, bf16=bf16)
+
+
+def _batches(count: int, title: str, quiet: bool) -> Iterator[slice]:
+    starts = range(0, count, BATCH)
+    yield from (
+        slice(start, min(count, start + BATCH))
+        for start in tqdm(starts, desc=title, unit="batch", disable=quiet or len(starts) < BAR_FROM, leave=False)
+    )
+
+
+def kept(path: Path, count: int, parts: Callable[[], Iterator[np.ndarray]]) -> np.ndarray:
+    """The array in a file, `count` rows written part by part where it is not there yet; a kill leaves no half of it.
+
+    An array that is not finite is given back too, but not kept: the next time may be better.
+    """
+    try:
+        found = np.load(path, mmap_mode="r")
+        if len(found) == count:
+            return found
+    except (OSError, ValueError, EOFError):
+        pass  # not there, or not whole
+    private = path.with_name(f".{path.stem}-{uuid.uuid4().hex}.npy")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        is_finite = True
+        with private.open("wb") as file:
+            for part in parts():
+                if file.tell() == 0:
+                    header = {"descr": part.dtype.str, "fortran_order": False, "shape": (count, *part.shape[1:])}
+                    write_array_header_2_0(file, header)
+                file.write(np.ascontiguousarray(part).data)
+                is_finite = is_finite and bool(np.isfinite(part).all())
+        if not is_finite:
+            return np.load(private)
+        os.replace(private, path)
+    except OSError as error:
+        raise ValueError(f"{path.parent} cannot be written ({error.strerror}): give another data.cache_dir=") from error
+    finally:
+        if private.exists():
+            private.unlink()
+    return np.load(path, mmap_mode="r")

@@ -1,0 +1,1 @@
+"""Printed pictures of embeddings and scores."""

@@ -1,0 +1,101 @@
+"""Which pictures a report holds."""
+
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from analysis.embedding.probe_sets import ProbeSet
+from analysis.figures.map_colours import ProbeColours
+from analysis.figures.map_plots import encoder_sheet, map_sheet
+from analysis.figures.plots import score_comparison, separation_heatmap, silhouette_bars, training_progress
+from analysis.figures.probe_scatter import probe_scatter
+from analysis.figures.style import save
+from analysis.measures.run_log import probe_curves
+from analysis.measures.scores import MORE_IS_BETTER, Scores
+
+COMPARED = (
+    "knn_accuracy", "separation", "nmi", "silhouette", "degradation_first", "content_knn", "r2/log_sigma",
+    "r2/anisotropy", "r2/angle", "r2/noise_sigma", "r2/jpeg_quality", "rank_correlation",
+)  # fmt: skip
+
+
+def colours_of(probe: ProbeSet) -> ProbeColours:
+    """What the maps are coloured by."""
+    family, family_names = probe.families()
+    return ProbeColours(family, family_names, probe.parameters(), probe.image.numpy(), list(probe.store.names))
+
+
+def write_pictures(
+    folder: Path, probe: ProbeSet, asked: Sequence[str], scores: dict[str, Scores],
+    maps: dict[str, tuple[np.ndarray, float]], method: str,
+) -> list[Path]:  # fmt: skip
+    """Draws a report's pictures, each as PNG and SVG.
+
+    Args:
+        folder: of the report.
+        probe: the probe set.
+        asked: the subjects that get pictures of their own; the sheets hold all.
+        scores: of each subject.
+        maps: (N, 2) and trustworthiness of each subject.
+        method: of the maps, `UMAP` or `PCA`.
+
+    Returns:
+        The files.
+    """
+    colours, made, slugs = colours_of(probe), [], slugs_of(asked)
+    for name in asked:
+        points, trust = maps[name]
+        slug = slugs[name]
+        made += save(
+            map_sheet(points, colours, encoder=name, method=method, trustworthiness=trust), folder / f"map-{slug}"
+        )
+        r2 = {key.removeprefix("r2/"): value for key, value in scores[name].values.items() if key.startswith("r2/")}
+        if r2:
+            made += save(probe_scatter(scores[name].predictions, r2, encoder=name), folder / f"probes-{slug}")
+        if probe.is_listed:
+            heatmap = separation_heatmap(scores[name].separation, probe.names, encoder=name)
+            made += save(heatmap, folder / f"separation-{slug}")
+            intervals = {one: scores[name].silhouette_interval(one) for one in probe.names}
+            bars = silhouette_bars(scores[name].silhouette, intervals, encoder=name)
+            made += save(bars, folder / f"silhouette-{slug}")
+    if len(maps) > 1:
+        points_of = {name: points for name, (points, _) in maps.items()}
+        trust_of = {name: trust for name, (_, trust) in maps.items()}
+        made += save(encoder_sheet(points_of, colours, method=method, trustworthiness=trust_of), folder / "maps")
+    rows = {
+        name: {key: (one.values[key], *one.interval(key)) for key in COMPARED if key in one.values}
+        for name, one in scores.items()
+    }
+    known = next(iter(scores.values())).chance
+    chance = {key: known[key] for key in COMPARED if key in known}
+    better = {key: MORE_IS_BETTER.get(key, True) for key in COMPARED}
+    made += save(score_comparison(rows, chance=chance, more_is_better=better), folder / "scores")
+    return made
+
+
+def write_progress(folder: Path, runs: dict[str, str]) -> list[Path]:
+    """Draws the probe scores over the steps of each run (name -> path) that logged them; returns the files."""
+    made, slugs = [], slugs_of(runs)
+    for name, path in runs.items():
+        if curves := probe_curves(path):
+            made += save(training_progress(curves, run=name), folder / f"progress-{slugs[name]}")
+    return made
+
+
+def slugs_of(names: Iterable[str]) -> dict[str, str]:
+    """`slug_of` each name, with a number behind it where an earlier one has the same."""
+    slugs: dict[str, str] = {}
+    for name in names:
+        slug = wanted = slug_of(name)
+        number = 2
+        while slug.lower() in map(str.lower, slugs.values()):  # some file systems know no case
+            slug, number = f"{wanted}-{number}", number + 1
+        slugs[name] = slug
+    return slugs
+
+
+def slug_of(name: str) -> str:
+    """A subject's name as part of a file's name."""
+    return re.sub(r"[^\w.-]+", "-", name).strip("-.") or "encoder"

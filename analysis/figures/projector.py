@@ -1,0 +1,44 @@
+"""Export to TensorBoard's projector: points, their table, and a sprite of every patch."""
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from analysis.embedding.probe_sets import ProbeSet
+from analysis.embedding.projection import pca_map
+
+DIRECTIONS = 50  # principal components: the projector reads them as text, and draws at most so many well
+SPRITE_SIDE = 8192  # pixels that the projector's image of all patches may have a side
+
+
+def write_projector(folder: Path, probe: ProbeSet, patches: np.ndarray, embeddings: dict[str, np.ndarray]) -> None:
+    """Writes a TensorBoard folder whose projector tab shows each embedding; `tensorboard --logdir FOLDER`.
+
+    Args:
+        folder: to write to; what is in it of an earlier export is replaced.
+        probe: the probe set.
+        patches: (N, 3, p, p) uint8.
+        embeddings: (N, D) by the name of the subject.
+    """
+    from torch.utils.tensorboard import SummaryWriter
+
+    most = (SPRITE_SIDE // patches.shape[-1]) ** 2
+    kept = np.linspace(0, len(probe) - 1, min(len(probe), most)).round().astype(int)
+    family, family_names = probe.families()
+    words, parameters = probe.words(), probe.parameters()
+    header = ["degradation", "family", "image", *parameters]
+    table = [
+        [words[i], family_names[family[i]], probe.store.names[int(probe.image[i])]]
+        + [f"{values[i]:.4g}" for values in parameters.values()]
+        for i in kept
+    ]
+    images = torch.from_numpy(np.array(patches[kept])).float().div_(255)
+    with warnings.catch_warnings(), SummaryWriter(str(folder)) as board:
+        warnings.simplefilter("ignore")
+        for i, (name, embedding) in enumerate(embeddings.items()):
+            board.add_embedding(
+                pca_map(embedding, DIRECTIONS)[kept], metadata=table, metadata_header=header, label_img=images,
+                tag=name, global_step=i,
+            )  # fmt: skip

@@ -1,0 +1,1 @@
+"""Measures of an embedding, and the tables and sentences that report them."""

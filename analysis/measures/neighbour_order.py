@@ -1,0 +1,163 @@
+"""What the order of all other samples, nearest first, tells: retrieval, separation, the order of parameters."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from shared.probing.measures import unit_rows
+
+ROWS = 256  # anchors whose similarities are held at a time
+DECIMALS = 7  # of a cosine; beyond them float32 knows nothing, and samples are equally near
+
+
+@dataclass(frozen=True)
+class NeighbourOrder:
+    """Per sample, from the samples of other images (but for `degradation_first`); NaN where a measure has no pairs.
+
+    Of samples that are equally near none comes first: such a pair counts one half, the average precision is the mean
+    over all their orders, ranks are the mean of theirs. So a collapsed embedding scores as chance does.
+
+    Attributes:
+        average_precision: (N,) of retrieving the sample's own degradation, in [0, 1].
+        separation: (N, G) per listed degradation, how often a sample of the own degradation is nearer than one of that:
+            an AUC in [0, 1], 0.5 by chance; NaN for the own.
+        rank_correlation: (N,) Spearman's, of distance in the embedding and distance in parameters, in [-1, 1]; 0 where
+            all samples are equally near, which orders nothing.
+        degradation_first: (N,) how often a sample of the same degradation and another image is nearer than one of the
+            same image and another degradation: an AUC in [0, 1]; 1 where only the degradation counts, 0 where only the
+            content does.
+    """
+
+    average_precision: np.ndarray
+    separation: np.ndarray
+    rank_correlation: np.ndarray
+    degradation_first: np.ndarray
+
+
+@dataclass(frozen=True)
+class _Ties:
+    """Places in an order that equal values share: from `start` to before `end`, each (M,), in that order."""
+
+    start: np.ndarray
+    end: np.ndarray
+
+    @classmethod
+    def of(cls, ordered: np.ndarray) -> "_Ties":
+        edges = np.concatenate([[0], np.flatnonzero(np.diff(ordered)) + 1, [len(ordered)]])
+        sizes = np.diff(edges)
+        return cls(edges[:-1].repeat(sizes), edges[1:].repeat(sizes))
+
+    @property
+    def ranks(self) -> np.ndarray:
+        """From 1, the mean of the places."""
+        return (self.start + self.end + 1) / 2
+
+
+def neighbour_order(
+    embedding: np.ndarray, label: np.ndarray, image: np.ndarray, parameters: np.ndarray
+) -> NeighbourOrder:
+    """Orders all samples around each one by cosine similarity.
+
+    Args:
+        embedding: (N, D), finite.
+        label: (N,) listed degradation of each sample, from 0; all negative where none is listed.
+        image: (N,) image of each sample.
+        parameters: (N, F) known parameters in comparable units; F may be 0.
+
+    Raises:
+        ValueError: the shapes disagree or the embedding is not finite.
+    """
+    unit = unit_rows(embedding, label, image).astype(np.float64)
+    count, groups = len(unit), max(int(label.max()) + 1, 0)
+    precision, correlation, first = (np.full(count, np.nan) for _ in range(3))
+    separation = np.full((count, groups), np.nan)
+    for start in range(0, count, ROWS):
+        for anchor, similarity in enumerate(np.round(unit[start : start + ROWS] @ unit.T, DECIMALS), start):
+            elsewhere = np.flatnonzero(image != image[anchor])
+            nearest = elsewhere[np.argsort(-similarity[elsewhere], kind="stable")]
+            ties = _Ties.of(similarity[nearest])
+            if groups > 0:
+                own = label[nearest] == label[anchor]
+                precision[anchor] = _average_precision(own, ties)
+                separation[anchor] = _separation(own, label[nearest], groups, ties)
+                first[anchor] = _degradation_first(similarity, label, image, anchor)
+            if parameters.shape[1] and len(nearest) > 1:
+                distance = np.linalg.norm(parameters[nearest] - parameters[anchor], axis=1)
+                correlation[anchor] = _rank_correlation(distance, ties)
+    return NeighbourOrder(precision, separation, correlation, first)
+
+
+def chance_average_precision(label: np.ndarray, image: np.ndarray) -> float:
+    """Mean of `average_precision` over samples in a random order: what R relevant among N samples give on average.
+
+    That is (R - 1) / (N - 1) + (N - R) / (N (N - 1)) H_N, H_N the N-th harmonic number: a relevant sample stands at
+    every place alike, and the other R - 1 are spread evenly over the other N - 1 places.
+
+    Args:
+        label: (N,) listed degradation of each sample, from 0.
+        image: (N,) image of each sample, from 0.
+    """
+    together = np.zeros((int(image.max()) + 1, int(label.max()) + 1))
+    np.add.at(together, (image, label), 1)
+    relevant = (together.sum(0) - together)[image, label]
+    candidates = len(label) - together.sum(1)[image]
+    harmonic = np.concatenate([[0], np.cumsum(1 / np.arange(1, len(label) + 1))])
+    asked = relevant > 0
+    r, n = relevant[asked], candidates[asked]
+    further = np.divide(r - 1, n - 1, out=np.zeros_like(r), where=n > 1)
+    return float(np.mean(further + (1 - further) * harmonic[n.astype(int)] / n)) if asked.any() else float("nan")
+
+
+def _average_precision(relevant: np.ndarray, ties: _Ties) -> float:
+    """Mean average precision over the orders of equals, of a ranking, best first, (M,) bool; NaN: nothing relevant.
+
+    Source: McSherry and Najork, "Computing information retrieval performance measures efficiently in the presence of
+        tied scores", 2008, eq. 6.
+    """
+    found = np.concatenate([[0], np.cumsum(relevant)])
+    if not found[-1]:
+        return float("nan")
+    place = np.arange(len(relevant))
+    before, size = found[ties.start], ties.end - ties.start
+    among = found[ties.end] - before
+    expected = before + 1 + (place - ties.start) * (among - 1) / np.maximum(size - 1, 1)  # found, if one is here
+    return float((among / size * expected / (place + 1)).sum() / found[-1])
+
+
+def _separation(own: np.ndarray, label: np.ndarray, groups: int, ties: _Ties) -> np.ndarray:
+    """(G,) share of pairs (own sample, sample of a group) in which the own one comes first; NaN for the own group."""
+    if not own.any():
+        return np.full(groups, np.nan)
+    found = np.concatenate([[0], np.cumsum(own)])
+    nearer = (found[ties.start] + found[ties.end]) / 2 / found[-1]  # of the own samples, those before each sample
+    others = ~own
+    total = np.bincount(label[others], weights=nearer[others], minlength=groups)
+    pairs = np.bincount(label[others], minlength=groups)
+    return np.divide(total, pairs, out=np.full(groups, np.nan), where=pairs > 0)
+
+
+def _degradation_first(similarity: np.ndarray, label: np.ndarray, image: np.ndarray, anchor: int) -> float:
+    same_degradation, same_image = label == label[anchor], image == image[anchor]
+    wanted = similarity[same_degradation & ~same_image]
+    unwanted = similarity[same_image & ~same_degradation]
+    if not len(wanted) or not len(unwanted):
+        return float("nan")
+    rank = _ranks(np.concatenate([wanted, unwanted]))[: len(wanted)]
+    least = len(wanted) * (len(wanted) + 1) / 2
+    return float((rank.sum() - least) / (len(wanted) * len(unwanted)))  # Mann and Whitney's U
+
+
+def _rank_correlation(distance: np.ndarray, ties: _Ties) -> float:
+    """Spearman's correlation of distances (M,) with their place in the order; NaN where the distances are equal."""
+    rank, place = (ranks - (len(distance) + 1) / 2 for ranks in (_ranks(distance), ties.ranks))
+    if not rank.any():
+        return float("nan")
+    return float(rank @ place / np.sqrt((rank @ rank) * (place @ place))) if place.any() else 0.0
+
+
+def _ranks(values: np.ndarray) -> np.ndarray:
+    """Ranks from 1, equal values share the mean of theirs."""
+    order = np.argsort(values, kind="stable")
+    ranks = np.empty(len(values))
+    ranks[order] = _Ties.of(values[order]).ranks
+    return ranks

@@ -1,0 +1,1 @@
+"""Command lines: from options to a checked dataclass, errors as one sentence, tables as text."""

@@ -1,0 +1,156 @@
+"""Degradation encoders: images in, a pooled vector and un-pooled maps out."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from shared.encoders.bands import ContrastFreeBands, ContrastFreeBandsWithLevel
+from shared.encoders.dasr import DasrBackbone
+from shared.encoders.timm_backbone import SMALLEST_IMAGE, TimmBackbone
+from shared.inference import evaluating
+
+BANDS: dict[str, type[ContrastFreeBands | ContrastFreeBandsWithLevel]] = {
+    "bands": ContrastFreeBands,
+    "bands_level": ContrastFreeBandsWithLevel,
+}
+INPUTS = ("rgb", *BANDS)
+STEMS = ("standard", "3x3", "no_maxpool", "3x3_no_maxpool")
+OUTPUT_STRIDES = (8, 16, 32)
+
+
+@dataclass
+class EncoderConfig:
+    """Which encoder, and how it is built."""
+
+    name: str = "resnet50"  # a convolutional network of timm, or "dasr"
+    input: str = "rgb"  # rgb | bands (no content, no contrast) | bands_level (and the absolute noise level)
+    stem: str = "standard"  # standard | 3x3 (stride 1) | no_maxpool | 3x3_no_maxpool; timm only
+    output_stride: int = 32  # 8 | 16 | 32 (as the network is), before the stem option divides it; timm only
+    pretrained: bool = False  # start from timm's ImageNet weights
+    downsample: bool = True  # False: all strides 1, the map keeps the size of the image; dasr only
+
+
+@dataclass(frozen=True)
+class Representation:
+    """What an encoder knows of a batch.
+
+    Attributes:
+        vector: (B, D), the average of the last map.
+        maps: Fine to coarse, each (B, C_i, H/s_i, W/s_i), rounded as the network does.
+    """
+
+    vector: Tensor
+    maps: tuple[Tensor, ...]
+
+
+class Encoder(nn.Module):
+    """A front-end and a backbone; a contract that all encoders share.
+
+    Attributes:
+        config: How it was built.
+        dim: D, length of the vector.
+        channels: C_i of each map.
+        strides: s_i of each map.
+    """
+
+    def __init__(self, config: EncoderConfig, front_end: nn.Module, backbone: nn.Module) -> None:
+        super().__init__()
+        self.config = config
+        self.front_end = front_end
+        self.backbone = backbone
+        with evaluating(self):
+            maps = self(torch.zeros(1, 3, 64, 64)).maps
+        self.channels = tuple(map_.shape[1] for map_ in maps)
+        self.strides = tuple(64 // map_.shape[2] for map_ in maps)
+        self.dim = self.channels[-1]
+        if any(stride * map_.shape[2] != 64 for stride, map_ in zip(self.strides, maps, strict=True)):
+            sizes = ", ".join(str(map_.shape[2]) for map_ in maps)
+            raise ValueError(f"{config.name} has no whole strides: 64 pixels become {sizes}; use another")
+
+    def forward(self, images: Tensor) -> Representation:
+        """Encodes a batch.
+
+        Args:
+            images: (B, 3, H, W) RGB in [0, 1], floating point; H and W at least 16.
+
+        Returns:
+            The pooled vector (B, D) and all maps.
+
+        Raises:
+            ValueError: The images have another shape or type, or are too small.
+        """
+        if images.dim() != 4 or images.shape[1] != 3:
+            raise ValueError(f"images must be (B, 3, H, W), not {tuple(images.shape)}")
+        if min(images.shape[2:]) < SMALLEST_IMAGE:
+            size = f"{images.shape[2]}x{images.shape[3]}"
+            raise ValueError(f"images of {size} pixels are too small: at least {SMALLEST_IMAGE} a side")
+        if not images.is_floating_point():
+            raise ValueError(f"images must be floating point in [0, 1], not {images.dtype}: divide by 255")
+        # in this layout a CPU convolves up to a third faster, whatever the layout of the weights
+        features = self.front_end(images).contiguous(memory_format=torch.channels_last)
+        maps = self.backbone(features)
+        return Representation(vector=F.adaptive_avg_pool2d(maps[-1], 1).flatten(1), maps=maps)
+
+
+class RgbNormalisation(nn.Module):
+    """Mean and standard deviation that timm's weights expect; saved with the encoder."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, mean: tuple[float, ...], std: tuple[float, ...]) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1))
+        self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1))
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(B, 3, H, W) in [0, 1] to (B, 3, H, W) of about zero mean and unit variance."""
+        return (images - self.mean) / self.std
+
+
+def build_encoder(config: EncoderConfig) -> Encoder:
+    """Builds an encoder in training mode.
+
+    Args:
+        config: Name and options. Options that do not apply to a network must keep their defaults.
+
+    Returns:
+        The encoder, on the CPU; parameters drawn from torch's global generator unless pretrained.
+
+    Raises:
+        ValueError: A name or value is unknown, options do not fit the network, or weights cannot be had.
+    """
+    _require("input", config.input, INPUTS)
+    _require("stem", config.stem, STEMS)
+    _require("output_stride", config.output_stride, OUTPUT_STRIDES)
+    in_channels = 3 if config.input == "rgb" else BANDS[config.input].channels
+    backbone: nn.Module
+    if config.name == "dasr":
+        for option, default in (("stem", "standard"), ("output_stride", 32), ("pretrained", False)):
+            value = getattr(config, option)
+            if value != default:
+                raise ValueError(f"{option}={value} does not apply to dasr; leave it at {default}")
+        backbone = DasrBackbone(in_channels=in_channels, downsample=config.downsample)
+        rgb_front_end: nn.Module = nn.Identity()
+    else:
+        if not config.downsample:
+            raise ValueError(f"downsample=False is for dasr; for {config.name} use stem or output_stride")
+        backbone = TimmBackbone(
+            name=config.name,
+            in_channels=in_channels,
+            stem=config.stem,
+            output_stride=config.output_stride,
+            pretrained=config.pretrained,
+        )
+        weights = backbone.network.pretrained_cfg
+        rgb_front_end = RgbNormalisation(tuple(weights["mean"]), tuple(weights["std"]))
+    front_end = rgb_front_end if config.input == "rgb" else BANDS[config.input]()
+    return Encoder(config, front_end, backbone)
+
+
+def _require(option: str, value: Any, choices: tuple[Any, ...]) -> None:
+    if value not in choices:
+        raise ValueError(f"{option}={value!r} is unknown: use one of {', '.join(map(str, choices))}")

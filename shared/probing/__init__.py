@@ -1,0 +1,1 @@
+"""How much of a degradation an embedding knows: probe sets, measures, scores, linear probes, intervals."""

@@ -1,0 +1,1 @@
+"""Scores of SR models by the published protocols."""

@@ -1,0 +1,147 @@
+"""What an evaluation compares: trained models, and bicubic enlargement."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from shared.data.fingerprints import seen_by
+from shared.devices import exact_convolutions
+from shared.inference import evaluating
+from shared.run_folders.run_folder import newest_run
+from sr.model import KIND, SRModel, load_model
+from sr.networks.bicubic import enlarged
+from sr.upscaling.tiled import upscale
+
+BICUBIC = "bicubic"
+
+
+@dataclass(frozen=True)
+class Restorer:
+    """One way from an LR image to an SR image.
+
+    Attributes:
+        name: in tables, unique.
+        hash: the same for the same weights and options.
+        model: None for bicubic enlargement.
+        seen: fingerprints of the images that it and its encoder were trained on, as far as its artefact says.
+    """
+
+    name: str
+    hash: str
+    model: SRModel | None = None
+    seen: frozenset[str] = frozenset()
+
+    @property
+    def needs_parameters(self) -> bool:
+        """Whether it must be told the true parameters of the degradation."""
+        return self.model is not None and self.model.needs_parameters
+
+    @property
+    def is_conditioned(self) -> bool:
+        """Whether it reads a representation."""
+        return self.model is not None and self.model.source is not None
+
+    def restore(
+        self, lr_images: Tensor, scale: int, *, parameters: Tensor | None = None, others: Tensor | None = None,
+        bf16: bool = False,
+    ) -> Tensor:  # fmt: skip
+        """Super-resolves a batch, whole images, without gradients.
+
+        Args:
+            lr_images: (B, 3, h, w) in [0, 1].
+            scale: of bicubic enlargement; a model has its own.
+            parameters: (B, 6) for oracles, see `SRModel.represent`.
+            others: (B, 3, h', w'), where the representation comes from instead; None for the images themselves.
+            bf16: whether to run under autocast; else in full float32 (no TF32).
+
+        Returns:
+            (B, 3, scale * h, scale * w) float32, not clipped.
+        """
+        if self.model is None:
+            with exact_convolutions():
+                return enlarged(lr_images, scale)
+        kind, exact = lr_images.device.type, nullcontext() if bf16 else exact_convolutions()
+        with evaluating(self.model), torch.autocast(kind, torch.bfloat16, enabled=bf16), exact:
+            representation = None if others is None else self.model.represent(others, parameters)
+            return self.model(lr_images, parameters=parameters, representation=representation).float()
+
+    def restore_large(self, lr_image: Tensor, scale: int, *, bf16: bool = False) -> Tensor:
+        """One image (1, 3, h, w) of any size, in tiles: memory holds one of them. Else as `restore`, but in [0, 1]."""
+        if self.model is None:
+            return self.restore(lr_image, scale).clamp(0, 1)
+        return upscale(self.model, lr_image[0], bf16=bf16)[None]
+
+
+def open_restorers(paths: Sequence[str], runs_dir: str, device: torch.device) -> list[Restorer]:
+    """Loads what is compared, each once.
+
+    Args:
+        paths: of runs or model folders, or `bicubic`; none takes the newest finished SR run.
+        runs_dir: root of all runs.
+        device: the models go to.
+
+    Raises:
+        ValueError: a model is not there or cannot be read; one sentence.
+    """
+    found = [_open(path, device) for path in paths or [_newest(runs_dir)]]
+    by_hash: dict[str, Restorer] = {}
+    for one in found:
+        by_hash.setdefault(one.hash, one)
+    unique = list(by_hash.values())
+    names = [one.name for one in unique]
+    return [
+        one if names.count(one.name) == 1 else replace(one, name=f"{one.name}-{one.hash[:6]}") for one in unique
+    ]  # fmt: skip
+
+
+def common_scale(restorers: Sequence[Restorer], asked: int) -> int:
+    """The scale of an evaluation.
+
+    Args:
+        restorers: whose models must have it.
+        asked: by the user; 0 takes the models'.
+
+    Raises:
+        ValueError: the models have another, or none says it.
+    """
+    scales = {one.name: one.model.scale for one in restorers if one.model is not None}
+    if len(set(scales.values())) > 1:
+        listed = ", ".join(f"{name} is of x{scale}" for name, scale in scales.items())
+        raise ValueError(f"models of different scales cannot be compared: {listed}")
+    if not scales:
+        if not asked:
+            raise ValueError("scale is not set: bicubic enlargement takes any, give scale=2, 3 or 4")
+        return asked
+    name, scale = next(iter(scales.items()))
+    if asked not in (0, scale):
+        raise ValueError(f"scale={asked}, but the model {name} is of x{scale}: leave scale out, or give scale={scale}")
+    return scale
+
+
+def _open(path: str, device: torch.device) -> Restorer:
+    if path == BICUBIC:
+        return Restorer(BICUBIC, BICUBIC)
+    try:
+        folder = KIND.folder(path)
+    except FileNotFoundError as error:
+        raise ValueError(f"{error}; or MODEL={BICUBIC}") from error
+    described = KIND.read_config(folder)
+    key = json.dumps([described["model"], described["weights_sha256"]], sort_keys=True)
+    resolved = folder.resolve()
+    name = resolved.parent.name if resolved.name == KIND.name else resolved.name
+    digest = hashlib.sha256(key.encode()).hexdigest()[:12]
+    metadata = described["metadata"]
+    seen = seen_by(metadata) | seen_by(metadata.get("encoder") or {})
+    return Restorer(name, digest, load_model(folder).to(device), seen)
+
+
+def _newest(runs_dir: str) -> str:
+    newest = newest_run(runs_dir, "sr")
+    if newest is None:
+        raise ValueError(f"there is no finished model in {runs_dir}/sr: give the path of one, or `{BICUBIC}`")
+    return str(newest)

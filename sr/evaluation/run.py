@@ -1,0 +1,231 @@
+"""One evaluation from a checked configuration: open models and images, score, write `runs/sr-eval/<name>/`."""
+
+import math
+import sys
+import time
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from tqdm.auto import tqdm
+
+from shared.command.config import to_plain
+from shared.devices import device_of
+from shared.files import write_atomically, write_json
+from shared.images.files import write_image
+from shared.run_folders.report_folder import ReportFolder
+from sr.evaluation.benchmarks import Benchmark, open_benchmarks
+from sr.evaluation.config import EvaluationConfig
+from sr.evaluation.protocols import REAL, Protocol, load_protocol
+from sr.evaluation.restorers import Restorer, common_scale, open_restorers
+from sr.evaluation.scoring import Bootstrap, Scores, check_others, score_benchmark
+from sr.evaluation.table import OfDatasets, per_image_csv, printed_table, table_csv
+from sr.model import SMALLEST_IMAGE
+
+STAGE, RESULTS = "sr-eval", "metrics.json"
+
+
+def run(config: EvaluationConfig, models: Sequence[str]) -> int:
+    """Scores the models, or says again what a finished evaluation of the same configuration found.
+
+    Args:
+        config: checked.
+        models: paths, or `bicubic`, see `open_restorers`.
+
+    Returns:
+        The exit status.
+
+    Raises:
+        ValueError: something does not fit, in one sentence, before anything is written.
+    """
+    started = time.perf_counter()
+    device = device_of(config.accelerator)
+    restorers = open_restorers(models, config.runs_dir, device)
+    config.scale = common_scale(restorers, config.scale)
+    assert config.data.root is not None  # checked
+    if config.protocol == REAL:
+        protocol = None
+        benchmarks = open_benchmarks(config.data.root, config.datasets, SMALLEST_IMAGE, leave_out=True)
+        _refuse_oracles(restorers)
+    else:
+        protocol = load_protocol(config.protocol, config.scale, config.seed)
+        benchmarks = open_benchmarks(config.data.root, config.datasets, config.scale * SMALLEST_IMAGE)
+        check_others(restorers, benchmarks, protocol, config.representation)
+    config.datasets = [one.name for one in benchmarks]
+    report = ReportFolder(
+        config.runs_dir, STAGE, name=config.name, default=_default_name(config, restorers),
+        asked=to_plain(config) | {
+            "degradations": protocol.digest() if protocol else "",
+            "models": {one.name: one.hash for one in restorers},
+            "order": [one.name for one in restorers],
+            "images": {
+                one.name: [f"{len(one)} images, {one.digest}", *one.left_out] for one in benchmarks
+            },
+        },
+        results=RESULTS,
+    )  # fmt: skip
+    with report.locked():
+        found, when = report.found(), "made before"
+        if found is None:
+            with report.making() as folder:
+                if protocol is None:
+                    found = _restore_real(config, folder, restorers, benchmarks, device)
+                else:
+                    found = _score(config, folder, restorers, benchmarks, protocol, device)
+                write_json(folder / RESULTS, found)
+            when = f"{time.perf_counter() - started:.0f} s"
+    print(f"\n{found['table']}\n\nevaluation: {report.path} ({when})")
+    for sentence in found.get("left_out", []):
+        print(f"failed: {sentence}", file=sys.stderr)
+    return 1 if found.get("left_out") else 0
+
+
+def _default_name(config: EvaluationConfig, restorers: Sequence[Restorer]) -> str:
+    models = "-vs-".join(one.name for one in restorers)
+    control = "" if config.representation == "own" else f"-{config.representation}"
+    return f"{models}-{Path(config.protocol).name}-x{config.scale}{control}"
+
+
+def _refuse_oracles(restorers: Sequence[Restorer]) -> None:
+    oracles = [one.name for one in restorers if one.needs_parameters]
+    if oracles:
+        raise ValueError(
+            f"protocol={REAL}: the model {', '.join(oracles)} is an oracle, and nobody knows the parameters of these "
+            "images' degradation; give a model that looks at them"
+        )
+
+
+def _score(
+    config: EvaluationConfig, folder: Path, restorers: Sequence[Restorer], benchmarks: Sequence[Benchmark],
+    protocol: Protocol, device: torch.device,
+) -> dict[str, Any]:  # fmt: skip
+    """Scores everything and writes the tables; the metrics."""
+    scores: dict[str, dict[str, Scores]] = {one.name: {} for one in restorers}
+    with tqdm(total=sum(map(len, benchmarks)), unit="image", desc=STAGE, disable=None, leave=False) as bar:
+        for benchmark in benchmarks:
+            found = score_benchmark(
+                restorers, benchmark, protocol, representation=config.representation, seed=config.seed,
+                bf16=config.precision == "bf16", device=device, after_image=bar.update,
+            )  # fmt: skip
+            for name, of_dataset in found.items():
+                scores[name][benchmark.name] = of_dataset
+    for name, of_model in scores.items():
+        place = _place(folder, name, len(restorers))
+        place.mkdir(exist_ok=True)
+        write_atomically(place / "table.csv", table_csv(benchmarks, protocol, of_model).encode())
+        write_atomically(place / "per_image.csv", per_image_csv(benchmarks, protocol, of_model).encode())
+    bootstrap = Bootstrap(config.repeats, config.seed)
+    table = printed_table(benchmarks, protocol, scores, bootstrap, config.representation)
+    notes = [*_trained_on(restorers, benchmarks), *_without_error(scores, benchmarks)]
+    table = "\n\n".join([table, *notes])
+    return {
+        "protocol": protocol.name, "scale": protocol.scale, "representation": config.representation,
+        "models": {
+            one.name: {"hash": one.hash, "datasets": _means(scores[one.name], bootstrap)} for one in restorers
+        },
+        "differences": _differences(scores, bootstrap),
+        "notes": notes,
+        "table": table,
+    }  # fmt: skip
+
+
+def _trained_on(restorers: Sequence[Restorer], benchmarks: Sequence[Benchmark]) -> list[str]:
+    """Sentences on the images of the data sets that a model was trained on."""
+    notes = []
+    for one in restorers:
+        for benchmark in benchmarks:
+            names = [
+                name
+                for name, digest in zip(benchmark.images, benchmark.fingerprints, strict=True)
+                if digest in one.seen
+            ]
+            if names:
+                notes.append(
+                    f"{one.name} was trained on {len(names)} of the {len(benchmark)} images of {benchmark.name}, its "
+                    f"rows there say nothing of new images: {', '.join(names[:5])}{', ...' if len(names) > 5 else ''}."
+                )
+    return notes
+
+
+def _without_error(scores: dict[str, dict[str, Scores]], benchmarks: Sequence[Benchmark]) -> list[str]:
+    """Sentences on images that a model restored without any error, whose PSNR has no value."""
+    notes = []
+    for model, of_model in scores.items():
+        for benchmark in benchmarks:
+            infinite = np.isinf(of_model[benchmark.name].psnr).any(0)
+            names = [name for name, one in zip(benchmark.images, infinite, strict=True) if one]
+            if names:
+                notes.append(
+                    f"{model} restored {', '.join(names)} of {benchmark.name} without error (an image of one colour?): "
+                    "its PSNR is infinite, and so are the means with it; leave it out of the data set."
+                )
+    return notes
+
+
+def _place(folder: Path, name: str, models: int) -> Path:
+    """One model's files stand in the run's folder itself, those of several in a folder each."""
+    return folder if models == 1 else folder / name
+
+
+def _means(scores: OfDatasets, bootstrap: Bootstrap) -> dict[str, Any]:
+    """Means over all degradations by data set, with intervals."""
+    return {
+        dataset: {
+            "psnr_y": _plain(*bootstrap.mean(found.psnr)), "ssim_y": _plain(*bootstrap.mean(found.ssim)),
+            "images": found.psnr.shape[1],
+        }
+        for dataset, found in scores.items()
+    }  # fmt: skip
+
+
+def _differences(scores: dict[str, dict[str, Scores]], bootstrap: Bootstrap) -> dict[str, Any]:
+    """How far the first model's PSNR is ahead of each other one's, by data set, over all degradations, paired."""
+    (_, first), *others = scores.items()
+    return {
+        name: {
+            dataset: {"psnr_y": _plain(*bootstrap.mean(first[dataset].psnr - found.psnr))}
+            for dataset, found in of_other.items()
+        }
+        for name, of_other in others
+    }
+
+
+def _plain(value: float, interval: tuple[float, float]) -> dict[str, Any]:
+    """JSON has no NaN: there is no interval without draws."""
+    return {"mean": value, "interval": None if math.isnan(interval[0]) else list(interval)}
+
+
+def _result_names(paths: Sequence[Path]) -> list[str]:
+    """A PNG for each image of a folder: by its stem, or its whole name where the stem belongs to another image too."""
+    others = Counter(path.stem for path in paths) + Counter(path.name for path in paths)
+    return [f"{path.stem if others[path.stem] == 1 else path.name}.png" for path in paths]
+
+
+def _restore_real(
+    config: EvaluationConfig, folder: Path, restorers: Sequence[Restorer], benchmarks: Sequence[Benchmark],
+    device: torch.device,
+) -> dict[str, Any]:  # fmt: skip
+    """Writes the SR image of every image; the metrics, which have no scores."""
+    written = []
+    with tqdm(total=sum(map(len, benchmarks)), unit="image", desc=STAGE, disable=None, leave=False) as bar:
+        for benchmark in benchmarks:
+            for i, file in enumerate(_result_names(benchmark.paths)):
+                lr_image = benchmark.image(i).to(device)
+                for one in restorers:
+                    sr_image = one.restore_large(lr_image, config.scale, bf16=config.precision == "bf16")
+                    target = _place(folder, one.name, len(restorers)) / "sr" / benchmark.name / file
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                    pixels = sr_image[0].clamp(0, 1).mul(255).round().to(torch.uint8).permute(1, 2, 0)
+                    write_image(target, pixels.cpu().numpy())
+                    written.append(str(target.relative_to(folder)))
+                bar.update()
+    counts = ", ".join(f"{one.name} ({len(one)})" for one in benchmarks)
+    by = ", ".join(one.name for one in restorers)
+    table = f"SR images x{config.scale} of {counts} by {by}; without a reference there are no scores"
+    left_out = [sentence for one in benchmarks for sentence in one.left_out]
+    return {
+        "protocol": REAL, "scale": config.scale, "sr_images": written, "left_out": left_out, "table": table,
+    }  # fmt: skip

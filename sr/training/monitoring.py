@@ -1,0 +1,74 @@
+"""What an SR run writes to TensorBoard."""
+
+import time
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.loggers import TensorBoardLogger
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+from shared.training.progress import Speed
+from sr.networks.bicubic import enlarged
+from sr.training.module import SRTraining
+from sr.training.validation import ValidationSet, score_model
+
+PANEL_ROWS = 6
+GAP = 2  # pixels on each side of an image
+
+
+class SRLog(pl.Callback):
+    """Writes losses, rate, speed, scores on held-out images, and panels LR | SR | HR | bicubic.
+
+    Args:
+        speed: its readings are logged.
+        images: held-out images.
+    """
+
+    def __init__(self, speed: Speed, images: ValidationSet) -> None:
+        self.speed, self.images = speed, images
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        assert isinstance(pl_module, SRTraining)
+        step, config = trainer.global_step, pl_module.config
+        if not trainer.is_global_zero or (batch_idx + 1) % trainer.accumulate_grad_batches:
+            return
+        board = trainer.logger
+        if not isinstance(board, TensorBoardLogger):
+            return
+        if step == 1 or step % config.log_every == 0:
+            board.log_metrics(self._values(pl_module), step)
+        started = time.perf_counter()
+        if step == 1 or (config.panel_every and step % config.panel_every == 0) or step == config.steps:
+            self._write_panel(board, pl_module, step)
+        if config.validate_every and step % config.validate_every == 0 and step < config.steps:
+            found = score_model(pl_module.result, self.images, bf16=config.precision == "bf16", device=pl_module.device)
+            means = {"validation/psnr_y": float(found.psnr.mean()), "validation/ssim_y": float(found.ssim.mean())}
+            board.log_metrics(means, step)
+        self.speed.leave_out(time.perf_counter() - started)
+
+    def _values(self, module: SRTraining) -> dict[str, float]:
+        values = {f"train/{name}": float(value) for name, value in module.last_logs.items()}
+        values["schedule/lr"] = module.last_lr
+        return values | {f"speed/{name}": value for name, value in self.speed.read(module).items()}
+
+    def _write_panel(self, board: TensorBoardLogger, module: SRTraining, step: int) -> None:
+        if module.last_images is None or module.last_plan is None:
+            return
+        rows = min(PANEL_ROWS, len(module.last_images[0]))
+        board.experiment.add_image("LR, SR, HR, bicubic", panel(module.last_images, rows), step)
+        words = module.last_plan.degradation[:rows].words()
+        board.experiment.add_text("degradations", "\n\n".join(f"row {i + 1}: {w}" for i, w in enumerate(words)), step)
+
+
+def panel(images: tuple[Tensor, Tensor, Tensor], rows: int) -> Tensor:
+    """A picture (3, H, W) uint8: a row per patch, LR (pixels enlarged), SR, HR and bicubic side by side."""
+    lr_image, sr_image, hr_image = (each[:rows].float().cpu() for each in images)
+    scale = hr_image.shape[-1] // lr_image.shape[-1]
+    columns = (interpolate(lr_image, scale_factor=scale), sr_image, hr_image, enlarged(lr_image, scale))
+    padded = [torch.nn.functional.pad(each.clamp(0, 1), (GAP,) * 4, value=1.0) for each in columns]
+    picture = torch.cat(padded, -1).permute(1, 0, 2, 3).flatten(1, 2)  # (3, rows * H, 4 * W)
+    return picture.mul(255).round().to(torch.uint8)

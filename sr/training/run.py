@@ -1,0 +1,136 @@
+"""One SR training run from a checked configuration: prepare, train, score, save."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from pretrain.methods import Method, Positives, build_method
+from shared.artefacts.encoder import save_encoder
+from shared.command.config import to_plain
+from shared.data.fingerprints import seen_by, training_images
+from shared.data.sampling import Planner, source_size
+from shared.data.sources import ImageStore, open_images
+from shared.degradations import Space, load_space
+from shared.training.progress import Bar, Speed
+from shared.training.session import Prepared, inputs_of, run_session
+from sr.conditioning.sources import EncoderSource
+from sr.model import ModelConfig, SRModel, build_model, save_model
+from sr.training.card import encoder_card, model_card
+from sr.training.config import SRConfig
+from sr.training.encoder_choice import earlier_training, encoder_choice, encoder_of
+from sr.training.module import SRTraining, Trained, contrasted_encoder
+from sr.training.monitoring import SRLog
+from sr.training.validation import ValidationSet, build_validation, restored_table, score_bicubic, score_model
+
+SPACE_OF_SCALE = {2: "dasr_iso_x2", 3: "dasr_iso_x3", 4: "dasr_iso"}
+
+
+def run(config: SRConfig, recipe: str) -> int:
+    """Train, or go on, or say that it is done; returns the exit status.
+
+    Raises:
+        ValueError: something does not fit, in one sentence, before training starts.
+    """
+    config.encoder = encoder_choice(config)
+    return run_session(config, "sr", "model", lambda folder: prepare(config, recipe, folder))
+
+
+def prepare(config: SRConfig, recipe: str, folder: Path) -> Prepared:
+    """Builds a run in a folder."""
+    module, held_out, space = build(config)
+    images = build_validation(space, held_out, config.validation_size)
+    speed = Speed(config.micro_batch_size // (config.devices * config.nodes) * module.planner.views)
+    of_network = sum(p.numel() for p in module.averaged.network.parameters())
+    sizes = module.planner.sizes
+    return Prepared(
+        module=module,
+        callbacks=[speed, SRLog(speed, images), Bar(module.planner.views)],
+        inputs=inputs_of(space, module.planner.store, held_out),
+        finish=lambda seconds: _finish(config, recipe, folder, module, images, space, seconds),
+        described=[
+            ("network", f"{config.network.name} x{config.scale}, {of_network / 1e6:.2f} M parameters"),
+            ("condition", _condition(config)),
+            ("images", f"{len(module.planner.store)} to train on, {len(held_out)} held out"),
+            ("patches", f"LR {sizes[0].patch} px of space {space.name}, {config.batch_size} degradations a step"),
+        ],
+    )
+
+
+def _condition(config: SRConfig) -> str:
+    return "none" if config.conditioning == "none" else f"{config.conditioning}, fused by {config.fusion.name}"
+
+
+def build(config: SRConfig) -> tuple[SRTraining, ImageStore, Space]:
+    """Everything that is trained and what it is trained on, the same from the same seed; also the held-out images."""
+    space = load_space(config.degradation or SPACE_OF_SCALE[config.scale])
+    if space.scale != config.scale:
+        raise ValueError(
+            f"degradation={space.name} down-samples by {space.scale}, but scale={config.scale}: for that scale there "
+            f"is {SPACE_OF_SCALE[config.scale]}"
+        )
+    views = config.view_config
+    sizes = views.sizes()
+    largest = source_size(sizes[0].patch, space.scale, space.margin())
+    encoder, how = encoder_of(config)
+    training, held_out = open_images(config.data, largest)
+    planner = Planner(training, space, sizes, views.sources(), batch_size=config.micro_batch_size, seed=config.seed)
+    torch.manual_seed(config.seed)
+    model = build_model(
+        ModelConfig(
+            scale=config.scale, network=config.network.name, network_options=config.network,
+            fusion=config.fusion.name, fusion_options=config.fusion, conditioning=config.conditioning,
+            width=config.width, shared_blocks=config.shared_blocks, encoder=how,
+        ),
+        encoder,
+    )  # fmt: skip
+    method = _method(config, model, tuple(size.patch for size in sizes))
+    trained = Trained(model, method)
+    if config.channels_last:
+        trained = trained.to(memory_format=torch.channels_last)
+    if config.compile:
+        model.network.compile()
+    return SRTraining(trained, planner, config), held_out, space
+
+
+def _method(config: SRConfig, model: SRModel, patches: tuple[int, ...]) -> Method | None:
+    if not config.has_contrast:
+        return None
+    encoder: Any = contrasted_encoder(model)
+    method = build_method(config.method.name, encoder, Positives(config.positives), config.method)
+    method.check(patches, config.micro_batch_size)
+    return method
+
+
+def _finish(
+    config: SRConfig, recipe: str, folder: Path, module: SRTraining, images: ValidationSet, space: Space,
+    seconds: float,
+) -> tuple[dict[str, Any], str]:  # fmt: skip
+    """Score, save the model, and its encoder where that has learned; the metrics and the table."""
+    model = module.result
+    found = score_model(model, images, bf16=config.precision == "bf16", device=module.device)
+    rows = {config.name: found, "bicubic": score_bicubic(images, config.scale)}
+    table = restored_table(rows, images.names)
+    scores = {name: one.to_dict() for name, one in rows.items()} | {"degradations": images.names}
+    of_run = {
+        "recipe": recipe, "config": to_plain(config), "degradation": space.name, "train_seconds": seconds,
+    } | training_images(module.planner.store)  # fmt: skip
+    of_model = of_run | {"scores": scores}
+    earlier = earlier_training(config)
+    if earlier:
+        of_model["encoder"] = earlier
+    text = f"model: {folder / 'model'}"
+    if isinstance(model.source, EncoderSource) and model.source.trained:
+        save_encoder(
+            folder / "encoder", model.source.encoder, card=encoder_card(config, recipe, degradation=space.name),
+            metadata=of_run | {
+                "patch": module.planner.sizes[0].patch,
+                "training_image_hashes": " ".join(sorted(seen_by(of_run) | seen_by(earlier))),
+            },
+            projector=getattr(module.trained.method, "projector", None),
+        )  # fmt: skip
+        text = f"{text}\nencoder: {folder / 'encoder'}"
+    card = model_card(config, recipe, table, training_images=len(module.planner.store), degradation=space.name)
+    save_model(folder / "model", model, card=card, metadata=of_model)
+    heading = f"{len(images.image_names)} held-out images, centre of {config.validation_size} px, space {space.name}:"
+    return {"scores": scores}, f"\n{heading}\n\n{table}\n\n{text}"

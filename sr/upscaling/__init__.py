@@ -1,0 +1,1 @@
+"""Super-resolution of image files of any size, tile by tile."""

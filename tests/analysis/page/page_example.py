@@ -1,0 +1,40 @@
+"""A small page for tests."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from analysis.page.page import PageData
+
+COUNT, SIDE = 48, 16
+HOSTILE = '</script><img src="http://example.com/x.png"> & "quoted"'
+SEPARATION = np.array([[np.nan, 0.7, 0.9], [0.71, np.nan, 1.0], [0.91, 0.99, np.nan]])
+
+
+def example(count: int = COUNT) -> PageData:
+    """Points on a grid of eight columns, in turn of three degradations, two families and four images."""
+    rows = np.arange(count)
+    generator = np.random.default_rng(0)
+    angle = np.where(rows % 3 == 1, (170 + 4.0 * rows) % 180, np.nan)
+    grid = np.stack((rows % 8, rows // 8), 1).astype(float)
+    return PageData(
+        title="Probe tiny",
+        maps={"UMAP of tiny": grid, "PCA of tiny": -0.01 * grid},
+        patches=generator.integers(0, 256, (count, 3, SIDE, SIDE), dtype=np.uint8),
+        words=[("untouched", "blur 2.0 by 1.0", HOSTILE)[row % 3] for row in rows],
+        label=rows % 3,
+        names=["untouched", "blur", "noise"],
+        family=(rows % 3 > 0).astype(int),
+        family_names=["none", "some"],
+        parameters={"blur_width": rows / 10, "angle": angle, "never": np.full(count, np.nan)},
+        image=rows // 12,
+        image_names=["one.png", "folder/two.png", "<three>.png", *(f"{n}.png" for n in range(count // 12))],
+        score_rows=[["", "kNN"], ["tiny", "0.50 [0.40, 0.60]"]],
+        captions=["First sentence.", "Second one."],
+        separations={"UMAP of tiny": SEPARATION},
+    )
+
+
+def unlisted() -> PageData:
+    maps = {"UMAP of tiny": example().maps["UMAP of tiny"]}
+    return replace(example(), title=HOSTILE, maps=maps, label=np.full(COUNT, -1), names=[], separations={})

@@ -1,0 +1,258 @@
+import logging
+import os
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from shared.data import cache
+from shared.data.sources import DataConfig, open_images
+from shared.images.files import write_image
+
+
+def save_pictures(folder: Path, count: int, height: int = 40, width: int = 50) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for seed in range(count):
+        pixels = np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
+        write_image(folder / f"{seed:03}.png", pixels)
+
+
+@pytest.fixture
+def config(tmp_path) -> DataConfig:
+    return DataConfig(kind="folder", root=str(tmp_path / "images"), cache_dir=str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def root(tmp_path) -> Path:
+    (tmp_path / "images").mkdir()
+    return tmp_path / "images"
+
+
+@pytest.fixture(scope="module")
+def builtin(tmp_path_factory):
+    return open_images(DataConfig(dead_leaves=3, cache_dir=str(tmp_path_factory.mktemp("cache"))), 64)
+
+
+def test_builtin_images_need_no_download_and_share_no_scene(builtin):
+    training, held_out = builtin
+    assert [name for name in training.names if "dead_leaves" not in name] == [
+        "skimage/data/astronaut.png",
+        "skimage/data/coffee.png",
+        "skimage/data/motorcycle_left.png",
+        "skimage/data/rocket.jpg",
+        "skimage/data/hubble_deep_field.jpg",
+        "sklearn/datasets/images/flower.jpg",
+    ]
+    assert sum("dead_leaves" in name for name in training.names) == 3
+    assert len(held_out) == 8
+    assert not any("dead_leaves" in name for name in held_out.names)
+    assert not set(training.names) & set(held_out.names)
+    assert not any("motorcycle" in name for name in held_out.names)
+    for store in builtin:
+        for index in range(len(store)):
+            image = store.image(index)
+            assert min(image.shape[:2]) >= 300
+            assert image.float().std() > 10
+    thumbnails = [store.image(i)[:64, :64].numpy().tobytes() for store in builtin for i in range(len(store))]
+    assert len(set(thumbnails)) == len(thumbnails)
+
+
+def test_builtin_photograph_is_the_real_one(builtin):
+    from skimage import data
+
+    training, held_out = builtin
+    assert np.array_equal(training.image(training.names.index("skimage/data/coffee.png")), data.coffee())
+    assert np.array_equal(held_out.image(held_out.names.index("skimage/data/chelsea.png")), data.chelsea())
+
+
+def test_folder_is_searched_deeply_in_a_fixed_order(config, root):
+    save_pictures(root / "b" / "deep", 3)
+    save_pictures(root / "a", 3)
+    training, held_out = open_images(config, 32)
+    assert sorted(training.names + held_out.names) == [
+        *(f"a/00{i}.png" for i in range(3)),
+        *(f"b/deep/00{i}.png" for i in range(3)),
+    ]
+    assert list(training.names) == sorted(training.names)
+    assert len(held_out) == 3
+
+
+def test_hidden_files_foreign_suffixes_and_link_loops_are_left_out(config, root):
+    save_pictures(root, 3)
+    save_pictures(root / ".thumbnails", 2)
+    save_pictures(root / "__MACOSX", 2)
+    (root / "._000.png").write_bytes(b"resource fork")
+    (root / "notes.txt").write_text("text")
+    (root / "loop").symlink_to(root, target_is_directory=True)
+    (root / "self").symlink_to(root / "self")
+    training, held_out = open_images(config, 32)
+    assert sorted(training.names + held_out.names) == ["000.png", "001.png", "002.png"]
+
+
+def test_linked_folder_is_read(config, root, tmp_path):
+    save_pictures(tmp_path / "elsewhere", 3)
+    (root / "link").symlink_to(tmp_path / "elsewhere", target_is_directory=True)
+    training, held_out = open_images(config, 32)
+    assert sorted(training.names + held_out.names) == [f"link/00{i}.png" for i in range(3)]
+
+
+def add_unusable_files(root: Path) -> None:
+    (root / "a empty.png").write_bytes(b"")
+    (root / "b text.JPG").write_text("not an image")
+    (root / "c broken link.tif").symlink_to(root / "nowhere")
+    save_pictures(root / "d small", 1, 20, 90)
+
+
+def test_unusable_files_are_named_and_counted_every_time(config, root, caplog, monkeypatch):
+    save_pictures(root, 4)
+    add_unusable_files(root)
+    with caplog.at_level(logging.WARNING):
+        training, held_out = open_images(config, 32)
+    assert len(training) + len(held_out) == 4
+    first = caplog.text
+    for part in (
+        "4 of 8 images",
+        "'a empty.png' (",
+        "is empty",
+        "'b text.JPG' (",
+        "not an image",
+        "'c broken link.tif' (",
+        "No such file",
+        "'d small/000.png' (90x20 is smaller than 32)",
+    ):
+        assert part in first
+    caplog.clear()
+    monkeypatch.setattr(cache, "_built", None)  # nothing may be decoded again
+    with caplog.at_level(logging.WARNING):
+        open_images(config, 32)
+    assert caplog.text == first
+
+
+def test_only_the_first_unusable_files_are_named(config, root, caplog):
+    save_pictures(root, 2)
+    for index in range(10, 34):
+        (root / f"x{index}.png").write_bytes(b"")
+    open_images(config, 32)
+    assert "24 of 26 images" in caplog.text
+    assert "'x29.png'" in caplog.text
+    assert "'x30.png'" not in caplog.text
+    assert "and 4 more" in caplog.text
+
+
+def test_non_ascii_and_undecodable_names(config, root):
+    save_pictures(root / "写真 é", 2)
+    os.rename(root / "写真 é" / "000.png", os.fsencode(root) + b"/latin\xe9.png")
+    training, held_out = open_images(config, 32)
+    assert sorted(training.names + held_out.names) == ["latin\udce9.png", "写真 é/001.png"]
+
+
+def test_changed_file_is_seen(config, root):
+    save_pictures(root, 2)
+    before = {name: store.image(0).clone() for store in open_images(config, 32) for name in store.names}
+    pixels = np.full((40, 50, 3), 7, np.uint8)
+    write_image(root / "000.png", pixels)
+    after = {name: store.image(0) for store in open_images(config, 32) for name in store.names}
+    assert np.array_equal(after["000.png"], pixels)
+    assert np.array_equal(after["001.png"], before["001.png"])
+
+
+def test_the_size_limit_needs_no_new_cache(config, root, tmp_path):
+    save_pictures(root, 3)
+    save_pictures(root / "large", 3, 80, 90)
+    assert sum(map(len, open_images(config, 32))) == 6
+    assert sum(map(len, open_images(config, 64))) == 3
+    assert len([path for path in (tmp_path / "cache").iterdir() if path.is_dir()]) == 1
+
+
+@pytest.mark.parametrize(("count", "held_out"), [(2, 1), (5, 2), (8, 4), (30, 4), (60, 6)])
+def test_share_held_out(config, root, count, held_out):
+    save_pictures(root, count, 32, 32)
+    assert [len(store) for store in open_images(config, 32)] == [count - held_out, held_out]
+
+
+def test_held_out_images_are_limited_in_number(config, root):
+    save_pictures(root, 140, 16, 16)
+    config.held_out = 0.9
+    assert [len(store) for store in open_images(config, 16)] == [76, 64]
+
+
+def test_added_files_hardly_change_the_held_out_images(config, root):
+    save_pictures(root, 60, 16, 16)
+    before = set(open_images(config, 16)[1].names)
+    save_pictures(root, 64, 16, 16)
+    after = set(open_images(config, 16)[1].names)
+    assert before != {f"{index:03}.png" for index in range(6)}
+    assert len(before & after) >= len(before) - 2
+
+
+def test_held_out_folder_of_its_own(config, root, tmp_path):
+    save_pictures(root, 3)
+    save_pictures(tmp_path / "validation", 2)
+    config.held_out_root = str(tmp_path / "validation")
+    assert [len(store) for store in open_images(config, 32)] == [3, 2]
+    for overlapping in (root, root / "sub", tmp_path):
+        overlapping.mkdir(exist_ok=True)
+        config.held_out_root = str(overlapping)
+        with pytest.raises(ValueError, match=r"held_out_root=.* overlap"):
+            open_images(config, 32)
+
+
+def test_stores_go_to_workers_as_paths(config, root):
+    save_pictures(root, 10, 300, 300)
+    training, held_out = pickle.loads(pickle.dumps(open_images(config, 32)))
+    assert len(pickle.dumps(training)) < 5000
+    assert (len(training), len(held_out)) == (6, 4)
+
+
+def test_cache_dir_may_lie_in_the_home_folder(config, root, tmp_path, monkeypatch):
+    save_pictures(root, 2)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    config.cache_dir = "~/mine"
+    open_images(config, 32)
+    assert (tmp_path / "mine").is_dir()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"kind": "foldr"}, "data.kind='foldr'; expected builtin or folder"),
+        ({"root": None}, "data.root is not set"),
+        ({"root": "/nowhere/at/all"}, "data.root='/nowhere/at/all' does not exist"),
+        ({"root": __file__}, "is a file; expected a folder"),
+        ({"held_out_root": "/nowhere"}, "data.held_out_root='/nowhere' does not exist"),
+        ({"held_out": 0.0}, "data.held_out=0.0; expected a share"),
+        ({"held_out": 1.0}, "data.held_out=1.0; expected a share"),
+        ({"dead_leaves": -1}, "data.dead_leaves=-1"),
+        ({"kind": "builtin"}, "read only with data=folder"),
+    ],
+)
+def test_wrong_configuration(config, root, changes, message):
+    save_pictures(root, 3)
+    for name, value in changes.items():
+        setattr(config, name, value)
+    with pytest.raises(ValueError, match=message):
+        open_images(config, 32)
+
+
+def test_folder_without_images(config, root):
+    (root / "notes.txt").write_text("text")
+    with pytest.raises(ValueError, match=r"no images in .*\(1 other files\); expected \.png"):
+        open_images(config, 32)
+
+
+def test_folder_without_usable_images(config, root):
+    add_unusable_files(root)
+    with pytest.raises(ValueError, match=r"4 of 4 images in .* cannot be used.*'a empty.png'.*32 pixels"):
+        open_images(config, 32)
+
+
+def test_one_image_cannot_be_split(config, root):
+    save_pictures(root, 1)
+    with pytest.raises(ValueError, match=r"only 1 usable image\(s\), \['000.png'\]"):
+        open_images(config, 32)
+
+
+def test_patches_larger_than_all_builtin_images(tmp_path):
+    with pytest.raises(ValueError, match="the built-in images cannot be used"):
+        open_images(DataConfig(dead_leaves=0, cache_dir=str(tmp_path)), 4000)

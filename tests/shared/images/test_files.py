@@ -1,0 +1,196 @@
+import builtins
+import io
+import struct
+import zlib
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image, ImageOps
+
+from shared.images.files import read_image, write_image
+
+ORIENTATION_TAG = 0x0112
+
+
+def smooth_picture(height: int = 48, width: int = 64, seed: int = 0) -> np.ndarray:
+    coarse = np.random.default_rng(seed).integers(0, 256, (6, 8, 3), dtype=np.uint8)
+    return np.asarray(Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC))
+
+
+def saved(path, image: Image.Image, **options) -> str:
+    image.save(path, **options)
+    return str(path)
+
+
+@pytest.mark.parametrize("suffix", ["png", "bmp", "tif", "tiff", "webp"])
+def test_write_then_read_is_lossless(tmp_path, suffix):
+    picture = smooth_picture()
+    write_image(tmp_path / f"a.{suffix}", picture)
+    result = read_image(tmp_path / f"a.{suffix}")
+    assert result.dtype == np.uint8
+    assert result.flags.c_contiguous
+    assert np.array_equal(result, picture)
+    assert np.array_equal(np.asarray(Image.open(tmp_path / f"a.{suffix}").convert("RGB")), picture)
+
+
+def test_jpeg_agrees_with_pillow(tmp_path):
+    picture = smooth_picture()
+    write_image(tmp_path / "a.JPG", picture)
+    result = read_image(tmp_path / "a.JPG").astype(int)
+    assert np.abs(result - np.asarray(Image.open(tmp_path / "a.JPG"))).max() <= 1
+    assert np.abs(result - picture).mean() < 4
+
+
+@pytest.mark.parametrize("mode", ["L", "1", "P"])
+@pytest.mark.parametrize("suffix", ["png", "bmp", "tif"])
+def test_gray_bilevel_and_palette_are_resolved(tmp_path, mode, suffix):
+    image = Image.fromarray(smooth_picture())
+    image = image.quantize(16) if mode == "P" else image.convert(mode)
+    assert np.array_equal(read_image(saved(tmp_path / f"a.{suffix}", image)), np.asarray(image.convert("RGB")))
+
+
+@pytest.mark.parametrize("suffix", ["png", "tif"])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_sixteen_bits_are_rounded(tmp_path, suffix, channels):
+    values = np.random.default_rng(1).integers(0, 65536, (40, 50, channels), dtype=np.uint16)
+    values[0, :4, 0] = (0, 128, 129, 65535)  # 128 / 257 rounds down, 129 / 257 up
+    (tmp_path / "a").write_bytes(cv2.imencode(f".{suffix}", values[..., ::-1])[1].tobytes())
+    expected = np.broadcast_to(np.round(values / 257), (40, 50, 3)).astype(np.uint8)
+    assert np.array_equal(read_image(tmp_path / "a"), expected)
+
+
+def composited(rgba: np.ndarray) -> np.ndarray:
+    opacity = rgba[..., 3:] / 255
+    return rgba[..., :3] * opacity + 128 * (1 - opacity)
+
+
+@pytest.mark.parametrize("suffix", ["png", "webp"])
+def test_alpha_is_laid_over_mid_gray(tmp_path, suffix):
+    alpha = np.linspace(0, 255, 48 * 64).reshape(48, 64).astype(np.uint8)
+    rgba = np.dstack([smooth_picture(), alpha])
+    options = {"lossless": True, "exact": True} if suffix == "webp" else {}
+    path = saved(tmp_path / f"a.{suffix}", Image.fromarray(rgba), **options)
+    assert np.abs(read_image(path) - composited(rgba)).max() <= 0.51
+
+
+def test_other_transparencies_of_png(tmp_path):
+    gray_alpha = Image.fromarray(np.dstack([smooth_picture(), smooth_picture(seed=3)[..., 0]])).convert("LA")
+    path = saved(tmp_path / "la.png", gray_alpha)
+    assert np.abs(read_image(path) - composited(np.asarray(gray_alpha.convert("RGBA")))).max() <= 0.51
+    path = saved(tmp_path / "p.png", Image.fromarray(smooth_picture()).quantize(8), transparency=3)
+    rgba = np.asarray(Image.open(path).convert("RGBA"))
+    assert rgba[..., 3].min() == 0
+    assert np.abs(read_image(path) - composited(rgba)).max() <= 0.51
+    deep = np.full((20, 30, 4), 65535, np.uint16)
+    deep[..., 3] = 0
+    (tmp_path / "deep.png").write_bytes(cv2.imencode(".png", deep)[1].tobytes())
+    assert np.all(read_image(tmp_path / "deep.png") == 128)
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "tif"])
+def test_cmyk_agrees_with_pillow(tmp_path, suffix):
+    image = Image.fromarray(smooth_picture()).convert("CMYK")
+    path = saved(tmp_path / f"a.{suffix}", image, **({"quality": 98} if suffix == "jpg" else {}))
+    difference = read_image(path).astype(int) - np.asarray(Image.open(path).convert("RGB"))
+    assert np.abs(difference).max() <= 2
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize(
+    ("suffix", "mode"), [("jpg", "RGB"), ("png", "RGB"), ("png", "RGBA"), ("webp", "RGB"), ("tif", "RGB")]
+)
+def test_exif_orientation_is_applied(tmp_path, orientation, suffix, mode):
+    image = Image.fromarray(smooth_picture(24, 40)).convert(mode)
+    exif = Image.Exif()
+    exif[ORIENTATION_TAG] = orientation
+    options = {"webp": {"lossless": True}, "jpg": {"quality": 95}}.get(suffix, {})
+    path = saved(tmp_path / f"a.{suffix}", image, exif=exif, **options)
+    expected = np.asarray(ImageOps.exif_transpose(Image.open(path)).convert("RGB"))
+    result = read_image(path)
+    assert result.shape == expected.shape
+    assert np.abs(result.astype(int) - expected).max() <= 2
+
+
+def test_content_decides_the_format_and_names_may_be_non_ascii(tmp_path):
+    picture = smooth_picture()
+    folder = tmp_path / "снимки 写真"
+    folder.mkdir()
+    write_image(folder / "ünï.jpg", picture)
+    (folder / "ünï.jpg").rename(folder / "ünï.png")
+    assert np.abs(read_image(folder / "ünï.png").astype(int) - picture).mean() < 4
+
+
+def bytes_of(image: Image.Image, form: str, **options) -> bytes:
+    stream = io.BytesIO()
+    image.save(stream, form, **options)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("form", ["PNG", "JPEG", "BMP", "TIFF", "WEBP"])
+@pytest.mark.parametrize("share", [0.02, 0.5, 0.97])
+def test_truncated_file_is_refused_by_name(tmp_path, form, share):
+    data = bytes_of(Image.fromarray(smooth_picture(200, 300)), form)
+    (tmp_path / "cut.png").write_bytes(data[: int(len(data) * share)])
+    with pytest.raises(ValueError, match=r"cut\.png"):
+        read_image(tmp_path / "cut.png")
+
+
+def gigantic_png() -> bytes:
+    data = bytearray(bytes_of(Image.new("L", (10, 10)), "PNG"))
+    data[16:24] = struct.pack(">II", 100_000, 100_000)
+    data[29:33] = struct.pack(">I", zlib.crc32(bytes(data[12:29])))
+    return bytes(data)
+
+
+def refused_files() -> dict[str, tuple[bytes, str]]:
+    image = Image.fromarray(smooth_picture())
+    rgba = image.convert("RGBA")
+    floats = cv2.imencode(".tif", smooth_picture().astype(np.float32))[1].tobytes()
+    return {
+        "empty": (b"", "is empty"),
+        "text": (b"not an image" * 100, "not an image or is damaged"),
+        "float": (floats, "float32 values; convert it to 8 or 16 bits"),
+        "int32": (bytes_of(image.convert("I"), "TIFF"), "int32 values"),
+        "rgba tif": (bytes_of(rgba, "TIFF"), "4 channels, photometric 2"),
+        "la tif": (bytes_of(rgba.convert("LA"), "TIFF"), "without transparency"),
+        "lab tif": (bytes_of(Image.frombytes("LAB", (8, 8), bytes(192)), "TIFF"), "photometric 8"),
+        "gigantic": (gigantic_png(), "cannot be decoded; OpenCV requires pixels"),
+    }
+
+
+@pytest.mark.parametrize("kind", list(refused_files()))
+def test_what_is_not_handled_is_refused_by_name(tmp_path, kind):
+    data, message = refused_files()[kind]
+    (tmp_path / "odd one.tif").write_bytes(data)
+    with pytest.raises(ValueError, match=message) as caught:
+        read_image(tmp_path / "odd one.tif")
+    assert "odd one.tif" in str(caught.value)
+
+
+def test_missing_file_is_an_os_error(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"absent\.png"):
+        read_image(tmp_path / "absent.png")
+
+
+def test_missing_system_library_says_what_to_install(tmp_path, monkeypatch):
+    real_import = builtins.__import__
+
+    def without_opencv(name, *arguments):
+        if name == "cv2":
+            raise ImportError("libGL.so.1: cannot open shared object file")
+        return real_import(name, *arguments)
+
+    (tmp_path / "a.png").write_bytes(b"something")
+    monkeypatch.setattr(builtins, "__import__", without_opencv)
+    with pytest.raises(ImportError, match=r"libGL.so.1.*apt-get install libgl1.*headless"):
+        read_image(tmp_path / "a.png")
+
+
+def test_write_refuses_other_input(tmp_path):
+    picture = smooth_picture()
+    with pytest.raises(ValueError, match=r"a\.gif.*\.png"):
+        write_image(tmp_path / "a.gif", picture)
+    for wrong in (picture / 255, picture[..., 0], picture[:0]):
+        with pytest.raises(ValueError, match="expected uint8"):
+            write_image(tmp_path / "a.png", wrong)

@@ -1,0 +1,100 @@
+import json
+import multiprocessing
+
+import pytest
+
+from shared.run_folders.run_folder import RunFolder, check_free_space, differences
+
+
+def test_claim_again_with_the_same_configuration_goes_on(tmp_path):
+    folder = RunFolder(str(tmp_path), "pretrain", "a")
+    folder.claim({"steps": 5, "log_every": 1})
+    folder.claim({"steps": 5, "log_every": 7})
+    assert json.loads((tmp_path / "pretrain/a/config.json").read_text())["steps"] == 5
+
+
+def test_another_configuration_is_refused_with_the_difference(tmp_path):
+    folder = RunFolder(str(tmp_path), "pretrain", "a")
+    folder.claim({"steps": 5, "encoder": {"name": "resnet18", "input": "rgb"}})
+    with pytest.raises(ValueError, match=r"encoder.input: rgb -> bands; steps: 5 -> 6.*another name="):
+        folder.claim({"steps": 6, "encoder": {"name": "resnet18", "input": "bands"}})
+
+
+def test_what_changes_no_result_may_change(tmp_path):
+    folder = RunFolder(str(tmp_path), "pretrain", "a")
+    folder.claim({"steps": 5, "probe_every": 0, "data": {"root": "x", "cache_dir": "a"}})
+    folder.claim({"steps": 5, "probe_every": 9, "data": {"root": "x", "cache_dir": "b"}})
+    with pytest.raises(ValueError, match=r"configuration \(data.root: x -> y\)"):
+        folder.claim({"steps": 5, "probe_every": 0, "data": {"root": "y", "cache_dir": "a"}})
+
+
+@pytest.mark.parametrize("text", ["{", "[]"])
+def test_a_corrupt_configuration_is_named(tmp_path, text):
+    folder = RunFolder(str(tmp_path), "pretrain", "a")
+    folder.claim({})
+    (folder.path / "config.json").write_text(text)
+    with pytest.raises(ValueError, match=r"a/config.json is corrupt"):
+        folder.claim({})
+
+
+def test_files_that_are_not_of_a_run_are_left_alone(tmp_path):
+    other = tmp_path / "pretrain" / "a"
+    other.mkdir(parents=True)
+    (other / "thesis.tex").write_text("mine")
+    with pytest.raises(ValueError, match="not of a run"):
+        RunFolder(str(tmp_path), "pretrain", "a").claim({})
+    assert (other / "thesis.tex").read_text() == "mine"
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "latest", "a/b", " a"])
+def test_names_that_are_not_folders_are_refused(tmp_path, name):
+    with pytest.raises(ValueError, match="plain folder name"):
+        RunFolder(str(tmp_path), "pretrain", name)
+
+
+def test_a_runs_dir_that_is_a_file_is_refused(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ValueError, match="cannot be written"):
+        RunFolder(str(tmp_path / "file"), "pretrain", "a").claim({})
+
+
+def test_latest_points_at_the_newest_finished_run(tmp_path):
+    for name in ("a", "b"):
+        folder = RunFolder(str(tmp_path), "pretrain", name)
+        folder.claim({})
+        assert not folder.finished
+        folder.finish({"score": 1})
+        assert folder.finished
+        assert (tmp_path / "pretrain" / "latest").resolve().name == name
+
+
+def _try_lock(root: str, answers) -> None:
+    try:
+        with RunFolder(root, "pretrain", "a").locked():
+            answers.put("taken")
+    except ValueError as error:
+        answers.put(str(error))
+
+
+def test_a_second_process_is_kept_out(tmp_path):
+    context = multiprocessing.get_context("spawn")
+    answers = context.Queue()
+    with RunFolder(str(tmp_path), "pretrain", "a").locked():
+        process = context.Process(target=_try_lock, args=(str(tmp_path), answers))
+        process.start()
+        assert "in use by another process" in answers.get(timeout=60)
+        process.join()
+
+
+def test_differences_of_nested_settings():
+    assert differences({"a": {"b": 1, "c": 2}, "d": 3}, {"a": {"b": 1, "c": 5}, "e": 4}) == [
+        "a.c: 2 -> 5",
+        "d: 3 -> None",
+        "e: None -> 4",
+    ]
+
+
+def test_free_space(tmp_path):
+    check_free_space(tmp_path / "not" / "there", 1)
+    with pytest.raises(ValueError, match="GB are free"):
+        check_free_space(tmp_path, 10**18)

@@ -1,0 +1,125 @@
+"""Scores: golden values under noise, what they depend on, and what a network is told of the degradation."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import sr.evaluation.scoring
+from shared.degradations import degrade
+from shared.degradations.summary import targets
+from sr.evaluation.benchmarks import Benchmark, open_benchmarks
+from sr.evaluation.protocols import load_protocol
+from sr.evaluation.restorers import Restorer
+from sr.evaluation.scoring import Bootstrap, lr_images_of, score_benchmark
+from sr.metrics import psnr_y
+from sr.networks.bicubic import enlarged
+from tests.sr.evaluation.small_benchmark import BENCHMARK, GOLDEN, needs_golden, rows_of, small_model, write_data_sets
+
+CPU = torch.device("cpu")
+BICUBIC = Restorer("bicubic", "bicubic")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    root = tmp_path_factory.mktemp("data")
+    write_data_sets(root)
+    return root
+
+
+@pytest.fixture(scope="module")
+def four(folder) -> Benchmark:
+    return open_benchmarks(str(folder), ["Four"], 64)[0]
+
+
+@needs_golden
+def test_bicubic_meets_anisotropic_golden_values():
+    whole = load_protocol("dasr_aniso", 4)
+    rows = [5, 18 + 7]
+    some = {name: tuple(getattr(whole, name)[d] for d in rows) for name in ("kernels", "blur_sigmas", "noise_sigmas")}
+    protocol = replace(whole, degradation=whole.degradation[rows], **some)
+    (set14,) = open_benchmarks(str(BENCHMARK), ["Set14"], 64)
+    found = score_benchmark([BICUBIC], set14, protocol, device=CPU)["bicubic"].psnr.mean(1)
+    golden = {
+        (row["kernel"], row["noise"]): float(row["psnr"]) for row in rows_of(GOLDEN / "aniso9_bicubic_set14_x4.csv")
+    }
+    assert found[0] == pytest.approx(golden["6", "0"], abs=0.005)
+    assert found[1] == pytest.approx(golden["8", "10"], abs=0.03)
+
+
+def test_scores_depend_on_no_other_image_nor_on_how_many_go_together(folder, four, tmp_path, monkeypatch):
+    (tmp_path / "Four").mkdir()
+    (tmp_path / "Four" / "2.png").write_bytes((folder / "Four" / "2.png").read_bytes())
+    protocol = load_protocol("dasr_aniso", 4)
+    (alone,) = open_benchmarks(str(tmp_path), ["Four"], 64)
+    expected = score_benchmark([BICUBIC], four, protocol, device=CPU)["bicubic"]
+    monkeypatch.setattr(sr.evaluation.scoring, "PIXELS_AT_ONCE", 1)
+    found = score_benchmark([BICUBIC], alone, protocol, device=CPU)["bicubic"]
+    np.testing.assert_allclose(found.psnr[:, 0], expected.psnr[:, 2], atol=1e-3)
+    other_noise = score_benchmark([BICUBIC], alone, protocol, seed=1, device=CPU)["bicubic"]
+    assert (other_noise.psnr[:9] == found.psnr[:9]).all()
+    assert (other_noise.psnr[9:] != found.psnr[9:]).all()
+
+
+def test_controls_of_the_representation(four):
+    protocol = load_protocol("dasr_iso", 2)
+    restorers = [Restorer(name, name, small_model(name)) for name in ("frozen", "oracle", "none")]
+    own, image, degradation = (
+        score_benchmark(restorers, four, protocol, representation=which, device=CPU)
+        for which in ("own", "other_image", "shuffled")
+    )
+    assert (image["frozen"].psnr != own["frozen"].psnr).any()
+    assert (degradation["frozen"].psnr != image["frozen"].psnr).any()
+    assert (image["oracle"].psnr == own["oracle"].psnr).all()
+    assert (degradation["oracle"].psnr != own["oracle"].psnr).all()
+    assert (degradation["none"].psnr == own["none"].psnr).all()
+    # an oracle under the second degradation is told the parameters of one of the others
+    hr_image = four.hr_image(0, 2)
+    lr_image = degrade(hr_image[None], protocol.degradation[[1]])[0]
+    oracle, known = restorers[1], targets(protocol.degradation)
+    told = [float(psnr_y(oracle.restore(lr_image, 2, parameters=known[[d]]), hr_image, 2)) for d in range(4)]
+    assert own["oracle"].psnr[1, 0] == pytest.approx(told[1], abs=1e-3)
+    assert min(abs(degradation["oracle"].psnr[1, 0] - told[d]) for d in (0, 2, 3)) < 1e-4
+
+
+class Witness(Restorer):
+    """Bicubic enlargement that keeps what it is told."""
+
+    def restore(self, lr_images, scale, *, parameters=None, others=None, bf16=False):
+        TOLD.append((parameters, others))
+        return enlarged(lr_images, scale)
+
+
+TOLD: list = []
+
+
+@pytest.mark.parametrize("representation", ["own", "other_image", "shuffled"])
+def test_what_the_network_is_told(four, representation):
+    protocol = load_protocol("dasr_iso", 2)
+    known = targets(protocol.degradation)
+    small = [lr_images_of(four.hr_image(i, 2), protocol.degradation) for i in range(4)]
+    TOLD.clear()
+    score_benchmark([Witness("w", "w")], four, protocol, representation=representation, device=CPU)
+    assert len(TOLD) == 4
+    for i, (parameters, others) in enumerate(TOLD):
+        rows = [int((known == one).all(1).nonzero()) for one in parameters]
+        assert sorted(rows) == [0, 1, 2, 3]
+        assert all((row == d) == (representation != "shuffled") for d, row in enumerate(rows))
+        if representation == "own":
+            assert others is None
+        else:
+            others_of = [one for j, one in enumerate(small) if j != i and one.shape == others.shape]
+            assert any(torch.equal(others, one[rows]) for one in others_of)
+
+
+def test_intervals_are_over_images_and_paired():
+    values = np.array([[30.0, 24.0, 27.0, 33.0], [20.0, 24.0, 27.0, 21.0]])
+    mean, (low, high) = Bootstrap(400, 0).mean(values)
+    assert mean == pytest.approx(25.75)
+    assert low < mean < high
+    deviation = values.mean(0).std(ddof=1) / 2  # of the mean of four
+    assert high - low == pytest.approx(2 * 3.18 * deviation, rel=0.4)  # as wide as Student's t says
+    assert Bootstrap(400, 0).mean(values + 1 - values) == (1, (1, 1))
+    assert np.isnan(Bootstrap(0, 0).mean(values)[1][0])

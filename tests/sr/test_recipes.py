@@ -1,0 +1,131 @@
+"""Every SR recipe, and each choice of each group, composes, builds and steps."""
+
+import pytest
+import torch
+
+from shared.artefacts.encoder import save_encoder
+from shared.command.config import load_config
+from shared.encoders import EncoderConfig, build_encoder
+from sr.conditioning.sources import CONDITIONINGS
+from sr.train import RECIPES
+from sr.training.config import GROUPS, SHORTHANDS, UNREAD, SRConfig
+from sr.training.encoder_choice import encoder_choice
+from sr.training.run import build
+from tests.sr.small_models import SMALL_OPTIONS
+
+NAMES = sorted(path.stem for path in RECIPES.glob("*.yaml"))
+TINY = ["batch_size=2", "precision=fp32", "data.dead_leaves=2", "patch=24"]
+SMALLER = {"dasr": "dasr_small", "swin2sr": "swin2sr_small", "edsr": "edsr_small", "rcan": "rcan_small"}
+
+
+@pytest.fixture(scope="module")
+def encoder_path(tmp_path_factory) -> str:
+    folder = tmp_path_factory.mktemp("encoder")
+    torch.manual_seed(0)
+    encoder = build_encoder(EncoderConfig(name="dasr"))
+    save_encoder(folder / "encoder", encoder, card="", metadata={"recipe": "test"})
+    return str(folder)
+
+
+def configured(*arguments: str) -> SRConfig:
+    return load_config(SRConfig, RECIPES, list(arguments), groups=GROUPS, shorthands=SHORTHANDS, unread=UNREAD)[1]
+
+
+def module_of(encoder_path: str, *arguments: str):
+    config = configured(*arguments, *TINY)
+    config.name = "test"
+    config.check()
+    name = SMALLER.get(config.network.name, config.network.name)
+    config.network = GROUPS["network"][name](**SMALL_OPTIONS[name])
+    if config.conditioning in ("frozen", "finetune") and not config.encoder:
+        config.encoder = encoder_path
+    config.encoder = encoder_choice(config)
+    return build(config)[0]
+
+
+def one_step(module) -> None:
+    optimizer = module.configure_optimizers()["optimizer"]
+    last = [part for part in module.averaged.network.tail.modules() if isinstance(part, torch.nn.Conv2d)][-1]
+    before = last.weight.detach().clone()
+    loss, logs = module.loss(module.planner.plan(0))
+    loss.backward()
+    optimizer.step()
+    assert torch.isfinite(loss)
+    assert all(torch.isfinite(torch.as_tensor(value)) for value in logs.values())
+    lr_image, sr_image, hr_image = module.last_images
+    assert sr_image.shape == hr_image.shape
+    assert hr_image.shape[-1] == lr_image.shape[-1] * module.config.scale
+    assert not torch.equal(before, last.weight)
+
+
+@pytest.mark.parametrize("recipe", NAMES)
+def test_every_recipe_builds_and_steps(recipe, encoder_path):
+    one_step(module_of(encoder_path, f"--config-name={recipe}"))
+
+
+@pytest.mark.parametrize("conditioning", CONDITIONINGS)
+@pytest.mark.parametrize("recipe", NAMES)
+def test_every_recipe_has_its_controls_by_one_option(recipe, conditioning):
+    config = configured(f"--config-name={recipe}", f"conditioning={conditioning}")
+    config.check()
+    assert config.conditioning == conditioning
+
+
+def test_only_options_of_the_recipe_that_are_not_read_go(tmp_path):
+    own = tmp_path / "own.yaml"
+    own.write_text(
+        "defaults: [schema, {network: edsr_small}, {fusion: affine}, {method: moco}, _self_]\n"
+        "conditioning: joint\nencoder: dasr\nencoder_lr: 1.0e-4\nloss: {name: charbonnier, contrastive: 0.5}\n"
+    )
+    constant = configured(f"--config-name={own}", "conditioning=constant")
+    assert (constant.encoder, constant.encoder_lr) == ("dasr", 0)
+    assert (constant.loss.name, constant.loss.contrastive) == ("charbonnier", 1)
+    with pytest.raises(ValueError, match="encoder=dasr: conditioning=none does not read it"):
+        configured(f"--config-name={own}", "conditioning=none", "encoder=dasr")
+    own.write_text(own.read_text().replace("joint", "oracle"))
+    with pytest.raises(ValueError, match="encoder, encoder_lr, loss.contrastive: conditioning=oracle does not read it"):
+        configured(f"--config-name={own}")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["conditioning=joint", "encoder=dasr"],
+        ["conditioning=joint", "positives=center3", "method.queue_size=32"],
+        ["conditioning=joint", "method=simclr", "encoder_lr=1e-3"],
+        ["conditioning=joint", "method=byol", "views=2x24+2x16", "key_momentum=0.99"],
+        ["conditioning=shared"],
+        ["conditioning=finetune", "encoder_lr=1e-5"],
+        ["conditioning=oracle", "fusion=da_conv"],
+        ["conditioning=random", "encoder=dasr"],
+        ["conditioning=constant", "encoder=dasr"],
+        ["conditioning=none"],
+        ["loss=charbonnier", "loss.frequency=0.1", "augmentation.mixup=0.5", "augmentation.channel_shuffle=0.5"],
+        ["fusion=attention3x3", "fusion.source=vector", "scale=3"],
+        ["degradation=dasr_aniso", "scale=4"],
+        ["conditioning=joint", "encoder=dasr", "encoder_downsample=false", "fusion=cross_attention"],
+    ],
+    ids=" ".join,
+)
+def test_ideas_of_the_notes_are_overrides(options, encoder_path):
+    one_step(module_of(encoder_path, "--config-name=quick", *options))
+
+
+@pytest.mark.parametrize(
+    ("options", "match"),
+    [
+        (["scale=5"], "scale=5 must be 2, 3 or 4"),
+        (["conditioning=frosen"], "conditioning='frosen' must be one of"),
+        (["degradation=blur"], "down-samples by 1, but scale=2"),
+        (["encoder=resnet50"], "takes a trained encoder"),
+        (["views=2x24"], "one LR patch of each degradation"),
+        (["encoder_lr=1e-4"], "encoder_lr=1e-4: conditioning=frozen does not read it"),
+        (["loss=l2"], "loss='l2' must be one of"),
+        (["encoder=TRAINED", "encoder_input=bands"], "has its own input and strides"),
+        (["fusion=attention3x3", "fusion.heads=3"], "do not divide"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_what_does_not_fit_is_refused(options, match, encoder_path):
+    with pytest.raises(ValueError, match=match):
+        module_of(encoder_path, "--config-name=quick", *(one.replace("TRAINED", encoder_path) for one in options))

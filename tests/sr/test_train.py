@@ -1,0 +1,144 @@
+"""The entry point of stage two on real images: it runs, resumes exactly, refuses, and leaves a model."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+
+from analysis.measures.run_log import final_loss
+from shared.artefacts.encoder import encoder_metadata, load_encoder, load_projector, save_encoder
+from shared.command.config import load_config
+from shared.data.fingerprints import seen_by
+from sr.evaluation.restorers import open_restorers
+from sr.model import load_model, model_metadata
+from sr.train import RECIPES, main
+from sr.training.config import GROUPS, SHORTHANDS, UNREAD, SRConfig
+from sr.training.run import build
+from sr.training.validation import build_validation, score_bicubic, score_model
+from tests.killed_runs import assert_same_state, checkpoint_of, kill_at_the_first_checkpoint, logged, started
+
+ROOT = Path(__file__).resolve().parents[2]
+SMALL = [
+    "network.blocks=2", "network.features=16", "conditioning=joint", "encoder=dasr", "method.queue_size=20",
+    "method.hidden_dim=32", "method.output_dim=16", "batch_size=4", "accumulation=2", "patch=24", "ema=0.9", "steps=6",
+    "checkpoint_every=2", "validate_every=4", "precision=fp32", "log_every=1", "data.dead_leaves=2",
+    "validation_size=64", "augmentation.mixup=0.5",
+]  # fmt: skip
+
+
+def small(root: Path, name: str, *more: str) -> list[str]:
+    return [*SMALL, f"runs_dir={root}", f"name={name}", *more]
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory) -> Path:
+    """A run that was not interrupted."""
+    root = tmp_path_factory.mktemp("runs")
+    assert main(small(root, "whole")) == 0
+    return root
+
+
+def test_a_finished_run_holds_what_the_next_stage_needs(finished):
+    folder = finished / "sr" / "whole"
+    assert (finished / "sr" / "latest").resolve() == folder
+    metrics = json.loads((folder / "metrics.json").read_text())
+    assert set(metrics["scores"]) == {"whole", "bicubic", "degradations"}
+    model = load_model(folder)
+    options = {"groups": GROUPS, "shorthands": SHORTHANDS, "unread": UNREAD}
+    _, held_out, space = build(load_config(SRConfig, RECIPES, SMALL, **options)[1])
+    images = build_validation(space, held_out, 64)
+    expected = {
+        "whole": score_model(model, images, bf16=False, device=torch.device("cpu")),
+        "bicubic": score_bicubic(images, 2),
+    }
+    for name, one in expected.items():
+        for measure, found in metrics["scores"][name].items():
+            assert found["per_degradation"] == pytest.approx(one.to_dict()[measure]["per_degradation"], rel=1e-6)
+    assert model(torch.rand(1, 3, 30, 21)).shape == (1, 3, 60, 42)
+    average = torch.load(folder / "last.ckpt", weights_only=True)["state_dict"]["average.network.network.stem.0.weight"]
+    assert torch.equal(model.state_dict()["network.stem.0.weight"], average)
+    assert "PSNR-Y" in (folder / "model" / "README.md").read_text()
+
+
+def test_the_encoder_that_learned_is_kept_for_the_instrument_and_for_other_runs(finished, capsys):
+    folder = finished / "sr" / "whole"
+    encoder, model = load_encoder(folder), load_model(folder)
+    images = torch.rand(2, 3, 24, 24)
+    assert torch.equal(encoder(images).vector, model.represent(images).vector)
+    assert load_projector(folder)(encoder(images).vector).shape == (2, 16)
+    assert seen_by(encoder_metadata(folder)) == seen_by(model_metadata(folder)) != frozenset()
+    loss = final_loss(folder)
+    assert loss is not None
+    assert loss.negative_rows == 20
+    options = ["conditioning=frozen", f"encoder={folder}", "validation_size=64", "data.dead_leaves=2", "dry_run=true"]
+    assert main([*options, f"runs_dir={finished}"]) == 0
+    capsys.readouterr()
+
+
+def test_images_that_an_encoder_saw_before_are_not_forgotten(finished, tmp_path):
+    known = {"training_image_hashes": "an-earlier-image", "degradation": "dasr_iso_x2"}
+    save_encoder(tmp_path / "one" / "encoder", load_encoder(finished / "sr" / "whole"), card="", metadata=known)
+    arguments = [one for one in SMALL if not one.startswith(("encoder=", "steps="))]
+    assert main([*arguments, f"encoder={tmp_path / 'one'}", "steps=1", f"runs_dir={tmp_path}", "name=on"]) == 0
+    folder = tmp_path / "sr" / "on"
+    assert seen_by(encoder_metadata(folder)) == seen_by(model_metadata(folder)) | {"an-earlier-image"}
+    (restorer,) = open_restorers([str(folder)], str(tmp_path), torch.device("cpu"))
+    assert restorer.seen == seen_by(encoder_metadata(folder))
+
+
+LOGGED = {
+    "train/image_loss", "train/contrastive_loss", "schedule/lr", "validation/psnr_y", "speed/patches_per_second",
+    "speed/data_wait_share", "LR, SR, HR, bicubic",
+}  # fmt: skip
+
+
+def test_killed_and_resumed_is_bit_equal(finished, tmp_path):
+    arguments = small(tmp_path, "cut")
+    folder, uncut = tmp_path / "sr" / "cut", finished / "sr" / "whole"
+    kill_at_the_first_checkpoint(started("sr.train", *arguments), folder)
+    assert 0 < checkpoint_of(folder)["global_step"] < 6
+    assert main(arguments) == 0
+    whole = checkpoint_of(uncut)
+    assert whole["global_step"] == 6
+    assert "trained.method.queue.keys" in whole["state_dict"]
+    assert_same_state(whole, checkpoint_of(folder))
+    weights = [(run / "model" / "model.safetensors").read_bytes() for run in (uncut, folder)]
+    assert weights[0] == weights[1]
+    assert logged(folder, LOGGED) == logged(uncut, LOGGED)
+
+
+def test_a_finished_run_is_not_touched(finished, capsys):
+    assert main(small(finished, "whole")) == 0
+    assert "is finished: its model is" in capsys.readouterr().out
+
+
+def test_another_conditioning_under_the_name_of_a_run_is_refused_as_such(finished, tmp_path, capsys):
+    shutil.copytree(finished / "sr" / "whole", tmp_path / "sr" / "whole")
+    save_encoder(
+        tmp_path / "pretrain" / "one" / "encoder", load_encoder(finished / "sr" / "whole"), card="", metadata={}
+    )
+    (tmp_path / "pretrain" / "latest").symlink_to("one")
+    with pytest.raises(SystemExit):
+        main([f"runs_dir={tmp_path}", "name=whole"])
+    said = capsys.readouterr().err
+    assert "conditioning: joint -> frozen" in said
+    assert "no such folder" not in said
+
+
+def test_without_an_encoder_it_says_how_to_get_one(tmp_path, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main([f"runs_dir={tmp_path}"])
+    assert stopped.value.code == 2
+    said = capsys.readouterr().err.strip().splitlines()[-1]
+    assert "`make pretrain` makes one" in said
+    assert "conditioning=joint" in said
+
+
+def test_a_dry_run_says_what_the_run_costs(tmp_path, capsys):
+    assert main(small(tmp_path, "dry", "dry_run=true")) == 0
+    said = capsys.readouterr().out
+    assert "dry run: everything fits" in said
+    assert "fused by affine" in said
+    assert not (tmp_path / "sr" / "dry").exists()

@@ -1,0 +1,155 @@
+"""What does not fit is one sentence before any work; and what would be passed over in silence is refused."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+import sr.evaluation.benchmarks
+from shared.artefacts.encoder import save_encoder
+from shared.command.config import load_config
+from shared.encoders import EncoderConfig, build_encoder
+from shared.images.files import write_image
+from sr.evaluation.benchmarks import open_benchmarks
+from sr.fusion import FUSIONS
+from sr.model import build_model
+from sr.networks import NETWORKS
+from sr.train import RECIPES, main
+from sr.training.config import GROUPS, SHORTHANDS, UNREAD, SRConfig
+from sr.training.encoder_choice import encoder_of
+from tests.sr.small_models import small_config
+
+
+def configured(*options: str):
+    return load_config(SRConfig, RECIPES, list(options), groups=GROUPS, shorthands=SHORTHANDS, unread=UNREAD)[1]
+
+
+def trained_encoder(folder, degradation: str, **options):
+    torch.manual_seed(0)
+    encoder = build_encoder(EncoderConfig(name="dasr"))
+    encoder.config = EncoderConfig(name="dasr", **options)
+    save_encoder(folder / "encoder", encoder, card="", metadata={"degradation": degradation})
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("scale=4", "conditioning=none", "validation_size=48"), "validation_size=48 must be at least 64 for scale=4"),
+        (("conditioning=oracle", "encoder=/no/such"), "encoder=/no/such: conditioning=oracle does not read it"),
+        (("conditioning=none", "encoder_input=bands"), "encoder_input=bands: conditioning=none does not read it"),
+        (("conditioning=joint", "encoder=dasr", "shared_blocks=7"), "shared_blocks=7: conditioning=joint does not"),
+        (("conditioning=constant", "positives=5"), "positives=5: conditioning=constant does not read it"),
+        (("conditioning=oracle", "loss.contrastive=3"), "loss.contrastive=3: conditioning=oracle does not read it"),
+        (("conditioning=oracle", "key_momentum=0.5"), "key_momentum=0.5: conditioning=oracle does not read it"),
+        (("conditioning=frozen", "encoder_lr=1e-4"), "encoder_lr=1e-4: conditioning=frozen does not read it"),
+        (("conditioning=none", "method=byol"), "method=byol: conditioning=none does not read it"),
+        (("conditioning=none", "fusion=mutual", "width=9"), "fusion=mutual, width=9: conditioning=none does not"),
+        (("conditioning=oracle", "views.other_images=0.5"), "views.other_images=0.5: conditioning=oracle does not"),
+        (
+            ("conditioning=joint", "loss.contrastive=0.00", "method.queue_size=9", "positives=5"),
+            "method.queue_size=9, positives=5: loss.contrastive=0.00 does not read it",
+        ),
+        (("conditioning=none", "probe_every=3"), "unknown option 'probe_every'"),
+        (("conditioning=none", "augmentation.mixup=0.5", "devices=2"), "augmentation.mixup blends rows of one device"),
+        (("conditioning=none", "network.blocks=-3"), "network.blocks=-3 must be positive"),
+        (("conditioning=oracle", "fusion=attention3x3", "fusion.heads=0"), "fusion.heads=0 must be positive"),
+        (("conditioning=oracle", "fusion=da_conv", "width=4"), "fusion.reduction=8 leaves none of width=4"),
+        (
+            ("conditioning=none", "network=rcan_small", "network.reduction=64"),
+            "network.reduction=64 leaves none of the 32",
+        ),
+    ],
+)
+def test_an_option_that_cannot_be_or_is_not_read(options, message, tmp_path, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main([*options, f"runs_dir={tmp_path}", "dry_run=true", "data.dead_leaves=2"])
+    assert stopped.value.code == 2
+    said = capsys.readouterr().err
+    assert message in said
+    assert len(said.strip().splitlines()) == 1
+
+
+def test_an_encoder_of_another_scale(tmp_path, capsys):
+    four = trained_encoder(tmp_path / "four", "dasr_iso")
+    with pytest.raises(SystemExit):
+        main([f"encoder={four}", f"runs_dir={tmp_path}", "dry_run=true", "data.dead_leaves=2"])
+    assert "was trained on images down-sampled by 4 (space dasr_iso), but scale=2" in capsys.readouterr().err
+    for fits, name in (("blur", "any"), ("dasr_iso_x2", "two"), ("gone.yaml", "gone")):
+        config = configured(f"encoder={trained_encoder(tmp_path / name, fits)}")
+        assert encoder_of(config)[0] is not None, fits
+
+
+def test_controls_are_never_made_of_trained_weights(tmp_path):
+    folder = trained_encoder(tmp_path, "blur", pretrained=True)
+    for conditioning in ("random", "constant"):
+        _, how = encoder_of(configured(f"encoder={folder}", f"conditioning={conditioning}"))
+        assert not how.pretrained
+
+
+def test_a_run_of_the_other_stage_is_called_so(tmp_path, capsys):
+    run = trained_encoder(tmp_path / "it", "blur")
+    (run / "metrics.json").write_text("{}")
+    (run / "encoder").rename(run / "model")
+    with pytest.raises(SystemExit):
+        main([f"encoder={run}", f"runs_dir={tmp_path}", "dry_run=true"])
+    assert "it is a run of another kind: it holds no encoder/" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "images",
+    [torch.zeros(1, 3, 20, 20, dtype=torch.uint8), torch.rand(3, 20, 20), torch.rand(1, 1, 20, 20)],
+    ids=["uint8", "no batch", "gray"],
+)
+@pytest.mark.parametrize("conditioning", ["none", "joint"])
+def test_images_of_another_kind(images, conditioning):
+    model = build_model(small_config(conditioning=conditioning, bicubic_skip=True))
+    with pytest.raises(ValueError, match=r"images must be \(B, 3, h, w\), floating point in \[0, 1\], not torch"):
+        model(images)
+
+
+def test_benchmark_images_that_are_too_large(tmp_path, monkeypatch):
+    (tmp_path / "Set").mkdir()
+    write_image(tmp_path / "Set" / "large.png", np.zeros((90, 120, 3), np.uint8))
+    monkeypatch.setattr(sr.evaluation.benchmarks, "MOST_PIXELS", 10_000)
+    with pytest.raises(ValueError, match="an image of 120x90 pixels, more than 0.01 megapixels"):
+        open_benchmarks(str(tmp_path), [], 16)
+
+
+def test_a_full_memory_is_one_sentence(capsys, tmp_path, monkeypatch):
+    def no_memory(*_, **__):
+        raise RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory: you tried")
+
+    monkeypatch.setattr("sr.training.run.build", no_memory)
+    with pytest.raises(SystemExit) as stopped:
+        main(["conditioning=none", f"runs_dir={tmp_path}", "dry_run=true"])
+    assert stopped.value.code == 2
+    assert "sr-train: the memory is too small:" in capsys.readouterr().err
+
+
+def test_what_is_wrong_with_the_code_is_not_taken_for_a_full_memory(tmp_path, monkeypatch):
+    def broken(*_, **__):
+        raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
+
+    monkeypatch.setattr("sr.training.run.build", broken)
+    with pytest.raises(RuntimeError, match="mat1"):
+        main(["conditioning=none", f"runs_dir={tmp_path}", "dry_run=true"])
+
+
+OPTIONS = [
+    (what, name, option)
+    for what, known in (("network", NETWORKS), ("fusion", FUSIONS))
+    for name, entry in known.items()
+    for option, value in vars(entry.config()).items()
+    if not isinstance(value, bool | str)
+]
+
+
+@pytest.mark.parametrize(("what", "name", "option"), OPTIONS)
+def test_a_size_of_nothing_is_refused_by_name(what, name, option):
+    config = small_config(conditioning="oracle")
+    known = NETWORKS if what == "network" else FUSIONS
+    options = known[name].config(**{option: 0})
+    with pytest.raises(ValueError, match=f"{what}.{option}=0 must be positive"):
+        build_model(replace(config, **{what: name, f"{what}_options": options}))

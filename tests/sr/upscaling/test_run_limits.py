@@ -1,0 +1,192 @@
+"""The command where something is wrong or scarce: one sentence, and no half image."""
+
+import errno
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from shared.images.deep import read_deep_image
+from sr.model import build_model, save_model
+from sr.networks.base import SRNetwork
+from sr.upscale import main
+from sr.upscaling.tiled import Upscaling
+from tests.sr.small_models import small_config
+from tests.sr.upscaling.upscale_files import PHOTOGRAPH, assert_near, command, save_models, saved, upscaled
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory) -> Path:
+    return save_models(tmp_path_factory.mktemp("models"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ("", "expected three paths, IN, OUT and MODEL, got 0 (none)"),
+        ("a.png o.png", "expected three paths, IN, OUT and MODEL, got 2 (a.png o.png)"),
+        ("b.png o.png none", "IN=b.png: no such file or folder"),
+        ("a.png o.png none2", "MODEL=none2: no such file or folder"),
+        ("a.png o.png folder", "folder holds no model, model.safetensors is missing"),
+        ("a.png o.png none --ensembel", "--ensembel is unknown: the flags are --overwrite, --ensemble, --reference"),
+        ("a.png o.png none tiel=64", "unknown option 'tiel'; did you mean tile?"),
+        ("a.png o.png none tile=many", "tile: Value 'many'"),
+        ("a.png o.png none tile=100", "tile=100 must be a multiple of 32"),
+        ("a.png o.png none overlap=96", "overlap=96 must be a multiple of 16, at most 64"),
+        ("a.png o.png none precision=fp8", "precision='fp8' must be one of fp32, bf16"),
+        ("a.png o.png none max_megapixels=0", "max_megapixels=0.0 must be positive and below 1000000"),
+        ("a.png o.png none --reference --overwrite", "--reference needs an image"),
+        ("a.png o.png none --reference=a.png", "MODEL=none looks at no image to know a degradation"),
+        ("a.png o.png none --reference=r.png", "--reference=r.png: no such file"),
+        ("a.png o.png joint --reference=text.png", "'text.png' is not an image"),
+        ("a.png o.png joint --reference=tiny.png", "--reference=tiny.png has 9x9 pixels, each side needs 16"),
+        ("a.png o.png oracle", "MODEL=oracle is an oracle: it needs the true parameters"),
+        ("a.png o.gif none", "OUT=o.gif: the suffix must be one of .png"),
+        ("a.png a.png none --overwrite", "IN and OUT are both a.png"),
+        ("a.png . none --overwrite", "the result of a.png would replace the image a.png"),
+        ("folder folder none", "IN and OUT are both folder"),
+        ("folder folder/out none", "OUT=folder/out is inside IN=folder"),
+        ("folder a.png none", "IN=folder is a folder, but OUT=a.png is a file"),
+        ("folder out none", "no images in IN=folder"),
+        ("text.png o.png none", "'text.png' is not an image or is damaged"),
+        ("a.png o.png none max_megapixels=0.002", "'a.png' is an image of 60x40 pixels, more than 0.002 megapixels"),
+        ("a.png text.png/sub/o.png none", "cannot write text.png/sub/o.png: Not a directory"),
+        ("wide.png o.webp none", "cannot write 17000x32 pixels as 'o.webp': .webp holds 16383 a side; use .png"),
+    ],
+)
+def test_what_cannot_be_done_is_one_sentence(tmp_path, models, monkeypatch, capsys, arguments, said):
+    monkeypatch.chdir(tmp_path)
+    saved(Path("a.png"))
+    saved(Path("tiny.png"), 9, 9)
+    Image.new("L", (8500, 16)).save("wide.png")
+    Path("text.png").write_text("text")
+    Path("folder").mkdir()
+    for name in ("none", "joint", "oracle"):
+        Path(name).symlink_to(models / name)
+    before = sorted(os.listdir())
+    try:
+        status = main([*arguments.split(), "accelerator=cpu", "estimate=false"])
+    except SystemExit as stopped:
+        status = stopped.code
+    assert status in (1, 2)
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 1
+    assert said in lines[0]
+    assert sorted(os.listdir()) == before
+
+
+def test_a_full_disk_ends_the_run(tmp_path, models, monkeypatch, capsys):
+    for name in "abc":
+        saved(tmp_path / "in" / f"{name}.png")
+    (tmp_path / "in" / "aa.png").write_bytes(b"nothing")
+    calls = []
+
+    def fsync(_: int) -> None:
+        calls.append(1)
+        if len(calls) == 2:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with pytest.raises(SystemExit):
+        command(tmp_path / "in", tmp_path / "out", models / "none")
+    *_, failed, said = capsys.readouterr().err.splitlines()
+    assert failed.startswith("failed: ")
+    assert "aa.png" in failed
+    assert (
+        said == f"upscale: cannot write {tmp_path / 'out' / 'b.png'}: No space left on device; 1 of 4 images are done"
+    )
+    assert os.listdir(tmp_path / "out") == ["a.png"]
+
+
+def test_names_with_an_equals_sign_and_the_home_folder(tmp_path, models, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    saved(tmp_path / "home" / "a.png")
+    saved(tmp_path / "photo=1.png")
+    assert command("photo=1.png", "~/b.png", models / "none") == 0
+    assert command("~/a.png", "out", models / "none") == 0
+    assert {path.name for path in (tmp_path / "home").iterdir()} == {"a.png", "b.png"}
+    assert (tmp_path / "out" / "a.png").is_file()
+    assert not (tmp_path / "~").exists()
+
+
+def test_ctrl_c_leaves_whole_images(tmp_path, models, monkeypatch, capsys):
+    for name in "ab":
+        saved(tmp_path / "in" / f"{name}.png")
+    rectangles = Upscaling.rectangles
+    images = []
+
+    def interrupted(job):
+        images.append(job)
+        if len(images) == 2:
+            raise KeyboardInterrupt
+        return rectangles(job)
+
+    monkeypatch.setattr(Upscaling, "rectangles", interrupted)
+    assert command(tmp_path / "in", tmp_path / "out", models / "none") == 130
+    assert "the same command goes on" in capsys.readouterr().err
+    assert os.listdir(tmp_path / "out") == ["a.png"]
+
+
+def test_less_memory_than_a_tile_takes(tmp_path, models, monkeypatch, caplog, capsys):
+    forward = SRNetwork.forward
+
+    def limited(self, lr_image, *rest, **options):
+        if max(lr_image.shape[-2:]) > 130:
+            raise torch.OutOfMemoryError
+        return forward(self, lr_image, *rest, **options)
+
+    monkeypatch.setattr(SRNetwork, "forward", limited)
+    for name in "ab":
+        saved(tmp_path / "in" / f"{name}.png", 200, 150)
+    assert command(tmp_path / "in", tmp_path / "out", models / "joint") == 0
+    said = [record.message for record in caplog.records]
+    assert said == ["out of memory with tiles of 256 px: going on with 128 px"]  # once, for both images
+    assert_near(read_deep_image(tmp_path / "out" / "b.png", 10**6), upscaled(PHOTOGRAPH[:200, :150]))
+    monkeypatch.setattr(SRNetwork, "forward", lambda *_, **__: (_ for _ in ()).throw(torch.OutOfMemoryError()))
+    assert command(tmp_path / "in" / "a.png", tmp_path / "c.png", models / "joint") == 1
+    assert "a.png: the device has too little memory even for tiles of 64 px" in capsys.readouterr().err
+    assert not (tmp_path / "c.png").exists()
+
+
+def test_the_arguments_are_checked_before_anything_heavy_is_loaded():
+    heavy = {"torch", "pytorch_lightning", "lightly", "timm", "faiss", "umap", "sklearn", "cv2", "skimage"}
+    code = (
+        "import sys, sr.upscale\n"
+        f"try: sr.upscale.main(['a', 'b', 'c'])\nfinally: print(*({heavy!r} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stdout.split() == []
+    assert done.stderr == "upscale: IN=a: no such file or folder\n"
+
+
+def peak_memory(source: Path, target: Path, model: Path) -> float:
+    """MB of a process of its own; the kernel's figure of this program alone, not of the one that started it."""
+    code = (
+        "import sys\nfrom sr.upscale import main\nassert main(sys.argv[1:]) == 0\n"
+        "print(next(line for line in open('/proc/self/status') if line.startswith('VmHWM')))"
+    )
+    arguments = [str(source), str(target), str(model), "accelerator=cpu", "estimate=false", "tile=128", "overlap=16"]
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    return float(done.stdout.split()[-2]) / 1024
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").is_file(), reason="the peak of a process is read from Linux")
+def test_memory_hardly_grows_with_the_image(tmp_path):
+    """4 megapixels against 0.25; the result alone has 48 MB, the LR image 12."""
+    config = small_config(conditioning="none", fusion="da_conv", bicubic_skip=True)
+    config.network_options.blocks, config.network_options.features = 1, 4
+    save_model(tmp_path / "model", build_model(config), card="# card", metadata={})
+    for side in (500, 2000):
+        Image.fromarray(PHOTOGRAPH).resize((side, side)).save(tmp_path / f"{side}.png")
+    small, large = (peak_memory(tmp_path / f"{side}.png", tmp_path / f"o{side}.png", tmp_path) for side in (500, 2000))
+    assert large - small < 45, f"{small:.0f} MB for 0.25 megapixels, {large:.0f} MB for 4"

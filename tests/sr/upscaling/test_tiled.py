@@ -1,0 +1,153 @@
+"""Tiles, symmetries and conditions: as if the network had seen the whole image at once."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import Tensor
+
+from shared.encoders import Representation
+from sr.fusion import FUSIONS
+from sr.model import build_model
+from sr.networks import NETWORKS
+from sr.networks.bicubic import enlarged
+from sr.upscaling.tile_conditions import turned, turned_back
+from sr.upscaling.tiled import Upscaling, upscale
+from sr.upscaling.tiles import Tiling, spans
+from tests.sr.small_models import small_config
+from tests.sr.upscaling.whole_images import SMALL, at_once, largest_difference, photograph, small_model
+
+WITHIN_12 = ("edsr_small", "dasr_small", "kdsr_small")
+
+
+@pytest.mark.parametrize("network", WITHIN_12)
+@pytest.mark.parametrize("scale", [2, 3, 4])
+def test_tiled_is_untiled(network, scale):
+    model = small_model(network, scale=scale)
+    image = photograph(150, 201)
+    assert largest_difference(upscale(model, image, **SMALL), at_once(model, image)) < 1e-5
+
+
+@pytest.mark.parametrize("fusion", FUSIONS)
+def test_tiled_is_untiled_for_every_fusion(fusion):
+    model, image = small_model(fusion=fusion), photograph(101, 150)
+    whole = at_once(model, image)
+    assert largest_difference(upscale(model, image, **SMALL), whole) < 1e-4
+    plain = at_once(model, image, representation=model.represent(photograph(40, 60, top=300)[None]))
+    assert largest_difference(whole, plain) > 3e-4, "the condition does nothing here: the test says nothing"
+
+
+@pytest.mark.parametrize("conditioning", ["none", "constant", "random", "shared"])
+def test_tiled_is_untiled_for_every_conditioning(conditioning):
+    model, image = small_model(fusion="two_path", conditioning=conditioning), photograph(101, 150)
+    assert largest_difference(upscale(model, image, **SMALL), at_once(model, image)) < 1e-5
+
+
+@pytest.mark.parametrize("size", [(16, 16), (16, 230), (163, 17), (97, 128)])
+def test_any_size(size):
+    model, image = small_model(), photograph(*size)
+    assert largest_difference(upscale(model, image, **SMALL), at_once(model, image)) < 1e-5
+
+
+def test_the_default_overlap_is_exact_for_the_small_networks_as_they_are():
+    image = photograph(40, 300)
+    for network in ("edsr_small", "dasr_small", "kdsr_small"):
+        torch.manual_seed(0)
+        options = NETWORKS[network].config()
+        config = replace(small_config(network, "da_conv"), network_options=options)
+        model = build_model(config).eval()
+        torch.nn.init.normal_([m for m in model.network.tail.modules() if isinstance(m, torch.nn.Conv2d)][-1].weight)
+        tiled = upscale(model, image, tile=128)
+        assert largest_difference(tiled, at_once(model, image)) < 1e-4
+        assert largest_difference(tiled, enlarged(image[None], 2)[0]) > 0.1
+
+
+def steps_at(result: Tensor, columns: Tensor) -> Tensor:
+    """Mean over rows and colours of the jump from each of the columns to the next."""
+    return (result[..., 1:] - result[..., :-1]).abs().mean((0, 1))[columns]
+
+
+def borders(length: int, tiling: Tiling, scale: int) -> Tensor:
+    """Columns of the result where the share of a tile begins or ends to change, and between."""
+    columns = {
+        edge
+        for span in spans(length, tiling)[1:]
+        for edge in range(span.begin * scale - 1, (span.begin + 2 * tiling.ramp) * scale + 1)
+    }
+    return torch.tensor(sorted(columns))
+
+
+@pytest.mark.parametrize("network", ["mean of the tile", "rcan_small", "swin2sr_small"])
+def test_no_step_is_seen_where_the_network_reaches_further(network, monkeypatch):
+    """Against the whole at once, whose own jumps are those of the image."""
+    image = photograph(120, 400)
+    if network == "mean of the tile":
+        model = small_model(conditioning="none")
+
+        def forward(lr_image: Tensor, *_, condition: object = None) -> Tensor:
+            return 0.9 * enlarged(lr_image, 2) + 0.1 * lr_image.mean()  # tiles differ by up to 0.03
+
+        monkeypatch.setattr(model.network, "forward", forward)
+    else:
+        model = small_model(network)
+    whole, result = at_once(model, image), upscale(model, image, **SMALL)
+    at, elsewhere = borders(400, Tiling(96, 16), 2), torch.ones(799, dtype=torch.bool)
+    elsewhere[at] = False
+    added = steps_at(result - whole, torch.arange(799))
+    own = steps_at(whole, torch.arange(799))
+    assert float(added[at].max()) < 0.2 * float(own[elsewhere].median())
+    ratio = steps_at(result, at).mean() / steps_at(whole, at).mean()
+    assert 0.95 < float(ratio) < 1.05
+    if network == "mean of the tile":  # a border that is not blended is seen by this measure
+        hard = upscale(model, image, tile=96, overlap=0)
+        assert float(steps_at(hard - whole, torch.arange(799)).max()) > 5 * float(added.max())
+
+
+def test_the_ensemble_is_the_mean_over_the_symmetries():
+    model, image = small_model(), photograph(101, 150)
+    with torch.no_grad():
+        all_ = [turned_back(model(turned(image[None], symmetry)), symmetry)[0] for symmetry in range(8)]
+    assert len({tuple(turned(torch.arange(6.0).view(1, 2, 3), s).flatten().tolist()) for s in range(8)}) == 8
+    expected = torch.stack(all_).mean(0).clamp(0, 1)
+    assert largest_difference(upscale(model, image, ensemble=True, **SMALL), expected) < 1e-5
+
+
+@pytest.mark.parametrize("fusion", ["da_conv", "multi_scale"])
+def test_a_reference_gives_the_representation(fusion):
+    model, image, reference = small_model(fusion=fusion), photograph(101, 150), photograph(60, 70, top=300)
+    with torch.no_grad():
+        found = model.represent(reference[None])
+        maps = tuple(map_.mean((2, 3), keepdim=True) for map_ in found.maps)
+    expected = at_once(model, image, representation=Representation(found.vector, maps))
+    assert largest_difference(upscale(model, image, reference=reference, **SMALL), expected) < 1e-5
+    assert largest_difference(upscale(model, image, **SMALL), expected) > 1e-4
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.uint16])
+def test_gray_alpha_and_depths(channels, dtype):
+    model, largest = small_model(), torch.iinfo(dtype).max
+    floats = torch.cat((photograph(80, 130), photograph(80, 130, top=200)))[:channels]
+    image = (floats * largest).round().to(dtype)
+    job = Upscaling(model, image, tiling=Tiling(96, 16))
+    result = torch.zeros(channels, 160, 260)
+    for top, left, part in job.rectangles():
+        result[:, top : top + part.shape[1], left : left + part.shape[2]] = part
+    floats = image.float() / largest
+    colours = floats[: 3 if channels > 2 else 1]
+    with torch.no_grad():
+        expected = model(colours.expand(1, 3, -1, -1))[0]
+    expected = (expected if channels > 2 else expected.mean(0, keepdim=True)).clamp(0, 1)
+    assert largest_difference(result[: len(colours)], expected) < 1e-5
+    if channels in (2, 4):
+        assert largest_difference(result[-1:], enlarged(floats[None, -1:], 2)[0].clamp(0, 1)) < 1e-5
+
+
+@pytest.mark.parametrize("bf16", [False, True])
+def test_float32_is_full_float32(monkeypatch, bf16):
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
+    model, seen = small_model(), []
+    model.network.register_forward_hook(lambda *_: seen.append(torch.backends.cudnn.allow_tf32))
+    upscale(model, photograph(40, 60), **SMALL, bf16=bf16)
+    assert seen == [bf16]
+    assert torch.backends.cudnn.allow_tf32

@@ -1,0 +1,150 @@
+"""Little memory, large images, and what is refused."""
+
+import logging
+
+import pytest
+import torch
+from torch import Tensor
+
+from shared.encoders import Representation
+from sr.conditioning.adapter import Condition
+from sr.model import SRModel
+from sr.networks.bicubic import enlarged
+from sr.upscaling.tile_conditions import TurnedImage, most_pixels_of, spread_windows
+from sr.upscaling.tiled import Upscaling, upscale
+from sr.upscaling.tiles import Tiling
+from tests.sr.upscaling.whole_images import SMALL, at_once, largest_difference, photograph, small_model
+
+
+def test_an_image_too_large_for_the_encoder_is_looked_at_in_windows(monkeypatch):
+    """The network sees nearly the same, in bounded memory."""
+    model, image = small_model(fusion="multi_scale"), photograph(230, 260)
+    whole = at_once(model, image)
+    monkeypatch.setattr("sr.upscaling.tile_conditions.ENCODER_BYTES", 2 * 10**7)
+    monkeypatch.setattr("sr.upscaling.tile_conditions.WINDOW", 64)
+    assert 64**2 < most_pixels_of(model) < 200**2
+    seen = []
+    represent = model.represent
+    monkeypatch.setattr(model, "represent", lambda images: seen.append(images.shape[-2:]) or represent(images))
+    result = upscale(model, image, **SMALL)
+    assert max(max(size) for size in seen) <= 96 + 2 * 64 + 32
+    assert largest_difference(result, whole) < 0.1 * largest_difference(enlarged(image[None], 2)[0], whole)
+
+
+def test_every_tile_of_an_image_in_windows_has_one_mean_of_the_map(monkeypatch):
+    model, image = small_model(fusion="attention3x3"), photograph(230, 260)
+    monkeypatch.setattr("sr.upscaling.tile_conditions.ENCODER_BYTES", 2 * 10**7)
+    monkeypatch.setattr("sr.upscaling.tile_conditions.WINDOW", 64)
+    windows = spread_windows(TurnedImage(image), 64, 16)
+    with torch.no_grad():
+        means = [
+            model.network.adapter(model.represent(window.of(image)[None]), (64, 64)).map_mean for window in windows
+        ]
+    seen, looks = [], []
+    forward, represent = model.network.forward, model.represent
+
+    def watched(*given, condition: Condition, **options) -> Tensor:
+        looks.append("tile")
+        seen.append(condition.map_mean)
+        return forward(*given, condition=condition, **options)
+
+    monkeypatch.setattr(model.network, "forward", watched)
+    monkeypatch.setattr(model, "represent", lambda images: looks.append("encoder") or represent(images))
+    upscale(model, image, **SMALL)
+    assert len(seen) > 4
+    assert all(torch.equal(one, seen[0]) for one in seen)
+    torch.testing.assert_close(seen[0], torch.stack(means).mean(0))
+    assert seen[0].abs().max() > 0.1
+    # once for the memory it takes, once a window, once for what is around the first tile
+    assert looks.index("tile") == 1 + len(windows) + 1
+
+
+def with_little_memory(model: SRModel, monkeypatch, side: int) -> list[int]:
+    """The network runs out of memory above a side; gives the sides that went well."""
+    forward, sides = model.network.forward, []
+
+    def limited(lr_image: Tensor, *rest, **options) -> Tensor:
+        if max(lr_image.shape[-2:]) > side:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+        sides.append(max(lr_image.shape[-2:]))
+        return forward(lr_image, *rest, **options)
+
+    monkeypatch.setattr(model.network, "forward", limited)
+    return sides
+
+
+def test_out_of_memory_takes_smaller_tiles_and_says_so(monkeypatch, caplog):
+    model, image = small_model(), photograph(170, 260)
+    expected = at_once(model, image)
+    sides = with_little_memory(model, monkeypatch, 80)
+    caplog.set_level(logging.WARNING)
+    job = Upscaling(model, image, tiling=Tiling(256, 32))
+    result = torch.zeros_like(expected)
+    for top, left, part in job.rectangles():
+        result[:, top : top + part.shape[1], left : left + part.shape[2]] = part
+    assert job.tiling == Tiling(64, 16)
+    assert max(sides) == 64
+    assert largest_difference(result, expected) < 1e-5
+    said = "out of memory with tiles of 256 px: going on with 128 px"
+    assert [one.message for one in caplog.records] == [said, said.replace("128", "64").replace("256", "128")]
+
+
+def test_out_of_memory_with_the_smallest_tile_is_an_error(monkeypatch):
+    model = small_model()
+    with_little_memory(model, monkeypatch, 20)
+    with pytest.raises(ValueError, match="too little memory even for tiles of 64 px"):
+        upscale(model, photograph(60, 100))
+
+
+def test_an_encoder_out_of_memory_looks_at_windows(monkeypatch):
+    model, image = small_model(fusion="da_conv"), photograph(150, 180)
+    monkeypatch.setattr("sr.upscaling.tile_conditions.WINDOW", 64)
+    represent = model.represent
+
+    def limited(images: Tensor) -> Representation:
+        if images.shape[-1] > 64:
+            raise torch.OutOfMemoryError
+        return represent(images)
+
+    monkeypatch.setattr(model, "represent", limited)
+    assert upscale(model, image).shape == (3, 300, 360)
+    monkeypatch.setattr("sr.upscaling.tile_conditions.WINDOW", 65)
+    with pytest.raises(ValueError, match="too little memory for the encoder"):
+        upscale(model, image)
+
+
+def test_the_model_and_gradients_are_left_as_they_were():
+    model = small_model().train()
+    modes = [module.training for module in model.modules()]
+    state = {name: value.clone() for name, value in model.state_dict().items()}
+    image = photograph(40, 130).requires_grad_()
+    result = upscale(model, image, **SMALL)
+    assert not result.requires_grad
+    assert torch.is_grad_enabled()
+    assert [module.training for module in model.modules()] == modes
+    assert all(torch.equal(value, state[name]) for name, value in model.state_dict().items())
+    assert float(result.min()) >= 0
+    assert float(result.max()) <= 1
+
+
+@pytest.mark.parametrize(
+    ("image", "options", "match"),
+    [
+        (torch.rand(3, 15, 40), {}, "the image has 40x15 pixels, too few: at least 16 a side"),
+        (torch.rand(3, 40, 40), {"reference": torch.rand(3, 9, 40)}, "the reference has 40x9 pixels"),
+        (torch.rand(1, 3, 40, 40), {}, r"image must be \(3, h, w\)"),
+        (torch.rand(3, 40, 40).byte(), {}, "floating point in .* not torch.uint8"),
+        (torch.rand(3, 40, 40), {"tile": 100}, "tile=100 must be a multiple of 32, at least 64"),
+        (torch.rand(3, 40, 40), {"tile": 32}, "tile=32"),
+        (torch.rand(3, 40, 40), {"overlap": 20}, "overlap=20 must be a multiple of 16, at most 64"),
+        (torch.rand(3, 40, 40), {"tile": 64, "overlap": 32}, "overlap=32 .* at most 16"),
+    ],
+)
+def test_what_cannot_be_done_is_refused(image, options, match):
+    with pytest.raises(ValueError, match=match):
+        upscale(small_model(conditioning="none"), image, **options)
+
+
+def test_an_oracle_is_refused():
+    with pytest.raises(ValueError, match="oracle"):
+        upscale(small_model(fusion="da_conv", conditioning="oracle"), torch.rand(3, 20, 20))

@@ -1,0 +1,47 @@
+"""Image files for the command, models whose results are known, and a look at what came out."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from skimage import data
+
+from sr.model import build_model, save_model
+from sr.networks.bicubic import enlarged
+from sr.upscale import main
+from tests.sr.small_models import small_config
+
+PHOTOGRAPH = data.astronaut()
+
+
+def save_models(root: Path) -> Path:
+    """Untrained: what they give is bicubic enlargement, which is known."""
+    for conditioning in ("none", "joint", "oracle"):
+        fusion = "affine" if conditioning == "joint" else "da_conv"
+        model = build_model(small_config(fusion=fusion, conditioning=conditioning, bicubic_skip=True))
+        save_model(root / conditioning / "model", model, card="# card", metadata={"degradation": "dasr_iso_x2"})
+    return root
+
+
+def saved(path: Path, height: int = 40, width: int = 60, mode: str = "RGB", **options) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(PHOTOGRAPH[:height, :width]).convert(mode).save(path, **options)
+    return path
+
+
+def upscaled(image: np.ndarray) -> np.ndarray:
+    """What the models give of (H, W, C)."""
+    largest = np.iinfo(image.dtype).max
+    tensor = torch.from_numpy(image.astype(np.float32) / largest).permute(2, 0, 1)[None]
+    return (enlarged(tensor, 2)[0].clamp(0, 1) * largest).round().permute(1, 2, 0).numpy().astype(image.dtype)
+
+
+def command(*arguments: object) -> int:
+    return main([*map(str, arguments), "accelerator=cpu", "estimate=false"])
+
+
+def assert_near(result: np.ndarray, expected: np.ndarray, steps: int = 1) -> None:
+    assert result.dtype == expected.dtype
+    assert result.shape == expected.shape
+    assert np.abs(result.astype(int) - expected).max() <= steps
