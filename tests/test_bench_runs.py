@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PARTS = ("degradations", "training", "lightly", "precision", "memory", "embedding", "scale", "super_resolution")
+PARTS = ("degradations", "training", "lightly", "precision", "memory", "embedding", "super_resolution")
 
 
 def bench(*arguments: str) -> subprocess.CompletedProcess:

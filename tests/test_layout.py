@@ -77,7 +77,9 @@ def test_imports_go_down_between_the_rooms_of_a_package():
         assert inside[0] in floor_of, f"{path}: its room has no floor in FLOORS"
         for module in imported_modules(path):
             if module.startswith(f"{package}.") and room_of(module) != inside[0]:
-                assert floor_of[room_of(module)] < floor_of[inside[0]], f"{path} imports {module}, which is not below it"
+                assert floor_of[room_of(module)] < floor_of[inside[0]], (
+                    f"{path} imports {module}, which is not below it"
+                )
 
 
 def test_files_say_what_is_in_them_and_stay_short():

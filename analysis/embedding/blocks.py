@@ -7,8 +7,6 @@ import numpy as np
 from shared.probing.measures import unit_rows
 
 BLOCK = 2048  # rows read at once: of 2048 dimensions 17 MB, and at most 100 MB with the copies made in float64
-SAMPLE = 10_000  # rows from which principal directions, and by default clusters, are learnt: 400 for each of 25
-MAP_SAMPLE = 20_000  # rows that a UMAP of a large embedding shows; more points hide each other
 
 
 def unit_blocks(embedding: np.ndarray, size: int = BLOCK) -> Iterator[tuple[slice, np.ndarray]]:
@@ -24,21 +22,6 @@ def unit_blocks(embedding: np.ndarray, size: int = BLOCK) -> Iterator[tuple[slic
         yield slice(start, start + len(block)), unit_rows(block)
 
 
-def sampled_units(embedding: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """Some rows of an embedding with length 1, (M, D) float32, read block by block.
-
-    Raises:
-        ValueError: some vectors of the embedding, not only of these rows, are not finite.
-    """
-    sample = np.empty((len(rows), embedding.shape[1]), np.float32)
-    for start in range(0, len(rows), BLOCK):
-        part = embedding[rows[start : start + BLOCK]]
-        if not np.isfinite(part).all():
-            raise ValueError(_not_finite(embedding, 0))
-        sample[start : start + BLOCK] = unit_rows(part)
-    return sample
-
-
 def even_rows(count: int, sample: int, seed: int) -> np.ndarray:
     """One row drawn from each of `sample` equal stretches of `count` rows: every part of the file has its share.
 
@@ -49,12 +32,6 @@ def even_rows(count: int, sample: int, seed: int) -> np.ndarray:
         return np.arange(count)
     edges = np.linspace(0, count, sample + 1).astype(np.int64)
     return np.random.default_rng(seed).integers(edges[:-1], edges[1:])
-
-
-def check_shape(embedding: np.ndarray) -> None:
-    """Refuse what is not (N, D) with N, D > 0."""
-    if embedding.ndim != 2 or embedding.size == 0:
-        raise ValueError(f"an embedding has the shape (N, D) with N, D > 0, got {embedding.shape}")
 
 
 def _not_finite(embedding: np.ndarray, start: int) -> str:

@@ -21,7 +21,6 @@ PARTS = {
     "precision": "precision",
     "memory": "memory",
     "embedding": "embedding",
-    "scale": "scale",
     "super_resolution": "super_resolution",
 }
 
@@ -43,7 +42,7 @@ def main(arguments: list[str]) -> int:
     found: dict[str, list[Row]] = {}
     for part in given.parts or PARTS:
         with tempfile.TemporaryDirectory(prefix="unblind-bench-", dir=given.scratch) as scratch:
-            sizes = (given.images, given.vectors, given.tiny)
+            sizes = (given.images, given.tiny)
             settings = Settings(device, given.repetitions, given.compile, *sizes, Path(scratch))
             print(f"{part}: median (min..max)", flush=True)
             found[part] = importlib.import_module(f"tests.bench.{PARTS[part]}").measure(settings)
@@ -62,12 +61,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu", help="cpu or cuda")
     parser.add_argument("--repetitions", type=int, default=7, help="pairs of timings per row (%(default)s)")
     parser.add_argument("--images", type=int, default=10_000, help="files of the memory part's folder (%(default)s)")
-    parser.add_argument("--vectors", type=int, default=1_000_000, help="most of the scale part (%(default)s)")
     parser.add_argument("--no-compile", dest="compile", action="store_false", help="leave torch.compile out")
     parser.add_argument("--tiny", action="store_true", help="check that everything runs; the ratios mean nothing")
-    parser.add_argument(
-        "--scratch", type=Path, help="folder for temporary files (3 GB for the memory part, 8 GB for a million vectors)"
-    )
+    parser.add_argument("--scratch", type=Path, help="folder for temporary files (3 GB for the memory part)")
     parser.add_argument("--out", type=Path, metavar="PATH", help="also write the rows as JSON")
     return parser
 

@@ -20,7 +20,6 @@ class Settings:
         repetitions: pairs of timings per row.
         compile: also measure `torch.compile`.
         images: number of files in the folder of the memory part.
-        vectors: the larger number of vectors of the scale part.
         tiny: sizes so small that everything runs in seconds; the ratios then mean nothing.
         scratch: an empty folder that is deleted afterwards.
     """
@@ -29,7 +28,6 @@ class Settings:
     repetitions: int
     compile: bool
     images: int
-    vectors: int
     tiny: bool
     scratch: Path
 
