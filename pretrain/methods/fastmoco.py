@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from pretrain.losses import alignment_of, batch_info_nce, other_rows
-from pretrain.methods.base import NEGATIVE_ROWS, MomentumMethod, embed, per_view, unit
+from pretrain.methods.base import NEGATIVE_ROWS, MethodOutput, MomentumMethod, embed, per_view, unit
 from pretrain.positives import Positives, Terms
 from pretrain.views import ViewBatch
 from shared.encoders import Encoder
@@ -82,14 +82,14 @@ class FastMoCo(MomentumMethod):
                     f"{SMALLEST_IMAGE} pixels"
                 )
 
-    def forward(self, views: ViewBatch) -> tuple[Tensor, dict[str, Tensor]]:
+    def forward(self, views: ViewBatch) -> MethodOutput:
         """Computes the loss."""
         query_crops, key_crops = self.positives.split(views.crops)
         parts = tuple(cut(crop, self.config.grid).flatten(1, 2) for crop in query_crops)
-        vectors = embed(self.encoder, parts).unflatten(1, (-1, self.config.grid**2))  # (B, Q, P, dim)
+        vectors = embed(self.encoder, parts).vectors.unflatten(1, (-1, self.config.grid**2))  # (B, Q, P, dim)
         combined = self._combine(vectors)  # (B, Q, N, dim)
         projections = per_view(self.projector, combined.flatten(1, 2))  # (B, Q * N, D)
-        self.remember(projections)
+        self.record_projections(projections)
         predictions = unit(per_view(self.predictor, projections))
         predictions = predictions.unflatten(1, combined.shape[1:3])  # (B, Q, N, D)
         keys = self.target_keys(key_crops)
@@ -102,7 +102,7 @@ class FastMoCo(MomentumMethod):
         loss = batch_info_nce(terms, self.config.temperature, same_slot=True)
         logs = {"loss": loss.detach(), "alignment": alignment_of(terms)}
         of_views = self.positives.are_views and self.config.combine == "parts"
-        return loss, logs | ({NEGATIVE_ROWS: other_rows(terms)} if of_views else {})
+        return MethodOutput(loss, logs | ({NEGATIVE_ROWS: other_rows(terms)} if of_views else {}))
 
     def _combine(self, vectors: Tensor) -> Tensor:
         """Means of pairs of parts, (B, Q, P, dim) -> (B, Q, N, dim), or (B, N * P, 1, dim) across views."""

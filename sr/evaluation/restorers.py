@@ -13,7 +13,7 @@ from shared.data.fingerprints import seen_by
 from shared.devices import exact_convolutions
 from shared.inference import evaluating
 from shared.run_folders.run_folder import newest_run
-from sr.model import KIND, SRModel, load_model
+from sr.model import ModelArtefact, SRModel
 from sr.networks.bicubic import enlarged
 from sr.upscaling.tiled import upscale
 
@@ -127,17 +127,14 @@ def _open(path: str, device: torch.device) -> Restorer:
     if path == BICUBIC:
         return Restorer(BICUBIC, BICUBIC)
     try:
-        folder = KIND.folder(path)
+        artefact = ModelArtefact.open(path)
     except FileNotFoundError as error:
         raise ValueError(f"{error}; or MODEL={BICUBIC}") from error
-    described = KIND.read_config(folder)
-    key = json.dumps([described["model"], described["weights_sha256"]], sort_keys=True)
-    resolved = folder.resolve()
-    name = resolved.parent.name if resolved.name == KIND.name else resolved.name
+    key = json.dumps([artefact.config["model"], artefact.config["weights_sha256"]], sort_keys=True)
     digest = hashlib.sha256(key.encode()).hexdigest()[:12]
-    metadata = described["metadata"]
+    metadata = artefact.metadata
     seen = seen_by(metadata) | seen_by(metadata.get("encoder") or {})
-    return Restorer(name, digest, load_model(folder).to(device), seen)
+    return Restorer(artefact.run_name, digest, artefact.load().to(device), seen)
 
 
 def _newest(runs_dir: str) -> str:

@@ -45,7 +45,9 @@ class SRLog(pl.Callback):
         if step == 1 or (config.panel_every and step % config.panel_every == 0) or step == config.steps:
             self._write_panel(board, pl_module, step)
         if config.validate_every and step % config.validate_every == 0 and step < config.steps:
-            found = score_model(pl_module.result, self.images, bf16=config.precision == "bf16", device=pl_module.device)
+            found = score_model(
+                pl_module.export_module, self.images, bf16=config.precision == "bf16", device=pl_module.device
+            )
             means = {"validation/psnr_y": float(found.psnr.mean()), "validation/ssim_y": float(found.ssim.mean())}
             board.log_metrics(means, step)
         self.speed.leave_out(time.perf_counter() - started)

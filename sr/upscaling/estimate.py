@@ -26,7 +26,7 @@ from shared.files import write_atomically
 from shared.inference import evaluating
 from shared.probing.probe_set import UNLISTED, build_probe, embed
 from shared.probing.ridge import RidgeProbe, fit_ridge, r_squared, ridge_predictions
-from sr.model import KIND, SRModel, model_metadata
+from sr.model import ModelArtefact, SRModel
 from sr.upscaling.tile_conditions import TurnedImage, represented, spread_windows
 
 VERSION = 2  # raise it when probes are fitted otherwise, so that cached ones are not used
@@ -109,9 +109,9 @@ def open_estimator(model: SRModel, path: str | Path, cache_dir: Path) -> Estimat
     Raises:
         ValueError: why there is nothing to tell.
     """
-    if model.config.conditioning in ("none", "constant", "oracle"):
+    if not model.reads_images:
         raise ValueError(f"a model with conditioning={model.config.conditioning} does not look at the degradation")
-    described = model_metadata(path)
+    described = ModelArtefact.open(path).metadata
     space = load_space(str(described.get("config", {}).get("degradation") or described.get("degradation")))
     file = cache_dir / "estimates" / f"{_key(path, space)}.npz"
     found = _read(file)
@@ -161,7 +161,7 @@ class _Looking(nn.Module):
 
 
 def _key(path: str | Path, space: Space) -> str:
-    described = KIND.read_config(KIND.folder(path))
+    described = ModelArtefact.open(path).config
     parts = [VERSION, PATCH, described["model"], described["weights_sha256"], space.written]
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:24]
 

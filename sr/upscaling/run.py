@@ -98,7 +98,7 @@ class Worker:
 
     def _read_reference(self) -> Tensor:
         request = self._request
-        if not self._model.looks_at_images:
+        if not self._model.reads_images:
             raise ValueError(
                 f"--reference={request.reference}: MODEL={request.model} looks at no image to know a degradation; "
                 "leave it out"

@@ -7,7 +7,6 @@ from torch import Tensor
 
 from shared.encoders import Representation
 from sr.conditioning.adapter import Condition
-from sr.conditioning.sources import ConstantSource
 from sr.model import SRModel
 from sr.upscaling.tiles import ALIGNED, Window
 
@@ -104,7 +103,9 @@ class Conditions:
         if adapter is None:
             return
         found = whole_representation(model, reference or image, most_pixels)
-        has_places = len(adapter.maps) > 0 and reference is None and not isinstance(model.source, ConstantSource)
+        has_places = (
+            len(adapter.maps) > 0 and reference is None and model.source is not None and model.source.has_positions
+        )
         if found is None:
             self._representation, map_mean = _means_of_windows(model, reference or image)
             self._map_mean = map_mean if has_places else None

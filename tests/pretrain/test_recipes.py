@@ -24,11 +24,11 @@ def module_of(*arguments: str):
 
 def one_step(module) -> None:
     optimizer = torch.optim.SGD(module.trained.parameters(), lr=0.01)
-    first_convolution = next(p for p in module.averaged.parameters() if p.ndim == 4)
+    first_convolution = next(p for p in module.ema_source.parameters() if p.ndim == 4)
     before = first_convolution.detach().clone()
     plan = module.planner.plan(0)
     views = degraded_crops(module.fetch(plan), plan.degradation, module.planner.margin, torch.device("cpu"))
-    loss, logs = module.trained(ViewBatch(views, targets(plan.degradation)))
+    loss, logs, _ = module.trained(ViewBatch(views, targets(plan.degradation)))
     loss.backward()
     optimizer.step()
     module.trained.after_step()

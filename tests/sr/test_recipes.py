@@ -2,14 +2,14 @@
 
 import pytest
 import torch
+from sr.training.encoder_choice import encoder_choice
 
-from shared.artefacts.encoder import save_encoder
+from shared.artefacts import save_encoder
 from shared.command.config import load_config
 from shared.encoders import EncoderConfig, build_encoder
 from sr.conditioning.sources import CONDITIONINGS
 from sr.train import RECIPES
 from sr.training.config import GROUPS, SHORTHANDS, UNREAD, SRConfig
-from sr.training.encoder_choice import encoder_choice
 from sr.training.run import build
 from tests.sr.small_models import SMALL_OPTIONS
 
@@ -45,7 +45,7 @@ def module_of(encoder_path: str, *arguments: str):
 
 def one_step(module) -> None:
     optimizer = module.configure_optimizers()["optimizer"]
-    last = [part for part in module.averaged.network.tail.modules() if isinstance(part, torch.nn.Conv2d)][-1]
+    last = [part for part in module.ema_source.network.tail.modules() if isinstance(part, torch.nn.Conv2d)][-1]
     before = last.weight.detach().clone()
     loss, logs = module.loss(module.planner.plan(0))
     loss.backward()

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from shared.artefacts.encoder import save_encoder
+from shared.artefacts import save_encoder
 from shared.command.config import load_config
 from shared.degradations import degrade
 from shared.encoders import EncoderConfig, build_encoder
@@ -62,6 +62,6 @@ def test_the_encoder_moves_at_its_own_rate(tmp_path, rate):
     module = module_of("conditioning=finetune", f"encoder={tmp_path}", f"encoder_lr={rate}", "optimizer.lr=2e-4")
     groups = module.configure_optimizers()["optimizer"].param_groups
     rate_of = {id(p): group["initial_lr"] for group in groups for p in group["params"]}
-    model = module.averaged
+    model = module.ema_source
     assert {rate_of[id(p)] for p in model.source.parameters()} == {rate or 2e-4}
     assert {rate_of[id(p)] for p in model.network.parameters()} == {2e-4}

@@ -5,9 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from sr.training.encoder_choice import encoder_of
 
 import sr.evaluation.benchmarks
-from shared.artefacts.encoder import save_encoder
+from shared.artefacts import save_encoder
 from shared.command.config import load_config
 from shared.encoders import EncoderConfig, build_encoder
 from shared.images.files import write_image
@@ -17,7 +18,6 @@ from sr.model import build_model
 from sr.networks import NETWORKS
 from sr.train import RECIPES, main
 from sr.training.config import GROUPS, SHORTHANDS, UNREAD, SRConfig
-from sr.training.encoder_choice import encoder_of
 from tests.sr.small_models import small_config
 
 
