@@ -38,7 +38,7 @@ def _help() -> str:
     from sr.conditioning.sources import MEANING
     from sr.training.config import GROUPS, SRConfig
 
-    choices = "\n".join(f"{group}={{{', '.join(names)}}}" for group, names in GROUPS.items())
+    choices = "\n".join(f"{group}={{{', '.join(of_group.choices)}}}" for group, of_group in GROUPS.items())
     parts = [f"{f.name}.*" for f in dataclasses.fields(SRConfig) if dataclasses.is_dataclass(f.type)]
     return (
         f"{__doc__}\nRecipes:\n{recipe_titles(RECIPES)}\n\nChoices:\n{choices}\n\nConditioning:\n{MEANING}\n\n"

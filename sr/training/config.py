@@ -1,13 +1,13 @@
-"""What `python -m sr.train` is told."""
+"""Options of `python -m sr.train`."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field, make_dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from omegaconf import MISSING
 
 from pretrain.methods import METHODS, Positives, PositivesConfig, positives_overrides
 from pretrain.views import ViewsConfig
+from shared.command.config import Group, Shorthand, named_options
 from shared.command.unread_options import Unread
 from shared.training.run_config import RunConfig
 from sr.conditioning.sources import CONDITIONINGS, OF_AN_ENCODER
@@ -122,21 +122,16 @@ class SRConfig(RunConfig):
         return replace(self.views, crops=self.views.crops or f"{count}x{self.patch}")
 
 
-def _named(name: str, config: type) -> type:
-    """The options with the choice's name in front, so that a stored configuration says which it was."""
-    return make_dataclass(config.__name__, [("name", str, field(default=name))], bases=(config,))
-
-
 GROUPS = {
-    "network": {name: _named(name, entry.config) for name, entry in NETWORKS.items()},
-    "fusion": {name: _named(name, entry.config) for name, entry in FUSIONS.items()},
-    "method": {name: _named(name, entry.config) for name, entry in METHODS.items()},
+    "network": Group({name: named_options(name, entry.config) for name, entry in NETWORKS.items()}),
+    "fusion": Group({name: named_options(name, entry.config) for name, entry in FUSIONS.items()}),
+    "method": Group({name: named_options(name, entry.config) for name, entry in METHODS.items()}),
 }
 
-SHORTHANDS: dict[str, Callable[[str], list[str]]] = {
-    "data": lambda value: [f"data.kind={value}"],
-    "views": lambda value: [f"views.crops={value}"],
-    "loss": lambda value: [f"loss.name={value}"],
+SHORTHANDS: dict[str, Shorthand] = {
+    "data": lambda key, value: [f"{key}.kind={value}"],
+    "views": lambda key, value: [f"{key}.crops={value}"],
+    "loss": lambda key, value: [f"{key}.name={value}"],
     "positives": positives_overrides,
 }
 
