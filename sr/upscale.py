@@ -57,7 +57,7 @@ def read_request(arguments: list[str]) -> Request:
     for option in options:
         if option.startswith("-"):
             raise ValueError(f"{option} is unknown: the flags are {', '.join(FLAGS)}, options are key=value")
-    _, config = load_config(UpscaleConfig, None, options, groups={}, shorthands={})
+    _, config = load_config(UpscaleConfig, None, options)
     config.check()
     if len(paths) != 3:
         raise ValueError(

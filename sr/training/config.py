@@ -8,7 +8,8 @@ from omegaconf import MISSING
 
 from pretrain.methods import METHODS, Positives, positives_overrides
 from pretrain.views import ViewsConfig
-from shared.command.config import Group, named_options
+from shared.command.config import named_options
+from shared.command.options import Group
 from shared.training.run_config import RunConfig
 from sr.conditioning import CONDITIONINGS
 from sr.fusion import FUSIONS

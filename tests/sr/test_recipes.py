@@ -36,7 +36,7 @@ def module_of(encoder_path: str, *arguments: str):
     config.name = "test"
     config.check()
     name = SMALLER.get(config.network.name, config.network.name)
-    config.network = GROUPS["network"][name](**SMALL_OPTIONS[name])
+    config.network = GROUPS["network"].choices[name](**SMALL_OPTIONS[name])
     if config.conditioning in ("frozen", "finetune") and not config.encoder:
         config.encoder = encoder_path
     config.encoder = encoder_choice(config)
@@ -74,7 +74,7 @@ def test_every_recipe_has_its_controls_by_one_option(recipe, conditioning):
 def test_only_options_of_the_recipe_that_are_not_read_go(tmp_path):
     own = tmp_path / "own.yaml"
     own.write_text(
-        "defaults: [schema, {network: edsr_small}, {fusion: affine}, {method: moco}, _self_]\n"
+        "network: edsr_small\nfusion: affine\nmethod: moco\n"
         "conditioning: joint\nencoder: dasr\nencoder_lr: 1.0e-4\nloss: {name: charbonnier, contrastive: 0.5}\n"
     )
     constant = configured(f"--config-name={own}", "conditioning=constant")
