@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from shared.command.options import ConfigError, Group, OptionTree, near_match
-from shared.command.unread_options import Unread, without_unread
 from shared.command.yaml_text import parse_yaml
 
 Schema = TypeVar("Schema")
@@ -32,7 +31,6 @@ def load_config(
     groups: Mapping[str, Group] = {},
     shorthands: Mapping[str, Shorthand] = {},
     aliases: Mapping[str, str] = {},
-    unread: Unread | None = None,
 ) -> tuple[str, Schema]:
     """Composes a recipe with the overrides of the command line.
 
@@ -46,7 +44,6 @@ def load_config(
         groups: Dotted key -> its choices; a group may stand inside the dataclass that another one chooses.
         shorthands: Dotted key -> function to the overrides that `key=value` stands for.
         aliases: Old key -> new one, for the option itself and for those inside it; of the command line alone.
-        unread: Options that nothing reads beside the value of another, see `shared.command.unread_options`.
 
     Returns:
         The recipe's name (`options` without recipes) and the filled dataclass.
@@ -63,8 +60,6 @@ def load_config(
     for key in sorted(groups, key=lambda key: key.count(".")):
         if tree.has(key):  # the choice around it has such a group
             _choose(tree, key, groups[key], choices.pop(key, None), of_recipe, path)
-    if unread:
-        of_recipe = _drop_unread(of_recipe, overrides, unread, schema)
     with _errors_about(f"recipe {path}"):
         for name, value in of_recipe.items():
             tree.set(str(name), value)
@@ -199,22 +194,3 @@ def _errors_about(source: Override | str) -> Iterator[None]:
                 raise
             source = source.argument
         raise ConfigError(f"{source}: {error}") from error
-
-
-def _drop_unread(recipe: dict[str, Any], overrides: list[Override], unread: Unread, schema: type) -> dict[str, Any]:
-    """See `without_unread`; defaults are those of a schema."""
-    said: dict[str, list[str]] = {}
-    for override in overrides:
-        said.setdefault(override.argument, []).append(f"{override.key}={override.value}")
-
-    def default_of(option: str) -> Any:
-        found: Any = schema
-        for part in option.split("."):
-            field = next(one for one in dataclasses.fields(found) if one.name == part)
-            found = field.type if dataclasses.is_dataclass(field.type) else field.default
-        return found
-
-    try:
-        return without_unread(recipe, said, unread, default_of)
-    except ValueError as error:
-        raise ConfigError(str(error)) from error

@@ -103,7 +103,7 @@ def _named(table: Any, attribute: str) -> dict[str, type]:
     return {name: named_options(name, getattr(entry, attribute)) for name, entry in table.items()}
 
 
-GROUPS = {
+GROUPS: dict[str, Group] = {
     "network": Group(_named(NETWORKS, "config")),
     "conditioning": Group(_named(CONDITIONINGS, "options"), keeps_common=True),
     "conditioning.fusion": Group(_named(FUSIONS, "config")),

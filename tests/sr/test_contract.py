@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from shared.encoders import Representation
-from sr.conditioning.sources import CONDITIONINGS
+from sr.conditioning import CONDITIONINGS
 from sr.fusion import FUSIONS
 from sr.model import build_model, load_model, save_model
 from tests.sr.small_models import SMALL_OPTIONS, small_config

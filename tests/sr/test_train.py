@@ -14,7 +14,7 @@ from shared.data.fingerprints import seen_by
 from sr.evaluation.restorers import open_restorers
 from sr.model import ModelArtefact, load_model
 from sr.train import RECIPES, main
-from sr.training.config import GROUPS, SHORTHANDS, UNREAD, SRConfig
+from sr.training.config import ALIASES, GROUPS, SHORTHANDS, SRConfig
 from sr.training.run import build
 from sr.training.validation import build_validation, score_bicubic, score_model
 from tests.killed_runs import assert_same_state, checkpoint_of, kill_at_the_first_checkpoint, logged, started
@@ -46,7 +46,7 @@ def test_a_finished_run_holds_what_the_next_stage_needs(finished):
     metrics = json.loads((folder / "metrics.json").read_text())
     assert set(metrics["scores"]) == {"whole", "bicubic", "degradations"}
     model = load_model(folder)
-    options = {"groups": GROUPS, "shorthands": SHORTHANDS, "unread": UNREAD}
+    options = {"groups": GROUPS, "shorthands": SHORTHANDS, "aliases": ALIASES}
     _, held_out, space = build(load_config(SRConfig, RECIPES, SMALL, **options)[1])
     images = build_validation(space, held_out, 64)
     expected = {
@@ -125,7 +125,7 @@ def test_another_conditioning_under_the_name_of_a_run_is_refused_as_such(finishe
     with pytest.raises(SystemExit):
         main([f"runs_dir={tmp_path}", "name=whole"])
     said = capsys.readouterr().err
-    assert "conditioning: joint -> frozen" in said
+    assert "conditioning.name: joint -> frozen" in said
     assert "no such folder" not in said
 
 

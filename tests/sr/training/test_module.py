@@ -9,7 +9,7 @@ from shared.degradations import degrade
 from shared.encoders import EncoderConfig, build_encoder
 from sr.train import RECIPES
 from sr.training.augmentation import augmented
-from sr.training.config import GROUPS, SHORTHANDS, UNREAD, SRConfig
+from sr.training.config import ALIASES, GROUPS, SHORTHANDS, SRConfig
 from sr.training.run import build
 
 SMALL = [
@@ -20,7 +20,7 @@ SMALL = [
 
 def module_of(*options: str):
     arguments = [*SMALL, *options] if "conditioning=joint" in options else [*SMALL[:2], *SMALL[5:], *options]
-    _, config = load_config(SRConfig, RECIPES, arguments, groups=GROUPS, shorthands=SHORTHANDS, unread=UNREAD)
+    _, config = load_config(SRConfig, RECIPES, arguments, groups=GROUPS, shorthands=SHORTHANDS, aliases=ALIASES)
     config.name = "test"
     config.check()
     return build(config)[0]
