@@ -96,7 +96,7 @@ def test_moco_enqueues_only_in_training_and_as_many_as_asked() -> None:
 
 
 def test_moco_single_row_is_finite() -> None:
-    loss, _ = build("moco", PositivesConfig())(random_views(1))
+    loss, *_ = build("moco", PositivesConfig())(random_views(1))
     assert float(loss) == 0
 
 

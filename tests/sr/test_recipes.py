@@ -137,7 +137,7 @@ def test_ideas_of_the_notes_are_overrides(options, encoder_path):
         (["views=2x24"], "one LR patch of each degradation"),
         (["encoder_lr=1e-4"], "encoder_lr=1e-4: unknown option 'conditioning.lr'"),
         (["loss=l2"], "loss='l2' must be one of"),
-        (["encoder=TRAINED", "encoder_input=bands"], "has its own input and strides"),
+        (["conditioning=random", "encoder=TRAINED", "encoder_input=bands"], "has its own input and strides"),
         (["fusion=attention3x3", "fusion.heads=3"], "do not divide"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",

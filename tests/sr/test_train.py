@@ -57,7 +57,7 @@ def test_a_finished_run_holds_what_the_next_stage_needs(finished):
         for measure, found in metrics["scores"][name].items():
             assert found["per_degradation"] == pytest.approx(one.to_dict()[measure]["per_degradation"], rel=1e-6)
     assert model(torch.rand(1, 3, 30, 21)).shape == (1, 3, 60, 42)
-    average = torch.load(folder / "last.ckpt", weights_only=True)["state_dict"]["average.network.network.stem.0.weight"]
+    average = torch.load(folder / "last.ckpt", weights_only=True)["state_dict"]["ema.network.network.stem.0.weight"]
     assert torch.equal(model.state_dict()["network.stem.0.weight"], average)
     assert "PSNR-Y" in (folder / "model" / "README.md").read_text()
 

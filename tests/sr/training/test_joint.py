@@ -28,9 +28,9 @@ def test_the_network_gets_what_the_encoder_gave_the_method(name, positives, cond
     torch.manual_seed(0)
     model = build_model(small_config(conditioning=conditioning)).train()
     encoder = model.source.contrastive_encoder(model.network)
+    method = build_method(name, encoder, Positives(positives), METHODS[name])
     calls = []
     encoder.register_forward_hook(lambda *_: calls.append(1))
-    method = build_method(name, encoder, Positives(positives), METHODS[name])
     views = (torch.rand(ROWS, 2, 3, PATCH, PATCH),)
     contrast, _, found = method(ViewBatch(views, torch.empty(ROWS, 0)))
     assert len(calls) == 1
