@@ -23,11 +23,13 @@ from shared.degradations import Space, load_space
 from shared.degradations.words import reading_in_words
 from shared.encoders import Representation
 from shared.files import write_atomically
+from shared.images.windows import spread_windows
 from shared.inference import evaluating
 from shared.probing.probe_set import UNLISTED, build_probe, embed
 from shared.probing.ridge import RidgeProbe, fit_ridge, r_squared, ridge_predictions
 from sr.model import KIND, SRModel, model_metadata
-from sr.upscaling.tile_conditions import TurnedImage, represented, spread_windows
+from sr.upscaling.tile_conditions import ImageView as TurnedImage
+from sr.upscaling.tile_conditions import represent as represented
 
 VERSION = 2  # raise it when probes are fitted otherwise, so that cached ones are not used
 PATCH = 48  # pixels a side of LR patches, DASR's; images are looked at in windows of this size too
@@ -71,7 +73,7 @@ class Estimator:
             image: (C, h, w), see `sr.upscaling.tiled.Upscaling`; at least 16 pixels a side.
         """
         colours = TurnedImage(image[: 1 if image.shape[0] < 3 else 3])
-        windows = spread_windows(colours, PATCH, WINDOWS)
+        windows = spread_windows(colours.height, colours.width, PATCH, WINDOWS)
         with evaluating(self.model):
             vectors = represented(self.model, torch.cat([colours.cut(window) for window in windows])).vector
         read = {name: probe(vectors.float().cpu().numpy()) for name, probe in self.probes.items()}

@@ -7,11 +7,11 @@ import torch
 from torch import Tensor
 
 from shared.encoders import Representation
+from shared.images.symmetries import dihedral, inverse
 from sr.fusion import FUSIONS
 from sr.model import build_model
 from sr.networks import NETWORKS
 from sr.networks.bicubic import enlarged
-from sr.upscaling.tile_conditions import turned, turned_back
 from sr.upscaling.tiled import Upscaling, upscale
 from sr.upscaling.tiles import Tiling, spans
 from tests.sr.small_models import small_config
@@ -106,8 +106,7 @@ def test_no_step_is_seen_where_the_network_reaches_further(network, monkeypatch)
 def test_the_ensemble_is_the_mean_over_the_symmetries():
     model, image = small_model(), photograph(101, 150)
     with torch.no_grad():
-        all_ = [turned_back(model(turned(image[None], symmetry)), symmetry)[0] for symmetry in range(8)]
-    assert len({tuple(turned(torch.arange(6.0).view(1, 2, 3), s).flatten().tolist()) for s in range(8)}) == 8
+        all_ = [dihedral(model(dihedral(image[None], element)), inverse(element))[0] for element in range(8)]
     expected = torch.stack(all_).mean(0).clamp(0, 1)
     assert largest_difference(upscale(model, image, ensemble=True, **SMALL), expected) < 1e-5
 
