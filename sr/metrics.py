@@ -5,8 +5,7 @@ from torch import Tensor
 
 LUMA = (65.738, 129.057, 25.064)  # /256, of RGB in 0..255: BT.601 in studio range, as published with EDSR and DASR
 LUMA_OFFSET = 16.0
-SSIM_WINDOW, SSIM_SIGMA = 11, 1.5
-SMALLEST_IMAGE = SSIM_WINDOW
+SSIM_WINDOW, SSIM_SIGMA = 11, 1.5  # pixels
 
 
 def luma(image: Tensor) -> Tensor:

@@ -24,7 +24,6 @@ from sr.networks import NETWORKS
 from sr.networks.base import Place, SRNetwork
 from sr.networks.random_stream import Draws
 
-SMALLEST_IMAGE = 16  # pixels a side of an LR image: what every encoder takes
 KIND = ArtefactKind(
     name="model", format="unblind-sr-model", version=1, objects=("model", "metadata"),
     tags="[super-resolution, blind-super-resolution]",

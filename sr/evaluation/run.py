@@ -14,6 +14,7 @@ from tqdm.auto import tqdm
 
 from shared.command.config import to_plain
 from shared.devices import device_of
+from shared.encoders import MIN_IMAGE_SIDE
 from shared.files import write_atomically, write_json
 from shared.images.files import write_image
 from shared.run_folders.report_folder import ReportFolder
@@ -23,7 +24,6 @@ from sr.evaluation.protocols import REAL, Protocol, load_protocol
 from sr.evaluation.restorers import Restorer, common_scale, open_restorers
 from sr.evaluation.scoring import Bootstrap, Scores, check_others, score_benchmark
 from sr.evaluation.table import OfDatasets, per_image_csv, printed_table, table_csv
-from sr.model import SMALLEST_IMAGE
 
 STAGE, RESULTS = "sr-eval", "metrics.json"
 
@@ -48,11 +48,11 @@ def run(config: EvaluationConfig, models: Sequence[str]) -> int:
     assert config.data.root is not None  # checked
     if config.protocol == REAL:
         protocol = None
-        benchmarks = open_benchmarks(config.data.root, config.datasets, SMALLEST_IMAGE, leave_out=True)
+        benchmarks = open_benchmarks(config.data.root, config.datasets, MIN_IMAGE_SIDE, leave_out=True)
         _refuse_oracles(restorers)
     else:
         protocol = load_protocol(config.protocol, config.scale, config.seed)
-        benchmarks = open_benchmarks(config.data.root, config.datasets, config.scale * SMALLEST_IMAGE)
+        benchmarks = open_benchmarks(config.data.root, config.datasets, config.scale * MIN_IMAGE_SIDE)
         check_others(restorers, benchmarks, protocol, config.representation)
     config.datasets = [one.name for one in benchmarks]
     report = ReportFolder(

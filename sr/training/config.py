@@ -9,10 +9,10 @@ from omegaconf import MISSING
 from pretrain.methods import METHODS, Positives, PositivesConfig, positives_overrides
 from pretrain.views import ViewsConfig
 from shared.command.unread_options import Unread
+from shared.encoders import MIN_IMAGE_SIDE as SMALLEST_IMAGE
 from shared.training.run_config import RunConfig
 from sr.conditioning.sources import CONDITIONINGS, OF_AN_ENCODER
 from sr.fusion import FUSIONS
-from sr.model import SMALLEST_IMAGE
 from sr.networks import NETWORKS
 from sr.training.augmentation import AugmentationConfig
 from sr.training.losses import LossConfig

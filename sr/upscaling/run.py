@@ -13,9 +13,10 @@ from tqdm.auto import tqdm
 
 from shared.command.command_line import is_out_of_memory
 from shared.devices import device_of
+from shared.encoders import MIN_IMAGE_SIDE as SMALLEST_IMAGE
 from shared.images.deep import KEEPS_ALPHA, KEEPS_DEPTH, check_format, read_deep_image, written_image
 from shared.images.files import BACKGROUND
-from sr.model import SMALLEST_IMAGE, SRModel, load_model
+from sr.model import SRModel, load_model
 from sr.upscaling.config import Request
 from sr.upscaling.estimate import Estimator, open_estimator
 from sr.upscaling.paths import Job, plan

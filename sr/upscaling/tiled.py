@@ -8,10 +8,11 @@ import torch
 from torch import Tensor
 
 from shared.devices import exact_convolutions
+from shared.encoders import MIN_IMAGE_SIDE
 from shared.images.symmetries import SYMMETRIES, dihedral, inverse
 from shared.images.windows import Window
 from shared.inference import evaluating
-from sr.model import SMALLEST_IMAGE, SRModel
+from sr.model import SRModel
 from sr.networks.bicubic import enlarged
 from sr.upscaling.tile_conditions import Conditions, ImageView, max_encoder_pixels, release_memory
 from sr.upscaling.tiles import ALIGNMENT, MIN_TILE, Tiling, blend_tiles, tile_count
@@ -104,9 +105,9 @@ class Upscaling:
         if model.needs_parameters:
             raise ValueError("this model is an oracle: it needs the true parameters of a degradation, here unknown")
         for what, one in (("the image", image), ("the reference", reference)):
-            if one is not None and min(one.shape[-2:]) < SMALLEST_IMAGE:
+            if one is not None and min(one.shape[-2:]) < MIN_IMAGE_SIDE:
                 size = f"{one.shape[-1]}x{one.shape[-2]}"
-                raise ValueError(f"{what} has {size} pixels, too few: at least {SMALLEST_IMAGE} a side")
+                raise ValueError(f"{what} has {size} pixels, too few: at least {MIN_IMAGE_SIDE} a side")
         self.model, self.tiling = model, tiling
         self.channels, self.height, self.width = image.shape
         self.tiles = tile_count(self.height, self.width, tiling)

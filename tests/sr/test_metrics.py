@@ -6,7 +6,7 @@ import torch
 from skimage import data
 from skimage.metrics import structural_similarity
 
-from sr.metrics import SMALLEST_IMAGE, luma, psnr_y, rounded, ssim_y
+from sr.metrics import SSIM_WINDOW, luma, psnr_y, rounded, ssim_y
 
 
 def pair(noise: float = 12.0, side: int = 90) -> tuple[np.ndarray, np.ndarray]:
@@ -91,7 +91,7 @@ def test_luma_range_and_rounding():
 
 
 def test_too_small_for_the_window():
-    side = SMALLEST_IMAGE + 2 * 2
+    side = SSIM_WINDOW + 2 * 2
     assert ssim_y(torch.rand(1, 3, side, side), torch.rand(1, 3, side, side), 2).shape == (1,)
     with pytest.raises(ValueError, match=r"SSIM takes 11 pixels a side, \(10, 11\) are left"):
         ssim_y(torch.rand(1, 3, side - 1, side), torch.rand(1, 3, side - 1, side), 2)
