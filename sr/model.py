@@ -21,8 +21,8 @@ from sr.conditioning.sources import (
 )
 from sr.fusion import FUSIONS
 from sr.networks import NETWORKS
-from sr.networks.base import Place, SRNetwork
-from sr.networks.random_stream import Draws
+from sr.networks.base import FusionSlot, SRNetwork
+from sr.networks.random_stream import RandomStream
 
 KIND = ArtefactKind(
     name="model", format="unblind-sr-model", version=1, objects=("model", "metadata"),
@@ -130,7 +130,7 @@ def build_model(config: ModelConfig, encoder: Encoder | None = None) -> SRModel:
     """Builds a model in training mode; parameters drawn from torch's global generator.
 
     From one state of the generator a network has the same weights whatever its condition, so that runs of one seed
-    differ by the condition alone; fusions and the adapter draw from a sequence of their own.
+    differ by the condition alone; fusions and the adapter draw from a stream of their own.
 
     Args:
         config: what to build.
@@ -150,24 +150,27 @@ def build_model(config: ModelConfig, encoder: Encoder | None = None) -> SRModel:
     _check_sizes("network", config.network_options)
     _check_sizes("fusion", config.fusion_options)
     fusion = FUSIONS[config.fusion].fusion
-    network_draws, condition_draws = Draws.apart(2)
+    network_stream, condition_stream = RandomStream.spawn(2)
     source = _source(config, encoder)
     adapter = None
     if source is not None:
-        with condition_draws.in_use():
+        with condition_stream.active():
             adapter = Adapter(source.shape, config.width, fusion.uses(config.fusion_options))
 
-    def place(features: int) -> Place:
+    def make_slot(features: int) -> FusionSlot:
         if source is None:
-            return Place(None)
-        with condition_draws.in_use():
-            return Place(fusion(features, config.width, config.fusion_options))
+            return FusionSlot(None)
+        with condition_stream.active():
+            return FusionSlot(fusion(features, config.width, config.fusion_options))
 
-    with network_draws.in_use():
+    with network_stream.active():
         network = NETWORKS[config.network].build(
-            config.network_options, scale=config.scale, place=place, adapter=adapter,
+            config.network_options,
+            scale=config.scale,
+            make_slot=make_slot,
+            adapter=adapter,
             shared_blocks=config.shared_blocks if config.conditioning == "shared" else 0,
-        )  # fmt: skip
+        )
     return SRModel(config, source, network)
 
 

@@ -14,7 +14,7 @@ from shared.devices import exact_convolutions
 from shared.inference import evaluating
 from shared.run_folders.run_folder import newest_run
 from sr.model import KIND, SRModel, load_model
-from sr.networks.bicubic import enlarged
+from sr.networks.bicubic import upsample_bicubic
 from sr.upscaling.tiled import upscale
 
 BICUBIC = "bicubic"
@@ -64,7 +64,7 @@ class Restorer:
         """
         if self.model is None:
             with exact_convolutions():
-                return enlarged(lr_images, scale)
+                return upsample_bicubic(lr_images, scale)
         kind, exact = lr_images.device.type, nullcontext() if bf16 else exact_convolutions()
         with evaluating(self.model), torch.autocast(kind, torch.bfloat16, enabled=bf16), exact:
             representation = None if others is None else self.model.represent(others, parameters)

@@ -13,7 +13,7 @@ from shared.probing.bootstrap import bootstrap_over_images, percentile_interval
 from sr.evaluation.benchmarks import Benchmark
 from sr.evaluation.protocols import Protocol, seed_of
 from sr.evaluation.restorers import Restorer
-from sr.metrics import psnr_y, rounded, ssim_y
+from sr.metrics import psnr_y, quantize_8bit, ssim_y
 
 PIXELS_AT_ONCE = 2**21  # HR pixels of the degradations of one image that go through together: 2 MP need about 2 GB
 
@@ -91,7 +91,7 @@ def score_benchmark(
 
 def lr_images_of(hr_image: Tensor, degradation: Degradation) -> Tensor:
     """(1, 3, H, W) under D degradations, by the published border rules, as files of 8 bits: (D, 3, h, w)."""
-    return rounded(degrade(hr_image[None].expand(len(degradation), -1, -1, -1, -1), degradation)[:, 0])
+    return quantize_8bit(degrade(hr_image[None].expand(len(degradation), -1, -1, -1, -1), degradation)[:, 0])
 
 
 class _Others:

@@ -16,9 +16,9 @@ from shared.degradations.summary import targets
 from shared.inference import evaluating
 from shared.probing.bootstrap import bootstrap_over_images, percentile_interval
 from shared.probing.probe_set import listed_degradations
-from sr.metrics import psnr_y, rounded, ssim_y
+from sr.metrics import psnr_y, quantize_8bit, ssim_y
 from sr.model import SRModel
-from sr.networks.bicubic import enlarged
+from sr.networks.bicubic import upsample_bicubic
 
 REPEATS = 500  # draws behind each interval
 
@@ -86,7 +86,7 @@ def build_validation(space: Space, held_out: ImageStore, size: int) -> Validatio
     seeds = torch.randint(2**62, (len(listed), len(store)), generator=generator_for(0, 0x7A11))
     lr_images = [
         [
-            rounded(degrade(hr[None], listed[[d]].with_seed(seeds[d, i : i + 1]))[0])
+            quantize_8bit(degrade(hr[None], listed[[d]].with_seed(seeds[d, i : i + 1]))[0])
             for i, hr in enumerate(hr_images)
         ]
         for d in range(len(listed))
@@ -123,7 +123,7 @@ def score_model(model: SRModel, images: ValidationSet, *, bf16: bool, device: to
 
 def score_bicubic(images: ValidationSet, scale: int) -> Restored:
     """Scores of bicubic enlargement."""
-    return restore_all(lambda lr, _: enlarged(lr, scale), images, scale, torch.device("cpu"))
+    return restore_all(lambda lr, _: upsample_bicubic(lr, scale), images, scale, torch.device("cpu"))
 
 
 def restored_table(rows: dict[str, Restored], names: list[str]) -> str:

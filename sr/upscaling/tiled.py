@@ -13,7 +13,7 @@ from shared.images.symmetries import SYMMETRIES, dihedral, inverse
 from shared.images.windows import Window
 from shared.inference import evaluating
 from sr.model import SRModel
-from sr.networks.bicubic import enlarged
+from sr.networks.bicubic import upsample_bicubic
 from sr.upscaling.tile_conditions import Conditions, ImageView, max_encoder_pixels, release_memory
 from sr.upscaling.tiles import ALIGNMENT, MIN_TILE, Tiling, blend_tiles, tile_count
 
@@ -168,7 +168,7 @@ class Upscaling:
         if self._is_gray:
             total = total.mean(0, keepdim=True)
         if self._alpha is not None:
-            alpha = enlarged(self._alpha.cut(window)[:, :1], self.model.scale)[0].cpu()
+            alpha = upsample_bicubic(self._alpha.cut(window)[:, :1], self.model.scale)[0].cpu()
             total = torch.cat((total, alpha))
         return total
 

@@ -15,7 +15,7 @@ from sr.evaluation.protocols import load_protocol
 from sr.evaluation.restorers import Restorer
 from sr.evaluation.scoring import Bootstrap, lr_images_of, score_benchmark
 from sr.metrics import psnr_y
-from sr.networks.bicubic import enlarged
+from sr.networks.bicubic import upsample_bicubic
 from tests.sr.evaluation.small_benchmark import BENCHMARK, GOLDEN, needs_golden, rows_of, small_model, write_data_sets
 
 CPU = torch.device("cpu")
@@ -89,7 +89,7 @@ class Witness(Restorer):
 
     def restore(self, lr_images, scale, *, parameters=None, others=None, bf16=False):
         TOLD.append((parameters, others))
-        return enlarged(lr_images, scale)
+        return upsample_bicubic(lr_images, scale)
 
 
 TOLD: list = []

@@ -10,7 +10,7 @@ from shared.encoders import Representation
 from shared.images.windows import spread_windows
 from sr.conditioning.adapter import Condition
 from sr.model import SRModel
-from sr.networks.bicubic import enlarged
+from sr.networks.bicubic import upsample_bicubic
 from sr.upscaling.tile_conditions import max_encoder_pixels
 from sr.upscaling.tiled import Upscaling, upscale
 from sr.upscaling.tiles import Tiling
@@ -29,7 +29,7 @@ def test_an_image_too_large_for_the_encoder_is_looked_at_in_windows(monkeypatch)
     monkeypatch.setattr(model, "represent", lambda images: seen.append(images.shape[-2:]) or represent(images))
     result = upscale(model, image, **SMALL)
     assert max(max(size) for size in seen) <= 96 + 2 * 64 + 32
-    assert largest_difference(result, whole) < 0.1 * largest_difference(enlarged(image[None], 2)[0], whole)
+    assert largest_difference(result, whole) < 0.1 * largest_difference(upsample_bicubic(image[None], 2)[0], whole)
 
 
 def test_every_tile_of_an_image_in_windows_has_one_mean_of_the_map(monkeypatch):
