@@ -21,7 +21,8 @@ from sr.training.config import SRConfig
 from sr.training.encoder_choice import earlier_training, encoder_choice, encoder_of
 from sr.training.module import SRTraining, Trained, contrasted_encoder
 from sr.training.monitoring import SRLog
-from sr.training.validation import ValidationSet, build_validation, restored_table, score_bicubic, score_model
+from sr.training.validation import ValidationSet, build_validation, score_bicubic, score_model
+from sr.training.validation import format_scores as restored_table
 
 SPACE_OF_SCALE = {2: "dasr_iso_x2", 3: "dasr_iso_x3", 4: "dasr_iso"}
 
