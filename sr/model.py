@@ -72,7 +72,7 @@ class SRModel(nn.Module):
 
     @property
     def needs_parameters(self) -> bool:
-        """Whether it must be told the true parameters of the degradation."""
+        """Whether it needs the true parameters of the degradation."""
         return self.source is not None and self.source.needs_parameters
 
     @property
@@ -81,14 +81,14 @@ class SRModel(nn.Module):
         return isinstance(self.source, EncoderSource | StemSource)
 
     def represent(self, lr_image: Tensor, parameters: Tensor | None = None) -> Representation | None:
-        """What the model knows of the degradation of each image; None without a condition.
+        """Represents the degradation of each image; None without a condition.
 
         Args:
-            lr_image: (B, 3, h, w) in [0, 1], h and w at least 16.
-            parameters: (B, 6) for the oracle, see `shared.degradations.summary.targets`.
+            lr_image: the LR images, (B, 3, h, w) in [0, 1], h and w at least 16.
+            parameters: the true parameters, (B, 6), for the oracle, see `shared.degradations.summary.targets`.
 
         Raises:
-            ValueError: an oracle is not told the parameters.
+            ValueError: an oracle is not given the parameters.
         """
         if self.source is None:
             return None
@@ -106,16 +106,16 @@ class SRModel(nn.Module):
         """Super-resolves a batch.
 
         Args:
-            lr_image: (B, 3, h, w) RGB in [0, 1], h and w at least 16.
-            parameters: as `represent`.
-            representation: where it comes from elsewhere, such as from the whole of which this is a tile.
+            lr_image: the LR images, (B, 3, h, w) RGB in [0, 1], h and w at least 16.
+            parameters: as in `represent`.
+            representation: a representation to use instead, such as that of the whole of which this is a tile.
 
         Returns:
             (B, 3, scale * h, scale * w), not clipped.
 
         Raises:
-            ValueError: the images are of another kind or too small for an encoder, or an oracle is not told the
-                parameters.
+            ValueError: the images are of another kind or too small for an encoder, or an oracle is not given
+                the parameters.
         """
         if lr_image.dim() != 4 or lr_image.shape[1] != 3 or not lr_image.is_floating_point():
             raise ValueError(

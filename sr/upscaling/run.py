@@ -101,8 +101,8 @@ class Worker:
         request = self._request
         if not self._model.looks_at_images:
             raise ValueError(
-                f"--reference={request.reference}: MODEL={request.model} looks at no image to know a degradation; "
-                "leave it out"
+                f"--reference={request.reference}: MODEL={request.model} does not estimate a degradation "
+                f"(conditioning={self._model.config.conditioning}); remove --reference"
             )
         pixels = read_deep_image(request.reference, self._most_pixels)
         height, width = pixels.shape[:2]

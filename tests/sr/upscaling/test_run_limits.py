@@ -42,7 +42,10 @@ def models(tmp_path_factory) -> Path:
         ("a.png o.png none precision=fp8", "precision='fp8' must be one of fp32, bf16"),
         ("a.png o.png none max_megapixels=0", "max_megapixels=0.0 must be positive and below 1000000"),
         ("a.png o.png none --reference --overwrite", "--reference needs an image"),
-        ("a.png o.png none --reference=a.png", "MODEL=none looks at no image to know a degradation"),
+        (
+            "a.png o.png none --reference=a.png",
+            "MODEL=none does not estimate a degradation (conditioning=none); remove",
+        ),
         ("a.png o.png none --reference=r.png", "--reference=r.png: no such file"),
         ("a.png o.png joint --reference=text.png", "'text.png' is not an image"),
         ("a.png o.png joint --reference=tiny.png", "--reference=tiny.png has 9x9 pixels, each side needs 16"),
