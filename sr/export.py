@@ -7,12 +7,13 @@ import torch
 from torch import Tensor, nn
 
 from shared.degradations.summary import SUMMARY_RANGES
+from shared.encoders import MIN_IMAGE_SIDE
 from shared.files import write_atomically
 from shared.inference import evaluating
-from sr.model import SMALLEST_IMAGE, SRModel
+from sr.model import SRModel
 
 OPSET = 20
-EXAMPLE = (2, 3, SMALLEST_IMAGE + 5, SMALLEST_IMAGE + 8)
+EXAMPLE = (2, 3, MIN_IMAGE_SIDE + 5, MIN_IMAGE_SIDE + 8)
 
 
 class _WithParameters(nn.Module):

@@ -13,10 +13,8 @@ from sr.conditioning import CONDITIONINGS, Adapter, Source
 from sr.fusion import FUSIONS
 from sr.fusion.affine import AffineConfig
 from sr.networks import NETWORKS
-from sr.networks.base import Place, SRNetwork
-from sr.networks.random_stream import Draws
-
-SMALLEST_IMAGE = 16  # pixels a side of an LR image: what every encoder takes
+from sr.networks.base import FusionSlot, SRNetwork
+from sr.networks.random_stream import RandomStream
 
 
 @dataclass
@@ -73,8 +71,8 @@ class SRModel(nn.Module):
         """The representation of each image, None without a condition.
 
         Args:
-            lr_image: (B, 3, h, w) in [0, 1], h and w at least 16.
-            parameters: (B, 6) for the oracle, see `shared.degradations.summary.targets`.
+            lr_image: the LR images, (B, 3, h, w) in [0, 1], h and w at least 16.
+            parameters: the true parameters, (B, 6), for the oracle, see `shared.degradations.summary.targets`.
 
         Raises:
             ValueError: The model is an oracle, and the parameters are not given.
@@ -87,16 +85,16 @@ class SRModel(nn.Module):
         """Super-resolves a batch.
 
         Args:
-            lr_image: (B, 3, h, w) RGB in [0, 1], h and w at least 16.
-            parameters: as `represent`.
-            representation: where it comes from elsewhere, such as from the whole of which this is a tile.
+            lr_image: the LR images, (B, 3, h, w) RGB in [0, 1], h and w at least 16.
+            parameters: as in `represent`.
+            representation: a representation to use instead, such as that of the whole of which this is a tile.
 
         Returns:
             (B, 3, scale * h, scale * w), not clipped.
 
         Raises:
-            ValueError: the images are of another kind or too small for an encoder, or an oracle is not told the
-                parameters.
+            ValueError: the images are of another kind or too small for an encoder, or an oracle is not given
+                the parameters.
         """
         if lr_image.dim() != 4 or lr_image.shape[1] != 3 or not lr_image.is_floating_point():
             raise ValueError(
@@ -111,7 +109,7 @@ def build_model(config: ModelConfig, encoder: Encoder | None = None) -> SRModel:
     """Builds a model in training mode; parameters drawn from torch's global generator.
 
     From one state of the generator a network has the same weights whatever its condition, so that runs of one seed
-    differ by the condition alone; fusions and the adapter draw from a sequence of their own.
+    differ by the condition alone; fusions and the adapter draw from a stream of their own.
 
     Args:
         config: what to build.
@@ -131,26 +129,29 @@ def build_model(config: ModelConfig, encoder: Encoder | None = None) -> SRModel:
     _check_sizes("network", config.network_options)
     _check_sizes("fusion", config.fusion_options)
     fusion = FUSIONS[config.fusion].fusion
-    network_draws, condition_draws = Draws.apart(2)
+    network_stream, condition_stream = RandomStream.spawn(2)
     source = CONDITIONINGS[config.conditioning].build_source(
         lambda: encoder or build_encoder(config.encoder), config.network_options.features
     )
     adapter = None
     if source is not None:
-        with condition_draws.in_use():
+        with condition_stream.active():
             adapter = Adapter(source.shape, config.width, fusion.uses(config.fusion_options))
 
-    def place(features: int) -> Place:
+    def make_slot(features: int) -> FusionSlot:
         if source is None:
-            return Place(None)
-        with condition_draws.in_use():
-            return Place(fusion(features, config.width, config.fusion_options))
+            return FusionSlot(None)
+        with condition_stream.active():
+            return FusionSlot(fusion(features, config.width, config.fusion_options))
 
-    with network_draws.in_use():
+    with network_stream.active():
         network = NETWORKS[config.network].build(
-            config.network_options, scale=config.scale, place=place, adapter=adapter,
+            config.network_options,
+            scale=config.scale,
+            make_slot=make_slot,
+            adapter=adapter,
             shared_blocks=config.shared_blocks if config.conditioning == "shared" else 0,
-        )  # fmt: skip
+        )
     return SRModel(config, source, network)
 
 

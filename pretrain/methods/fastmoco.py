@@ -12,8 +12,7 @@ from pretrain.losses import alignment_of, batch_info_nce, other_rows
 from pretrain.methods.base import NEGATIVE_ROWS, MethodOutput, MomentumMethod, embed, per_view, unit
 from pretrain.positives import Positives, Terms
 from pretrain.views import ViewBatch
-from shared.encoders import Encoder
-from shared.encoders.timm_backbone import SMALLEST_IMAGE
+from shared.encoders import MIN_IMAGE_SIDE, Encoder
 
 COMBINES = ("parts", "images")
 
@@ -76,10 +75,10 @@ class FastMoCo(MomentumMethod):
         super().check(patches, rows)
         grid = self.config.grid
         for patch in patches:
-            if patch % grid or patch // grid < SMALLEST_IMAGE:
+            if patch % grid or patch // grid < MIN_IMAGE_SIDE:
                 raise ValueError(
                     f"a crop of {patch} pixels cannot be cut into method.grid={grid} x {grid} equal parts of at least "
-                    f"{SMALLEST_IMAGE} pixels"
+                    f"{MIN_IMAGE_SIDE} pixels"
                 )
 
     def forward(self, views: ViewBatch) -> MethodOutput:

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from shared.inference import evaluating
 
-SMALLEST_IMAGE = 16  # pixels a side that every encoder takes
-FILL_RULES = ((SMALLEST_IMAGE, 1), (32, 1), (32, 32))  # smallest side, multiple of: the first that works
+MIN_IMAGE_SIDE = 16  # pixels, of the smallest image that every encoder takes
+FILL_RULES = ((MIN_IMAGE_SIDE, 1), (32, 1), (32, 32))  # smallest side, multiple of: the first that works
 MAX_POOL_PATHS = ("maxpool", "stem.pool", "features.pool0", "layer0.pool")  # where timm's families keep it
 
 
@@ -82,7 +82,7 @@ class TimmBackbone(nn.Module):
             except (RuntimeError, AssertionError, IndexError, AttributeError) as error:
                 reason = str(error).split("\n")[0]
         raise ValueError(
-            f"{name} with these options does not take images of any size from {SMALLEST_IMAGE} pixels on "
+            f"{name} with these options does not take images of any size from {MIN_IMAGE_SIDE} pixels on "
             f"({reason}); use a plain convolutional network such as resnet50 with stem=standard"
         )
 

@@ -10,10 +10,10 @@ from pretrain.methods import METHODS, Positives, positives_overrides
 from pretrain.views import ViewsConfig
 from shared.command.config import named_options
 from shared.command.options import Group
+from shared.encoders import MIN_IMAGE_SIDE
 from shared.training.run_config import RunConfig
 from sr.conditioning import CONDITIONINGS
 from sr.fusion import FUSIONS
-from sr.model import SMALLEST_IMAGE
 from sr.networks import NETWORKS
 from sr.training.augmentation import AugmentationConfig
 from sr.training.losses import LossConfig
@@ -57,14 +57,14 @@ class SRConfig(RunConfig):
         super().check()
         if self.scale not in (2, 3, 4):
             raise ValueError(f"scale={self.scale} must be 2, 3 or 4")
-        if self.patch < SMALLEST_IMAGE:
-            raise ValueError(f"patch={self.patch} must be at least {SMALLEST_IMAGE}")
+        if self.patch < MIN_IMAGE_SIDE:
+            raise ValueError(f"patch={self.patch} must be at least {MIN_IMAGE_SIDE}")
         if self.validate_every < 0:
             raise ValueError(f"validate_every={self.validate_every} must not be negative")
-        if self.validation_size < self.scale * SMALLEST_IMAGE:
+        if self.validation_size < self.scale * MIN_IMAGE_SIDE:
             raise ValueError(
-                f"validation_size={self.validation_size} must be at least {self.scale * SMALLEST_IMAGE} for scale="
-                f"{self.scale}: LR images have {SMALLEST_IMAGE} pixels a side or more"
+                f"validation_size={self.validation_size} must be at least {self.scale * MIN_IMAGE_SIDE} for scale="
+                f"{self.scale}: LR images have {MIN_IMAGE_SIDE} pixels a side or more"
             )
         if self.augmentation.mixup and self.devices * self.nodes > 1:
             raise ValueError("augmentation.mixup blends rows of one device: take one device, or leave it out")

@@ -20,7 +20,7 @@ from sr.training.card import encoder_card, model_card
 from sr.training.config import SRConfig
 from sr.training.module import JointModel, SRTraining
 from sr.training.monitoring import SRLog
-from sr.training.validation import ValidationSet, build_validation, restored_table, score_bicubic, score_model
+from sr.training.validation import ValidationSet, build_validation, format_scores, score_bicubic, score_model
 
 SPACE_OF_SCALE = {2: "dasr_iso_x2", 3: "dasr_iso_x3", 4: "dasr_iso"}
 
@@ -111,7 +111,7 @@ def _finish(
     model = module.export_module
     found = score_model(model, images, bf16=config.precision == "bf16", device=module.device)
     rows = {config.name: found, "bicubic": score_bicubic(images, config.scale)}
-    table = restored_table(rows, images.names)
+    table = format_scores(rows, images.names)
     scores = {name: one.to_dict() for name, one in rows.items()} | {"degradations": images.names}
     of_run = {
         "recipe": recipe, "config": to_plain(config), "degradation": space.name, "train_seconds": seconds,

@@ -23,11 +23,12 @@ from shared.degradations import Space, load_space
 from shared.degradations.words import reading_in_words
 from shared.encoders import Representation
 from shared.files import write_atomically
+from shared.images.windows import spread_windows
 from shared.inference import evaluating
 from shared.probing.probe_set import UNLISTED, build_probe, embed
 from shared.probing.ridge import RidgeProbe, fit_ridge, r_squared, ridge_predictions
 from sr.model import ModelArtefact, SRModel
-from sr.upscaling.tile_conditions import TurnedImage, represented, spread_windows
+from sr.upscaling.tile_conditions import ImageView, represent
 
 VERSION = 2  # raise it when probes are fitted otherwise, so that cached ones are not used
 PATCH = 48  # pixels a side of LR patches, DASR's; images are looked at in windows of this size too
@@ -70,10 +71,10 @@ class Estimator:
         Args:
             image: (C, h, w), see `sr.upscaling.tiled.Upscaling`; at least 16 pixels a side.
         """
-        colours = TurnedImage(image[: 1 if image.shape[0] < 3 else 3])
-        windows = spread_windows(colours, PATCH, WINDOWS)
+        colours = ImageView(image[: 1 if image.shape[0] < 3 else 3])
+        windows = spread_windows(colours.height, colours.width, PATCH, WINDOWS)
         with evaluating(self.model):
-            vectors = represented(self.model, torch.cat([colours.cut(window) for window in windows])).vector
+            vectors = represent(self.model, torch.cat([colours.cut(window) for window in windows])).vector
         read = {name: probe(vectors.float().cpu().numpy()) for name, probe in self.probes.items()}
         return {name: values if name == "angle" else values[:, 0] for name, values in read.items()}
 
@@ -157,7 +158,7 @@ class _Looking(nn.Module):
 
     def forward(self, images: Tensor) -> Representation:
         """(B, 3, H, W) -> representation."""
-        return represented(self.model, images)
+        return represent(self.model, images)
 
 
 def _key(path: str | Path, space: Space) -> str:

@@ -13,9 +13,10 @@ from tqdm.auto import tqdm
 
 from shared.command.command_line import is_out_of_memory
 from shared.devices import device_of
+from shared.encoders import MIN_IMAGE_SIDE
 from shared.images.deep import KEEPS_ALPHA, KEEPS_DEPTH, check_format, read_deep_image, written_image
 from shared.images.files import BACKGROUND
-from sr.model import SMALLEST_IMAGE, SRModel, load_model
+from sr.model import SRModel, load_model
 from sr.upscaling.config import UpscaleConfig
 from sr.upscaling.estimate import Estimator, open_estimator
 from sr.upscaling.paths import Job, plan
@@ -111,8 +112,8 @@ class Worker:
             raise ValueError(f"reference={path}: MODEL={model_path} does not estimate a degradation; remove reference")
         pixels = read_deep_image(path, self._most_pixels)
         height, width = pixels.shape[:2]
-        if min(height, width) < SMALLEST_IMAGE:
-            raise ValueError(f"reference={path} has {width}x{height} pixels, each side needs {SMALLEST_IMAGE}")
+        if min(height, width) < MIN_IMAGE_SIDE:
+            raise ValueError(f"reference={path} has {width}x{height} pixels, each side needs {MIN_IMAGE_SIDE}")
         return _tensor_of(pixels)
 
     def upscale(self, job: Job) -> str:
