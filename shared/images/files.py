@@ -6,8 +6,9 @@ from types import ModuleType
 
 import numpy as np
 
+from shared.images.transparency import composite_over_gray
+
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
-BACKGROUND = 128  # behind transparency: hides neither black nor white drawings and adds the weakest artificial edges
 LOSSLESS_WEBP = 101  # OpenCV: a WebP quality above 100 means lossless
 ORIENTATION, PHOTOMETRIC, SAMPLES_PER_PIXEL = 274, 262, 277  # tags of TIFF 6.0, shared by EXIF
 TIFF_SAMPLES = {0: 1, 1: 1, 2: 3, 3: 1, 5: 4, 6: 3}  # per photometric: gray, gray, RGB, palette, CMYK, YCbCr
@@ -44,7 +45,7 @@ def read_image(path: str | Path) -> np.ndarray:
     else:
         image = decoded[..., 2::-1]
     if decoded.ndim == 3 and decoded.shape[2] == 4:
-        image = _over_background(image, decoded[..., 3:])
+        image = composite_over_gray(image, decoded[..., 3:])
     return np.ascontiguousarray(image)
 
 
@@ -127,11 +128,6 @@ def opencv() -> ModuleType:
 
 def _listed() -> str:
     return ", ".join(suffix.lstrip(".") for suffix in IMAGE_SUFFIXES)
-
-
-def _over_background(image: np.ndarray, alpha: np.ndarray) -> np.ndarray:
-    opacity = alpha.astype(np.float32) / 255
-    return (image * opacity + BACKGROUND * (1 - opacity)).round().astype(np.uint8)
 
 
 def is_tiff(data: bytes) -> bool:
