@@ -1,7 +1,7 @@
 """Image files: read, written, and what is done to whole images."""
 
-from shared.images.deep import check_format, read_deep_image, written_image
-from shared.images.files import IMAGE_SUFFIXES, opencv, read_image, write_image
+from shared.images.deep import read_deep_image, written_image
+from shared.images.files import IMAGE_SUFFIXES, check_format, opencv, read_image, write_image
 
 __all__ = [
     "IMAGE_SUFFIXES",

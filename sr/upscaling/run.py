@@ -13,7 +13,8 @@ from tqdm.auto import tqdm
 
 from shared.command.command_line import is_out_of_memory
 from shared.devices import device_of
-from shared.images.deep import KEEPS_ALPHA, KEEPS_DEPTH, check_format, read_deep_image, written_image
+from shared.images.deep import KEEPS_ALPHA, KEEPS_DEPTH, read_deep_image, written_image
+from shared.images.files import check_format
 from shared.images.transparency import composite_over_gray
 from sr.model import SMALLEST_IMAGE, SRModel, load_model
 from sr.upscaling.config import Request
