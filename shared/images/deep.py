@@ -12,10 +12,10 @@ from shared.images.files import check_format, decode, encode, not_an_image
 from shared.images.header import read_header
 from shared.images.png_rows import PngRows
 
-KEEPS_DEPTH = (".png", ".tif", ".tiff")  # of formats with 16 bits a channel
-KEEPS_ALPHA = (".png", ".webp")
-BYTES_PER_PIXEL = 8  # of the largest kind of image, 16-bit RGBA; a file holds hardly more
-BESIDE_PIXELS = 2**26  # of a file, such as profiles and previews
+DEEP_SUFFIXES = (".png", ".tif", ".tiff")  # of formats with 16 bits a channel
+ALPHA_SUFFIXES = (".png", ".webp")
+MAX_BYTES_PER_PIXEL = 8  # of the largest kind of image, 16-bit RGBA; a file holds hardly more
+MAX_METADATA_BYTES = 2**26  # of a file, such as profiles and previews
 
 WriteRows = Callable[[np.ndarray], None]
 """Appends rows (n, W, C) to an image."""
@@ -40,7 +40,7 @@ def read_deep_image(path: str | Path, max_pixels: int) -> np.ndarray:
     """
     with open(path, "rb") as file:
         length = os.fstat(file.fileno()).st_size
-        if length > BYTES_PER_PIXEL * max_pixels + BESIDE_PIXELS:
+        if length > MAX_BYTES_PER_PIXEL * max_pixels + MAX_METADATA_BYTES:
             raise ValueError(
                 f"{str(path)!r} is a file of {length / 1e6:.0f} MB, too large for an image of {max_pixels / 1e6:g} "
                 "megapixels"
@@ -59,7 +59,7 @@ def read_deep_image(path: str | Path, max_pixels: int) -> np.ndarray:
 
 
 @contextmanager
-def written_image(path: Path, *, height: int, width: int, channels: int, dtype: np.dtype) -> Iterator[WriteRows]:
+def open_image_writer(path: Path, *, height: int, width: int, channels: int, dtype: np.dtype) -> Iterator[WriteRows]:
     """Writes an image that arrives from top to bottom, as a whole or not at all.
 
     A PNG is written as its rows arrive; any other format takes as much memory as the image, and then as the file.
@@ -68,7 +68,7 @@ def written_image(path: Path, *, height: int, width: int, channels: int, dtype: 
         path: its suffix, one of `IMAGE_SUFFIXES`, selects the format; its folder exists.
         height, width: of the image.
         channels: 1 gray, 2 gray and alpha, 3 RGB, 4 RGBA.
-        dtype: uint8, or uint16 where the suffix is one of `KEEPS_DEPTH`; alpha needs one of `KEEPS_ALPHA`.
+        dtype: uint8, or uint16 where the suffix is one of `DEEP_SUFFIXES`; alpha needs one of `ALPHA_SUFFIXES`.
 
     Yields:
         A function that appends rows.

@@ -9,7 +9,7 @@ from shared.images.header import ImageHeader, check_pixels, read_header
 from shared.images.transparency import composite_over_gray
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
-LARGEST_SIDE = {".jpg": 65500, ".jpeg": 65500, ".webp": 16383}  # pixels, of libjpeg and of the format
+MAX_SIDE = {".jpg": 65500, ".jpeg": 65500, ".webp": 16383}  # pixels, of libjpeg and of the format
 JPEG_QUALITY = 95
 LOSSLESS_WEBP = 101  # OpenCV: a WebP quality above 100 means lossless
 TIFF_SAMPLES = {0: 1, 1: 1, 2: 3, 3: 1, 5: 4, 6: 3}  # per photometric: gray, gray, RGB, palette, CMYK, YCbCr
@@ -115,7 +115,7 @@ def check_format(path: Path, height: int, width: int) -> None:
     suffix = path.suffix.lower()
     if suffix not in IMAGE_SUFFIXES:
         raise ValueError(f"cannot write {str(path)!r}: the suffix must be one of {', '.join(IMAGE_SUFFIXES)}")
-    max_side = LARGEST_SIDE.get(suffix)
+    max_side = MAX_SIDE.get(suffix)
     if max_side is not None and max(height, width) > max_side:
         raise ValueError(
             f"cannot write {width}x{height} pixels as {str(path)!r}: {suffix} holds {max_side} a side; use .png"

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from shared.data.fingerprints import fingerprint
-from shared.images.files import IMAGE_SUFFIXES, read_image
+from shared.images import IMAGE_SUFFIXES, read_image
 
-MOST_PIXELS = 100_000_000  # of an image; larger ones are no benchmark's
+MAX_PIXELS = 100_000_000  # of an image; larger ones are no benchmark's
 HR_FOLDER = "HR"  # of the layout that EDSR's and DASR's code read
 
 
@@ -43,7 +43,7 @@ class Benchmark:
 
     def image(self, index: int) -> Tensor:
         """RGB (1, 3, H, W) in [0, 1]; gray is repeated."""
-        pixels = torch.from_numpy(read_image(self.paths[index], MOST_PIXELS))  # (H, W, 3)
+        pixels = torch.from_numpy(read_image(self.paths[index], MAX_PIXELS))  # (H, W, 3)
         return pixels.permute(2, 0, 1)[None].float().div(255)
 
     def hr_image(self, index: int, scale: int) -> Tensor:
@@ -99,7 +99,7 @@ def _open(folder: Path, smallest: int, leave_out: bool) -> Benchmark:
     paths = _image_files(folder)
     for path in paths:
         try:
-            pixels = read_image(path, MOST_PIXELS)
+            pixels = read_image(path, MAX_PIXELS)
         except (ValueError, OSError) as error:
             unusable.append(str(error))
             continue

@@ -15,7 +15,7 @@ from tqdm.auto import tqdm
 from shared.command.config import to_plain
 from shared.devices import device_of
 from shared.files import write_atomically, write_json
-from shared.images.files import write_image
+from shared.images import write_image
 from shared.run_folders.report_folder import ReportFolder
 from sr.evaluation.benchmarks import Benchmark, open_benchmarks
 from sr.evaluation.config import EvaluationConfig

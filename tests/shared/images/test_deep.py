@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from shared.images.deep import read_deep_image, written_image
+from shared.images.deep import open_image_writer, read_deep_image
 from shared.images.files import read_image
-from shared.images.png_rows import ROWS_AT_ONCE
+from shared.images.png_rows import ROW_CHUNK
 from tests.shared.images.test_files import ORIENTATION_TAG, bytes_of, gigantic_png, smooth_picture
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -36,7 +36,7 @@ def picture(channels: int, dtype: type, height: int = 70, width: int = 45) -> np
 
 def write(path: Path, image: np.ndarray, rows: int = 29) -> None:
     height, width, channels = image.shape
-    with written_image(path, height=height, width=width, channels=channels, dtype=image.dtype) as append:
+    with open_image_writer(path, height=height, width=width, channels=channels, dtype=image.dtype) as append:
         for top in range(0, height, rows):
             append(image[top : top + rows])
 
@@ -53,7 +53,7 @@ def test_written_in_parts_then_read_is_the_same(tmp_path, suffix, channels, dtyp
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
-@pytest.mark.parametrize("size", [(1, 1), (3, 1), (1, 5), (2 * ROWS_AT_ONCE + 3, 7)])
+@pytest.mark.parametrize("size", [(1, 1), (3, 1), (1, 5), (2 * ROW_CHUNK + 3, 7)])
 def test_png_agrees_with_pillow(tmp_path, channels, size):
     image = picture(channels, np.uint8, 200, 60)[: size[0], : size[1]]
     write(tmp_path / "a.png", image, rows=100)
@@ -169,12 +169,12 @@ def test_no_room_on_the_disk_leaves_nothing(tmp_path, suffix):
     """A limit of the system on the size of files, met in the middle of one."""
     code = (
         "import resource, sys, numpy as np, pathlib\n"
-        "from shared.images.deep import written_image\n"
+        "from shared.images.deep import open_image_writer\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (20000, 20000))\n"
         "noise = np.random.default_rng(0).integers(0, 256, (300, 300, 3), dtype=np.uint8)\n"
         "try:\n"
         "    size = {'height': 300, 'width': 300, 'channels': 3, 'dtype': noise.dtype}\n"
-        "    with written_image(pathlib.Path(sys.argv[1]), **size) as write:\n"
+        "    with open_image_writer(pathlib.Path(sys.argv[1]), **size) as write:\n"
         "        write(noise)\n"
         "except OSError as error:\n"
         "    print(error.strerror)\n"

@@ -10,7 +10,7 @@ import sr.evaluation.benchmarks
 from shared.artefacts.encoder import save_encoder
 from shared.command.config import load_config
 from shared.encoders import EncoderConfig, build_encoder
-from shared.images.files import write_image
+from shared.images import write_image
 from sr.evaluation.benchmarks import open_benchmarks
 from sr.fusion import FUSIONS
 from sr.model import build_model
@@ -112,7 +112,7 @@ def test_images_of_another_kind(images, conditioning):
 def test_benchmark_images_that_are_too_large(tmp_path, monkeypatch):
     (tmp_path / "Set").mkdir()
     write_image(tmp_path / "Set" / "large.png", np.zeros((90, 120, 3), np.uint8))
-    monkeypatch.setattr(sr.evaluation.benchmarks, "MOST_PIXELS", 10_000)
+    monkeypatch.setattr(sr.evaluation.benchmarks, "MAX_PIXELS", 10_000)
     with pytest.raises(ValueError, match="an image of 120x90 pixels, more than 0.01 megapixels"):
         open_benchmarks(str(tmp_path), [], 16)
 
