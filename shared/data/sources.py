@@ -12,7 +12,7 @@ from pathlib import Path
 from shared.data.cache import CachedImages, ImageSource, cached_images
 from shared.data.dead_leaves import dead_leaves
 from shared.data.store import ImageStore
-from shared.images.files import IMAGE_SUFFIXES, read_image
+from shared.images import IMAGE_SUFFIXES, read_image
 
 # (package, path in it) of colour photographs. Left out: motorcycle_right.png, a twin; retina.jpg, nearly flat and soft
 # by itself.

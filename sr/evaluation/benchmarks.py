@@ -5,13 +5,11 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from shared.data.fingerprints import fingerprint
-from shared.images.deep import size_of
-from shared.images.files import IMAGE_SUFFIXES, read_image
+from shared.images import IMAGE_SUFFIXES, read_image
 
 MAX_PIXELS = 100_000_000  # of an image; larger ones are refused before they are decoded
 HR_FOLDER = "HR"  # of the layout that EDSR's and DASR's code read
@@ -45,7 +43,7 @@ class Benchmark:
 
     def image(self, index: int) -> Tensor:
         """RGB (1, 3, H, W) in [0, 1]; gray is repeated."""
-        pixels = torch.from_numpy(_read(self.paths[index]))  # (H, W, 3)
+        pixels = torch.from_numpy(read_image(self.paths[index], MAX_PIXELS))  # (H, W, 3)
         return pixels.permute(2, 0, 1)[None].float().div(255)
 
     def hr_image(self, index: int, scale: int) -> Tensor:
@@ -95,23 +93,13 @@ def _image_files(folder: Path) -> list[Path]:
     )  # fmt: skip
 
 
-def _read(path: Path) -> np.ndarray:
-    """RGB (H, W, 3); an image that is larger than any benchmark's is refused before it is decoded."""
-    size = size_of(path.read_bytes())
-    if size is not None and size[0] * size[1] > MAX_PIXELS:
-        raise ValueError(
-            f"{str(path)!r} is an image of {size[1]}x{size[0]} pixels, more than {MAX_PIXELS / 1e6:g} megapixels"
-        )
-    return read_image(path)
-
-
 def _open(folder: Path, min_side: int, leave_out: bool) -> Benchmark:
     """Reads every image once: what cannot be used is said before hours of work."""
     usable, unusable, fingerprints, digest = [], [], [], hashlib.sha256()
     paths = _image_files(folder)
     for path in paths:
         try:
-            pixels = _read(path)
+            pixels = read_image(path, MAX_PIXELS)
         except (ValueError, OSError) as error:
             unusable.append(str(error))
             continue

@@ -15,7 +15,7 @@ from shared.command.config import to_plain
 from shared.devices import device_of
 from shared.encoders import MIN_IMAGE_SIDE
 from shared.files import write_atomically, write_json
-from shared.images.files import write_image
+from shared.images import write_image
 from shared.run_folders.report_folder import ReportFolder
 from sr.evaluation.benchmarks import Benchmark, open_benchmarks
 from sr.evaluation.config import EvaluationConfig

@@ -14,8 +14,14 @@ from tqdm.auto import tqdm
 from shared.command.command_line import is_out_of_memory
 from shared.devices import device_of
 from shared.encoders import MIN_IMAGE_SIDE
-from shared.images.deep import KEEPS_ALPHA, KEEPS_DEPTH, check_format, read_deep_image, written_image
-from shared.images.files import BACKGROUND
+from shared.images import (
+    ALPHA_SUFFIXES,
+    DEEP_SUFFIXES,
+    check_format,
+    composite_over_gray,
+    open_image_writer,
+    read_deep_image,
+)
 from sr.model import SRModel, load_model
 from sr.upscaling.config import UpscaleConfig
 from sr.upscaling.estimate import Estimator, open_estimator
@@ -127,7 +133,7 @@ class Worker:
         pixels = read_deep_image(job.source, self._most_pixels)
         height, width = pixels.shape[:2]
         check_format(job.target, scale * height, scale * width)
-        pixels, dtype = _fitting(pixels, job)
+        pixels, dtype = _convert_for_target(pixels, job)
         image = _tensor_of(pixels)
         try:
             upscaling = Upscaling(
@@ -156,7 +162,7 @@ class Worker:
             total=upscaling.tiles, unit="tile", desc=target.name, leave=False, dynamic_ncols=True,
             disable=None if upscaling.tiles >= BAR_FROM else True,
         )  # fmt: skip
-        with bar, written_image(target, height=height, width=width, channels=channels, dtype=dtype) as write:
+        with bar, open_image_writer(target, height=height, width=width, channels=channels, dtype=dtype) as write:
             for band in bands(upscaling, width, dtype, bar):
                 write(band)
 
@@ -175,16 +181,13 @@ def bands(upscaling: Upscaling, width: int, dtype: np.dtype, bar: tqdm) -> Itera
             yield band
 
 
-def _fitting(pixels: np.ndarray, job: Job) -> tuple[np.ndarray, np.dtype]:
-    """The image without what the format of its result cannot hold, and the type of the result."""
+def _convert_for_target(pixels: np.ndarray, job: Job) -> tuple[np.ndarray, np.dtype]:
+    """Removes what the format of the result cannot hold; returns the image and the type of the result."""
     suffix, dtype = job.target.suffix.lower(), pixels.dtype
-    if pixels.shape[2] in (2, 4) and suffix not in KEEPS_ALPHA:
+    if pixels.shape[2] in (2, 4) and suffix not in ALPHA_SUFFIXES:
         logger.warning("%s: %s holds no transparency, it is laid over mid-gray", job.source, suffix)
-        largest = np.iinfo(dtype).max
-        opacity = pixels[..., -1:].astype(np.float32) / largest
-        flat = pixels[..., :-1] * opacity + BACKGROUND / 255 * largest * (1 - opacity)
-        pixels = flat.round().astype(dtype)
-    if dtype == np.uint16 and suffix not in KEEPS_DEPTH:
+        pixels = composite_over_gray(pixels[..., :-1], pixels[..., -1:])
+    if dtype == np.uint16 and suffix not in DEEP_SUFFIXES:
         logger.warning("%s has 16 bits a channel, %s holds 8: use .png or .tif to keep them", job.source, suffix)
         dtype = np.dtype(np.uint8)
     return pixels, dtype

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from shared.encoders import EncoderConfig
-from shared.images.files import write_image
+from shared.images import write_image
 from shared.inference import evaluating
 from shared.training.allocator import keep_freed_memory
 from sr.fusion import FUSIONS

@@ -9,8 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from shared.images.deep import read_deep_image, written_image
-from shared.images.files import read_image
+from shared.images import open_image_writer, read_deep_image, read_image
 from sr.model import load_model, save_model
 from sr.upscale import main, read_arguments
 from sr.upscaling.config import UpscaleConfig
@@ -57,7 +56,7 @@ def test_gray_alpha_and_sixteen_bits_are_kept(tmp_path, models, mode, channels, 
     image = np.asarray(Image.fromarray(np.dstack([PHOTOGRAPH, PHOTOGRAPH[::-1, :, 0]])).convert(mode))[:40, :60]
     image = image.reshape(40, 60, channels).astype(dtype) * dtype(np.iinfo(dtype).max // 255)
     size = {"height": 40, "width": 60, "channels": channels, "dtype": image.dtype}
-    with written_image(tmp_path / "a.png", **size) as write:
+    with open_image_writer(tmp_path / "a.png", **size) as write:
         write(image)
     assert command(tmp_path / "a.png", tmp_path / "b.png", models / "none") == 0
     assert_near(read_deep_image(tmp_path / "b.png", 10**6), upscaled(image))

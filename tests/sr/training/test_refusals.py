@@ -10,7 +10,7 @@ import sr.evaluation.benchmarks
 from shared.artefacts import save_encoder
 from shared.command.config import load_config
 from shared.encoders import EncoderConfig, build_encoder
-from shared.images.files import write_image
+from shared.images import write_image
 from sr.evaluation.benchmarks import open_benchmarks
 from sr.fusion import FUSIONS
 from sr.model import build_model

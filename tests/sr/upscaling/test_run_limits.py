@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-from shared.images.deep import read_deep_image
+from shared.images import read_deep_image
 from sr.model import build_model, save_model
 from sr.networks.base import SRNetwork
 from sr.upscale import main
