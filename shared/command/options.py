@@ -153,13 +153,15 @@ class OptionTree:
         parent = key.rpartition(".")[0]
         while parent and not self.names_in(parent):
             parent = parent.rpartition(".")[0]
-        valid = [f"{parent}.{name}".lstrip(".") for name in self.names_in(parent)]
+        is_choice = parent in self._groups
+        names = [name for name in self.names_in(parent) if not (is_choice and name == "name")]
         if parent:
-            near = near_match(key.removeprefix(f"{parent}."), self.names_in(parent), prefix=f"{parent}.")
+            near = near_match(key.removeprefix(f"{parent}."), names, prefix=f"{parent}.")
         else:
             near = near_match(key, _keys(OmegaConf.to_container(self._root)))
-        chosen = f" with {parent}={self.choice(parent)}" if parent in self._groups else ""
-        return f"unknown option {key!r}{near} (valid{chosen}: {', '.join(valid)})"
+        chosen = f" with {parent}={self.choice(parent)}" if is_choice else ""
+        valid = ", ".join(f"{parent}.{name}".lstrip(".") for name in names) or "none"
+        return f"unknown option {key!r}{near} (valid{chosen}: {valid})"
 
 
 def near_match(text: str, known: Iterable[str], prefix: str = "") -> str:
