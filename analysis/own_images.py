@@ -88,8 +88,8 @@ def look_at(config: OwnImagesConfig, paths: Sequence[str]) -> int:
         },
         results=RESULTS, needed=(PAGE, TABLE),
     )  # fmt: skip
-    with report.locked():
-        found, when = report.found(), "made before"
+    with report.lock():
+        found, when = report.load(), "made before"
         if found is None:
             cache, bf16 = Path(config.data.cache_dir).expanduser(), config.precision == "bf16"
             of_probe = embedded(subject, probe, rendered(probe, cache), cache, device=device, bf16=bf16)
@@ -101,7 +101,7 @@ def look_at(config: OwnImagesConfig, paths: Sequence[str]) -> int:
                 looks = likeness(embedding, probe, np.asarray(of_probe))
             except ValueError as error:
                 raise ValueError(f"{subject.name}: {error}") from error
-            with report.making() as folder:
+            with report.writing() as folder:
                 found = _write(folder, config, subject, probe, patches, embedding, looks, notes)
             when = f"{time.perf_counter() - started:.0f} s"
     _print(found)

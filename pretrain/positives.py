@@ -121,7 +121,7 @@ class Positives:
             self.key_views = 1 if config.side == "query" else config.count
 
     @property
-    def are_views(self) -> bool:
+    def compares_single_views(self) -> bool:
         """Whether each term compares one view with one view, not with a mean of several."""
         return self.config.aggregate in ("pair", "all_pairs") or self.config.count == 1
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from shared.degradations.summary import SUMMARY_RANGES
 from shared.encoders import MIN_IMAGE_SIDE
 from shared.files import write_atomically
-from shared.inference import evaluating
+from shared.inference import eval_mode
 from sr.model import SRModel
 
 OPSET = 20
@@ -50,7 +50,7 @@ def export_onnx(model: SRModel, path: str | Path) -> None:
     if model.needs_parameters:
         exported, inputs = _WithParameters(model), (*inputs, torch.rand(EXAMPLE[0], len(SUMMARY_RANGES)))
         dynamic["parameters"] = {0: batch}
-    with evaluating(exported), warnings.catch_warnings():
+    with eval_mode(exported), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         program = torch.onnx.export(
             exported, inputs, dynamo=True, dynamic_shapes=dynamic, opset_version=OPSET, output_names=["sr_image"],

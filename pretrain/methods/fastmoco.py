@@ -100,7 +100,7 @@ class FastMoCo(MomentumMethod):
         )
         loss = batch_info_nce(terms, self.config.temperature, same_slot=True)
         logs = {"loss": loss.detach(), "alignment": alignment_of(terms)}
-        of_views = self.positives.are_views and self.config.combine == "parts"
+        of_views = self.positives.compares_single_views and self.config.combine == "parts"
         return MethodOutput(loss, logs | ({NEGATIVE_ROWS: other_rows(terms)} if of_views else {}))
 
     def _combine(self, vectors: Tensor) -> Tensor:

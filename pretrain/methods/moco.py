@@ -76,7 +76,9 @@ class MoCo(MomentumMethod):
             "loss_of_other_rows": queue_info_nce(swapped, *negatives, self.config.temperature),
         }
         rows = negatives[1].sum() / (len(keys) * fresh.shape[1])  # as many keys come from one row
-        return MethodOutput(loss, logs | ({NEGATIVE_ROWS: rows} if self.positives.are_views else {}), first_views)
+        return MethodOutput(
+            loss, logs | ({NEGATIVE_ROWS: rows} if self.positives.compares_single_views else {}), first_views
+        )
 
     def _negatives(self, fresh: Tensor, rows: int) -> tuple[Tensor, Tensor]:
         """The queue, or while it is empty the keys of other rows.

@@ -54,5 +54,7 @@ class SimCLR(Method):
         loss = batch_info_nce(terms, self.config.temperature)
         logs = {"loss": loss.detach(), "alignment": alignment_of(terms)}
         return MethodOutput(
-            loss, logs | ({NEGATIVE_ROWS: other_rows(terms)} if self.positives.are_views else {}), first_views
+            loss,
+            logs | ({NEGATIVE_ROWS: other_rows(terms)} if self.positives.compares_single_views else {}),
+            first_views,
         )

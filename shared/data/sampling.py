@@ -156,7 +156,7 @@ class Planner:
     def _draw_images(self, generator: torch.Generator) -> Tensor:
         rows, number = self.batch_size, len(self.store)
         if self.sources.images:
-            chosen = distinct(rows, self.sources.images, number, generator)
+            chosen = draw_distinct(rows, self.sources.images, number, generator)
             return chosen[:, torch.arange(self.views) % self.sources.images]  # in turn: large views differ too
         first = torch.randint(number, (rows, 1), generator=generator)
         other = first + torch.randint(1, max(2, number), (rows, self.views), generator=generator)
@@ -188,7 +188,7 @@ class PlannedBatches(IterableDataset):
             yield plan
 
 
-def distinct(rows: int, count: int, number: int, generator: torch.Generator) -> Tensor:
+def draw_distinct(rows: int, count: int, number: int, generator: torch.Generator) -> Tensor:
     """Draws `count` different ones of `number` things for each row, (rows, count) int64."""
     drawn = torch.empty(rows, 0, dtype=torch.int64)
     for taken in range(count):

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from shared.encoders.bands import ContrastFreeBands, ContrastFreeBandsWithLevel
 from shared.encoders.dasr import DasrBackbone
 from shared.encoders.timm_backbone import MIN_IMAGE_SIDE, TimmBackbone
-from shared.inference import evaluating
+from shared.inference import eval_mode
 
 BANDS: dict[str, type[ContrastFreeBands | ContrastFreeBandsWithLevel]] = {
     "bands": ContrastFreeBands,
@@ -61,7 +61,7 @@ class Encoder(nn.Module):
         self.config = config
         self.front_end = front_end
         self.backbone = backbone
-        with evaluating(self):
+        with eval_mode(self):
             maps = self(torch.zeros(1, 3, 64, 64)).maps
         self.channels = tuple(map_.shape[1] for map_ in maps)
         self.strides = tuple(64 // map_.shape[2] for map_ in maps)

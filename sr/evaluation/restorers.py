@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from shared.data.fingerprints import seen_by
+from shared.data.fingerprints import seen_fingerprints
 from shared.devices import exact_convolutions
-from shared.inference import evaluating
+from shared.inference import eval_mode
 from shared.run_folders.run_folder import newest_run
 from sr.model import ModelArtefact, SRModel
 from sr.networks.bicubic import upsample_bicubic
@@ -71,7 +71,7 @@ class Restorer:
             with exact_convolutions():
                 return upsample_bicubic(lr_images, scale)
         kind, exact = lr_images.device.type, nullcontext() if bf16 else exact_convolutions()
-        with evaluating(self.model), torch.autocast(kind, torch.bfloat16, enabled=bf16), exact:
+        with eval_mode(self.model), torch.autocast(kind, torch.bfloat16, enabled=bf16), exact:
             representation = None if references is None else self.model.represent(references, parameters)
             return self.model(lr_images, parameters=parameters, representation=representation).float()
 
@@ -148,7 +148,7 @@ def _open(path: str, device: torch.device) -> Restorer:
     key = json.dumps([artefact.config["model"], artefact.config["weights_sha256"]], sort_keys=True)
     digest = hashlib.sha256(key.encode()).hexdigest()[:12]
     metadata = artefact.metadata
-    seen = seen_by(metadata) | seen_by(metadata.get("encoder") or {})
+    seen = seen_fingerprints(metadata) | seen_fingerprints(metadata.get("encoder") or {})
     return Restorer(artefact.run_name, digest, artefact.load().to(device), seen)
 
 

@@ -67,10 +67,10 @@ def run(config: EvaluationConfig, models: Sequence[str]) -> int:
         },
         results=RESULTS,
     )  # fmt: skip
-    with report.locked():
-        found, when = report.found(), "made before"
+    with report.lock():
+        found, when = report.load(), "made before"
         if found is None:
-            with report.making() as folder:
+            with report.writing() as folder:
                 if protocol is None:
                     found = _restore_real(config, folder, restorers, benchmarks, device)
                 else:

@@ -10,7 +10,7 @@ from shared.degradations import degrade
 from shared.degradations.summary import targets
 from shared.training.planned_module import PlannedTraining
 from sr.model import SRModel
-from sr.training.augmentation import augmented
+from sr.training.augmentation import augment
 from sr.training.config import SRConfig
 from sr.training.losses import image_loss
 
@@ -96,7 +96,7 @@ class SRTraining(PlannedTraining):
         hr_image = torch.empty(0)
         for pixels in self.fetch(plan):
             crops = pixels.to(self.device, non_blocking=True).to(torch.float32).div_(255)
-            crops = augmented(
+            crops = augment(
                 crops.view(rows, -1, *crops.shape[1:]), self.config.augmentation, seed=planner.seed, step=plan.step,
                 first_row=planner.rank * rows, rows=planner.batch_size,
             )  # fmt: skip

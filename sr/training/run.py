@@ -8,7 +8,7 @@ import torch
 from pretrain.methods import Method, Positives, build_method
 from shared.artefacts import save_encoder
 from shared.command.config import to_plain
-from shared.data.fingerprints import seen_by, training_images
+from shared.data.fingerprints import seen_fingerprints, training_images
 from shared.data.sampling import Planner, source_size
 from shared.data.sources import ImageStore, open_images
 from shared.degradations import Space, load_space
@@ -31,7 +31,7 @@ def run(config: SRConfig, recipe: str) -> int:
     Raises:
         ValueError: something does not fit, in one sentence, before training starts.
     """
-    earlier = RunFolder(config.runs_dir, "sr", config.name).stored().get("conditioning")
+    earlier = RunFolder(config.runs_dir, "sr", config.name).load_config().get("conditioning")
     is_same = isinstance(earlier, dict) and earlier.get("name") == config.conditioning.name
     config.conditioning.choose_encoder(config.runs_dir, earlier if is_same else {})
     return run_session(config, "sr", "model", lambda folder: prepare(config, recipe, folder))
@@ -130,7 +130,7 @@ def _finish(
             metadata=of_run
             | {
                 "patch": module.planner.sizes[0].patch,
-                "training_image_hashes": " ".join(sorted(seen_by(of_run) | seen_by(earlier))),
+                "training_image_hashes": " ".join(sorted(seen_fingerprints(of_run) | seen_fingerprints(earlier))),
             },
             projector=getattr(module.trained.method, "projector", None),
         )

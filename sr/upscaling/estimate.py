@@ -24,7 +24,7 @@ from shared.degradations.words import reading_in_words
 from shared.encoders import Representation
 from shared.files import write_atomically
 from shared.images.windows import spread_windows
-from shared.inference import evaluating
+from shared.inference import eval_mode
 from shared.probing.probe_set import UNLISTED, build_probe, embed
 from shared.probing.ridge import RidgeProbe, fit_ridge, r_squared, ridge_predictions
 from sr.model import ModelArtefact, SRModel
@@ -73,7 +73,7 @@ class Estimator:
         """
         colours = ImageView(image[: 1 if image.shape[0] < 3 else 3])
         windows = spread_windows(colours.height, colours.width, PATCH, WINDOWS)
-        with evaluating(self.model):
+        with eval_mode(self.model):
             vectors = represent(self.model, torch.cat([colours.cut(window) for window in windows])).vector
         read = {name: probe(vectors.float().cpu().numpy()) for name, probe in self.probes.items()}
         return {name: values if name == "angle" else values[:, 0] for name, values in read.items()}

@@ -30,7 +30,7 @@ from sr.upscaling.tiled import Upscaling, check_tiling
 from sr.upscaling.tiles import Tiling
 
 DONE, SOME_FAILED, SOME_KEPT = 0, 1, 3
-BAR_FROM = 5  # tiles; fewer are done before a progress bar can be read
+BAR_THRESHOLD = 5  # tiles; fewer are done before a progress bar can be read
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)  # nothing else can be written either
 
 logger = logging.getLogger(__name__)
@@ -160,7 +160,7 @@ class Worker:
         channels = upscaling.channels
         bar = tqdm(
             total=upscaling.tiles, unit="tile", desc=target.name, leave=False, dynamic_ncols=True,
-            disable=None if upscaling.tiles >= BAR_FROM else True,
+            disable=None if upscaling.tiles >= BAR_THRESHOLD else True,
         )  # fmt: skip
         with bar, open_image_writer(target, height=height, width=width, channels=channels, dtype=dtype) as write:
             for band in bands(upscaling, width, dtype, bar):

@@ -57,7 +57,7 @@ class ImageView:
 
 
 class Conditions:
-    """The conditions of the tiles of one image; to be made and used within `shared.inference.evaluating`.
+    """The conditions of the tiles of one image; to be made and used within `shared.inference.eval_mode`.
 
     The vector is that of the whole image, or the mean of windows spread over an image that is too large for the
     encoder. Of the maps each tile gets its part of the condition that the whole image would have; where the image is

@@ -11,7 +11,7 @@ from shared.devices import exact_convolutions
 from shared.encoders import MIN_IMAGE_SIDE
 from shared.images.symmetries import SYMMETRIES, dihedral, inverse
 from shared.images.windows import Window
-from shared.inference import evaluating
+from shared.inference import eval_mode
 from sr.model import SRModel
 from sr.networks.bicubic import upsample_bicubic
 from sr.upscaling.tile_conditions import Conditions, ImageView, max_encoder_pixels, release_memory
@@ -187,7 +187,7 @@ class Upscaling:
         """The model in evaluation mode, without gradients, as precise as requested."""
         kind = self.model.network.mean.device.type
         exact = nullcontext() if self._bf16 else exact_convolutions()
-        with evaluating(self.model), torch.autocast(kind, torch.bfloat16, enabled=self._bf16), exact:
+        with eval_mode(self.model), torch.autocast(kind, torch.bfloat16, enabled=self._bf16), exact:
             yield
 
 

@@ -3,7 +3,7 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
-from shared.data.sampling import CropSize, PlannedBatches, Planner, ViewSources, distinct, source_size, turn_crops
+from shared.data.sampling import CropSize, PlannedBatches, Planner, ViewSources, draw_distinct, source_size, turn_crops
 from shared.data.store import ImageStore
 from shared.degradations import load_space
 
@@ -124,7 +124,7 @@ def test_views_are_dealt_in_turn_among_different_images():
 
 
 def test_distinct_draws_are_uniform_over_ordered_choices():
-    drawn = distinct(60_000, 3, 4, torch.Generator().manual_seed(0))
+    drawn = draw_distinct(60_000, 3, 4, torch.Generator().manual_seed(0))
     choices, counts = drawn.unique(dim=0, return_counts=True)
     assert len(choices) == 24
     assert all(len(set(row)) == 3 for row in choices.tolist())

@@ -8,7 +8,7 @@ from shared.command.config import load_config
 from shared.degradations import degrade
 from shared.encoders import EncoderConfig, build_encoder
 from sr.train import RECIPES
-from sr.training.augmentation import augmented
+from sr.training.augmentation import augment
 from sr.training.config import ALIASES, GROUPS, SHORTHANDS, SRConfig
 from sr.training.run import build
 
@@ -33,12 +33,12 @@ def test_crops_are_blended_and_shuffled_before_each_row_has_its_one_degradation(
     (pixels,) = planner.fetch(plan)
     crops = pixels.float().div(255).view(4, 1, *pixels.shape[1:])
     config = module.config.augmentation
-    blended = augmented(crops, config, seed=planner.seed, step=3, first_row=0, rows=4)
+    blended = augment(crops, config, seed=planner.seed, step=3, first_row=0, rows=4)
     assert not torch.allclose(blended, crops, atol=0.01)
     cut = planner.margin
     torch.testing.assert_close(hr_image, blended[:, 0, :, cut:-cut, cut:-cut])
     torch.testing.assert_close(lr_views, degrade(blended, plan.degradation, margin=cut))
-    of_two_degradations = augmented(
+    of_two_degradations = augment(
         degrade(crops, plan.degradation, margin=cut), config, seed=planner.seed, step=3, first_row=0, rows=4
     )
     assert (lr_views - of_two_degradations).abs().max() > 0.02
