@@ -1,8 +1,8 @@
-"""What `python -m analysis.report` is told."""
+"""Options of `python -m analysis.report` and `python -m analysis.embed`."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from shared.command.config import Shorthand
 from shared.data.sources import DataConfig
 from shared.training.run_config import PRECISIONS
 
@@ -94,4 +94,4 @@ class OwnImagesConfig(AnalysisConfig):
             raise ValueError("projector=true: only `make embed-viz` exports to the projector")
 
 
-SHORTHANDS: dict[str, Callable[[str], list[str]]] = {"data": lambda value: [f"data.kind={value}"]}
+SHORTHANDS: dict[str, Shorthand] = {"data": lambda key, value: [f"{key}.kind={value}"]}

@@ -18,7 +18,7 @@ def main(arguments: list[str]) -> int:
     images, options = positional_and_options(arguments)
 
     def work() -> int:
-        _, config = load_config(OwnImagesConfig, None, options, groups={}, shorthands=SHORTHANDS)
+        _, config = load_config(OwnImagesConfig, None, options, shorthands=SHORTHANDS)
         config.check()
         if not images:
             raise ValueError("no images given: python -m analysis.embed PHOTO.jpg, or a folder")

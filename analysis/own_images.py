@@ -22,15 +22,17 @@ from analysis.figures.pictures import slug_of
 from analysis.measures.likeness import Likeness, clusters_of, likeness
 from analysis.measures.scores import COLLAPSED, has_collapsed
 from analysis.page.page import MOST_POINTS, PageData, write_page
-from analysis.run import FORMAT, PAGE, RESULTS, STAGE, map_of, probe_for, trusted
+from analysis.run import PAGE, RESULTS, STAGE, map_of, probe_for, trusted
 from shared.command.config import to_plain
 from shared.data.sources import open_files
 from shared.data.store import ImageStore
 from shared.devices import device_of, precision_of
 from shared.files import write_atomically, write_json
+from shared.images.windows import spread_windows
 from shared.inference import embed_batches
 from shared.run_folders.report_folder import ReportFolder
 
+FORMAT = 3  # of scores.json; raise it when patches are cut or read otherwise, so that no old report is shown again
 PRINTED = 40  # images; the rest is in the table's file
 TABLE = "images.csv"
 
@@ -86,12 +88,12 @@ def look_at(config: OwnImagesConfig, paths: Sequence[str]) -> int:
         },
         results=RESULTS, needed=(PAGE, TABLE),
     )  # fmt: skip
-    with report.locked():
-        found, when = report.found(), "made before"
+    with report.lock():
+        found, when = report.load(), "made before"
         if found is None:
             cache, bf16 = Path(config.data.cache_dir).expanduser(), config.precision == "bf16"
             of_probe = embedded(subject, probe, rendered(probe, cache), cache, device=device, bf16=bf16)
-            patches = OwnPatches(store, config.patch, *windows(store, config.patch, config.patches))
+            patches = OwnPatches(store, config.patch, *place_patches(store, config.patch, config.patches))
             key = f"own-{patches.hash(pixels)}-{subject.hash}-{config.precision}"
             embedding = _embedded(subject, patches, cache / "embeddings" / f"{key}.npy", device=device, bf16=bf16)
             try:
@@ -99,7 +101,7 @@ def look_at(config: OwnImagesConfig, paths: Sequence[str]) -> int:
                 looks = likeness(embedding, probe, np.asarray(of_probe))
             except ValueError as error:
                 raise ValueError(f"{subject.name}: {error}") from error
-            with report.making() as folder:
+            with report.writing() as folder:
                 found = _write(folder, config, subject, probe, patches, embedding, looks, notes)
             when = f"{time.perf_counter() - started:.0f} s"
     _print(found)
@@ -107,15 +109,13 @@ def look_at(config: OwnImagesConfig, paths: Sequence[str]) -> int:
     return 0
 
 
-def windows(store: ImageStore, patch: int, count: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+def place_patches(store: ImageStore, patch: int, count: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Image, top and left, (M,) int64 each, of about `count` patches per image on an even grid over all of it."""
-    places = []
-    for index, (height, width) in enumerate(zip(store.heights.tolist(), store.widths.tolist(), strict=True)):
-        rows = max(1, round((count * height / width) ** 0.5))
-        columns = max(1, round(count / rows))
-        tops = np.unique(np.linspace(0, height - patch, rows + 2)[1:-1].round().astype(int))
-        lefts = np.unique(np.linspace(0, width - patch, columns + 2)[1:-1].round().astype(int))
-        places += [(index, top, left) for top in tops for left in lefts]
+    places = [
+        (index, window.top, window.left)
+        for index, (height, width) in enumerate(zip(store.heights.tolist(), store.widths.tolist(), strict=True))
+        for window in spread_windows(height, width, patch, count)
+    ]
     image, top, left = torch.tensor(places).T
     return image, top, left
 

@@ -18,7 +18,7 @@ def main(arguments: list[str]) -> int:
     encoders, options = positional_and_options(arguments)
 
     def work() -> int:
-        _, config = load_config(AnalysisConfig, None, options, groups={}, shorthands=SHORTHANDS)
+        _, config = load_config(AnalysisConfig, None, options, shorthands=SHORTHANDS)
         config.check()
         # Only now: these imports take seconds, and a typo should not.
         from analysis.run import run

@@ -60,11 +60,11 @@ def run(config: AnalysisConfig, encoders: Sequence[str]) -> int:
         },
         results=RESULTS, needed=(PAGE,),
     )  # fmt: skip
-    with report.locked():
-        found, when = report.found(), "made before"
+    with report.lock():
+        found, when = report.load(), "made before"
         if found is None:
             looks, failed = look_at(config, subjects, probe, device)
-            with report.making() as folder:
+            with report.writing() as folder:
                 found = _write(folder, config, probe, looks, [*notes, *left, *failed])
             when = f"{time.perf_counter() - started:.0f} s"
     print(f"\n{found['heading']}\n\n{found['table']}\n\n{WORDS}\n\npage: {report.path / PAGE} ({when})")

@@ -35,7 +35,7 @@ def main(arguments: list[str]) -> int:
     encoders, options = positional_and_options(arguments)
 
     def work() -> int:
-        _, config = load_config(SnapshotConfig, None, options, groups={}, shorthands=SHORTHANDS)
+        _, config = load_config(SnapshotConfig, None, options, shorthands=SHORTHANDS)
         config.check()
         if len(encoders) != 1 or not config.log:
             raise ValueError("give one encoder, log=FOLDER and step=N")

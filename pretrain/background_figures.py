@@ -9,7 +9,7 @@ from typing import Any
 import pytorch_lightning as pl
 
 from pretrain.module import Pretraining
-from shared.artefacts.encoder import save_encoder
+from shared.artefacts import save_encoder
 from shared.command.config import to_plain
 from shared.degradations import Space
 
@@ -48,7 +48,7 @@ class BackgroundFigures(pl.Callback):
             return
         self._say_failure()
         encoder = self.folder / f".snapshot-{step}"
-        save_encoder(encoder, pl_module.result, card="", metadata={"degradation": config.degradation})
+        save_encoder(encoder, pl_module.export_module, card="", metadata={"degradation": config.degradation})
         data = {key: value for key, value in to_plain(config.data).items() if value is not None}
         command = [
             sys.executable, "-m", "analysis.snapshot", str(encoder), f"log={self.folder / 'tensorboard'}",

@@ -14,7 +14,7 @@ on {training_images} images ({data}), degradation space `{config.degradation}`, 
 {config.batch_size} degradations a step, {config.steps} steps, {config.precision}, seed {config.seed}.
 
 ```python
-from shared.artefacts.encoder import load_encoder
+from shared import load_encoder
 encoder = load_encoder("PATH OF THIS FOLDER")
 vector = encoder(images).vector  # images (B, 3, H, W) RGB in [0, 1]
 ```

@@ -1,7 +1,6 @@
-"""What `python -m pretrain.train` is told."""
+"""Options of `python -m pretrain.train`."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field, make_dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from omegaconf import MISSING
@@ -9,6 +8,7 @@ from omegaconf import MISSING
 from pretrain.methods import METHODS
 from pretrain.positives import Positives, PositivesConfig, positives_overrides
 from pretrain.views import ViewsConfig
+from shared.command.config import Group, Shorthand, named_options
 from shared.encoders import EncoderConfig
 from shared.training.run_config import RunConfig
 
@@ -64,17 +64,11 @@ class PretrainConfig(RunConfig):
         return str(self.method.name)
 
 
-def _named(name: str, config: type) -> type:
-    """The method's options with its name in front, so that a stored configuration says which method it was."""
-    return make_dataclass(config.__name__, [("name", str, field(default=name))], bases=(config,))
+GROUPS = {"method": Group({name: named_options(name, entry.config) for name, entry in METHODS.items()})}
 
-
-GROUPS = {"method": {name: _named(name, entry.config) for name, entry in METHODS.items()}}
-
-
-SHORTHANDS: dict[str, Callable[[str], list[str]]] = {
-    "encoder": lambda value: [f"encoder.name={value}"],
-    "data": lambda value: [f"data.kind={value}"],
-    "views": lambda value: [f"views.crops={value}"],
+SHORTHANDS: dict[str, Shorthand] = {
+    "encoder": lambda key, value: [f"{key}.name={value}"],
+    "data": lambda key, value: [f"{key}.kind={value}"],
+    "views": lambda key, value: [f"{key}.crops={value}"],
     "positives": positives_overrides,
 }

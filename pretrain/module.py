@@ -33,14 +33,14 @@ class Pretraining(PlannedTraining):
         self.last_views: ViewBatch | None = None
 
     @property
-    def averaged(self) -> Encoder:
+    def ema_source(self) -> Encoder:
         """The online encoder."""
         return self.trained.encoder
 
     @property
-    def result(self) -> Encoder:
+    def export_module(self) -> Encoder:
         """The encoder that becomes the artefact."""
-        encoder = super().result
+        encoder = super().export_module
         assert isinstance(encoder, Encoder)
         return encoder
 
@@ -50,7 +50,7 @@ class Pretraining(PlannedTraining):
         known = targets(plan.degradation) if self.trained.needs_parameters else torch.empty(len(plan.degradation), 0)
         self.last_views = ViewBatch(crops, known.to(self.device, non_blocking=True))
         self.trained.key_momentum = self.key_momentum()
-        loss, logs = self.trained(self.last_views)
+        loss, logs, _ = self.trained(self.last_views)
         if self.config.views.near > 1:  # the rows of a group are not drawn independently
             logs.pop(NEGATIVE_ROWS, None)
         return loss, logs

@@ -50,7 +50,7 @@ class PretrainLog(pl.Callback):
             self._write_panel(board, pl_module, step)
         if config.probe_every and step % config.probe_every == 0 and self.probe is not None and trainer.is_global_zero:
             start = time.perf_counter()
-            scores = score_network(pl_module.result, self.probe, bf16=config.precision == "bf16", repeats=0)
+            scores = score_network(pl_module.export_module, self.probe, bf16=config.precision == "bf16", repeats=0)
             found = {"probe/knn_accuracy": scores.knn_accuracy, "probe/nmi": scores.nmi,
                      "probe/content_accuracy": scores.content_accuracy}  # fmt: skip
             found |= {f"probe/r2_{name}": value for name, value in scores.r2.items()}

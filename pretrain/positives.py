@@ -44,17 +44,21 @@ class PositivesConfig:
     enqueue: str = "first"  # one key per row: the queue holds as many degradations as keys
 
 
-def positives_overrides(value: str) -> list[str]:
-    """What `positives=5` or `positives=center5` stands for: the count and the aggregate.
+def positives_overrides(key: str, value: str) -> list[str]:
+    """Gives what `positives=5` or `positives=center5` stands for: the count and the aggregate.
+
+    Args:
+        key: The dotted key of the positives, such as `positives`.
+        value: A count, or an aggregate and a count.
 
     Raises:
         ConfigError: the value is of another form.
     """
     match = re.fullmatch(rf"({'|'.join(AGGREGATES)})?(\d+)", value)
     if not match:
-        raise ConfigError(f"positives={value!r} is not a count such as 5, or an aggregate and a count such as center5")
-    aggregate = [f"positives.aggregate={match[1]}"] if match[1] else []
-    return [f"positives.count={match[2]}", *aggregate]
+        raise ConfigError(f"{key}={value!r} is not a count such as 5, or an aggregate and a count such as center5")
+    aggregate = [f"{key}.aggregate={match[1]}"] if match[1] else []
+    return [f"{key}.count={match[2]}", *aggregate]
 
 
 @dataclass(frozen=True)
@@ -117,7 +121,7 @@ class Positives:
             self.key_views = 1 if config.side == "query" else config.count
 
     @property
-    def are_views(self) -> bool:
+    def compares_single_views(self) -> bool:
         """Whether each term compares one view with one view, not with a mean of several."""
         return self.config.aggregate in ("pair", "all_pairs") or self.config.count == 1
 

@@ -12,7 +12,7 @@ from pretrain.methods import build_method
 from pretrain.module import Pretraining
 from pretrain.monitoring import PretrainLog
 from pretrain.positives import Positives
-from shared.artefacts.encoder import save_encoder
+from shared.artefacts import save_encoder
 from shared.command.config import to_plain
 from shared.data.fingerprints import training_images
 from shared.data.sampling import Planner, source_size
@@ -61,7 +61,7 @@ def prepare(config: PretrainConfig, recipe: str, folder: Path) -> Prepared:
     module, held_out, space = build(config)
     probe = build_probe(space, held_out, config.views.sizes()[0].patch)
     speed = Speed(config.micro_batch_size // (config.devices * config.nodes) * module.planner.views)
-    parameters = sum(p.numel() for p in module.averaged.parameters())
+    parameters = sum(p.numel() for p in module.ema_source.parameters())
     return Prepared(
         module=module,
         callbacks=[speed, PretrainLog(speed, probe), BackgroundFigures(folder, space), Bar(module.planner.views)],
@@ -87,7 +87,7 @@ def _finish(
     } | training_images(module.planner.store)  # fmt: skip
     card = model_card(config, recipe, scores, training_images=len(module.planner.store))
     projector = getattr(module.trained, "projector", None)
-    save_encoder(artefact, module.result, card=card, metadata=metadata, projector=projector)
+    save_encoder(artefact, module.export_module, card=card, metadata=metadata, projector=projector)
     text = f"\nHeld-out images, space {config.degradation}:\n\n{score_table(scores)}\n\nencoder: {artefact}"
     return {"scores": plain_scores}, text
 
@@ -99,7 +99,7 @@ def compare_with_controls(config: PretrainConfig, module: Pretraining, probe: Pr
     untrained = build_encoder(config.encoder).to(module.device)
     start = "ImageNet weights" if config.encoder.pretrained else "untrained"
     return {
-        "trained": score_network(module.result, probe, bf16=bf16),
+        "trained": score_network(module.export_module, probe, bf16=bf16),
         start: score_network(untrained, probe, bf16=bf16),
         "statistics": score_statistics(probe),
     }

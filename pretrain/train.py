@@ -35,8 +35,9 @@ def main(arguments: list[str]) -> int:
 
 def _help() -> str:
     parts = [f"{f.name}.*" for f in dataclasses.fields(PretrainConfig) if dataclasses.is_dataclass(f.type)]
+    methods = ", ".join(GROUPS["method"].choices)
     return (
-        f"{__doc__}\nRecipes:\n{recipe_titles(RECIPES)}\n\nMethods (method=NAME): {', '.join(GROUPS['method'])}\n\n"
+        f"{__doc__}\nRecipes:\n{recipe_titles(RECIPES)}\n\nMethods (method=NAME): {methods}\n\n"
         f"Options:\n{attributes_of(RunConfig, PretrainConfig)}\n\nGroups of options: {', '.join(parts)}, method.*"
     )
 

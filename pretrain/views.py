@@ -8,7 +8,7 @@ from torch import Tensor
 
 from shared.data.sampling import CropSize, ViewSources
 from shared.degradations import Degradation, degrade
-from shared.encoders.timm_backbone import SMALLEST_IMAGE
+from shared.encoders import MIN_IMAGE_SIDE
 
 
 @dataclass
@@ -42,8 +42,8 @@ class ViewsConfig:
         found = [CropSize(int(match[1]), int(match[2])) for match in parts if match]
         if len(found) < len(parts) or any(size.count < 1 for size in found):
             raise ValueError(f"views={self.crops!r} is not of the form 2x64 or 2x64+4x48 (count x pixels)")
-        if min(size.patch for size in found) < SMALLEST_IMAGE:
-            raise ValueError(f"views={self.crops}: patches have at least {SMALLEST_IMAGE} pixels")
+        if min(size.patch for size in found) < MIN_IMAGE_SIDE:
+            raise ValueError(f"views={self.crops}: patches have at least {MIN_IMAGE_SIDE} pixels")
         if len({size.patch for size in found}) < len(found):
             raise ValueError(
                 f"views={self.crops}: each size stands once, such as {found[0].count * 2}x{found[0].patch}"

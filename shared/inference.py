@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 
 @contextmanager
-def evaluating(module: nn.Module) -> Iterator[None]:
+def eval_mode(module: nn.Module) -> Iterator[None]:
     """Evaluation mode without gradients; afterwards every part is in its own mode again."""
     modes = {part: part.training for part in module.modules()}
     module.eval()
@@ -41,7 +41,7 @@ def embed_batches(
     """
     device = next((p.device for p in network.parameters()), torch.device("cpu"))
     # autocast around the loop: weights are cast once
-    with evaluating(network), torch.autocast(device.type, torch.bfloat16, enabled=bf16):
+    with eval_mode(network), torch.autocast(device.type, torch.bfloat16, enabled=bf16):
         for batch in batches:
             images = torch.as_tensor(batch).to(device).float().div_(255)
             yield vector_of(network(images)).float().cpu().numpy()

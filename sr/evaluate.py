@@ -18,7 +18,7 @@ def main(arguments: list[str]) -> int:
     models, options = positional_and_options(arguments)
 
     def work() -> int:
-        _, config = load_config(EvaluationConfig, None, options, groups={}, shorthands=SHORTHANDS)
+        _, config = load_config(EvaluationConfig, None, options, shorthands=SHORTHANDS)
         config.check()
         # Only now: these imports take seconds, and a typo should not.
         from sr.evaluation.run import run

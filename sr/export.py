@@ -7,12 +7,13 @@ import torch
 from torch import Tensor, nn
 
 from shared.degradations.summary import SUMMARY_RANGES
+from shared.encoders import MIN_IMAGE_SIDE
 from shared.files import write_atomically
-from shared.inference import evaluating
-from sr.model import SMALLEST_IMAGE, SRModel
+from shared.inference import eval_mode
+from sr.model import SRModel
 
 OPSET = 20
-EXAMPLE = (2, 3, SMALLEST_IMAGE + 5, SMALLEST_IMAGE + 8)
+EXAMPLE = (2, 3, MIN_IMAGE_SIDE + 5, MIN_IMAGE_SIDE + 8)
 
 
 class _WithParameters(nn.Module):
@@ -49,7 +50,7 @@ def export_onnx(model: SRModel, path: str | Path) -> None:
     if model.needs_parameters:
         exported, inputs = _WithParameters(model), (*inputs, torch.rand(EXAMPLE[0], len(SUMMARY_RANGES)))
         dynamic["parameters"] = {0: batch}
-    with evaluating(exported), warnings.catch_warnings():
+    with eval_mode(exported), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         program = torch.onnx.export(
             exported, inputs, dynamo=True, dynamic_shapes=dynamic, opset_version=OPSET, output_names=["sr_image"],

@@ -5,8 +5,7 @@ from torch import Tensor
 
 LUMA = (65.738, 129.057, 25.064)  # /256, of RGB in 0..255: BT.601 in studio range, as published with EDSR and DASR
 LUMA_OFFSET = 16.0
-SSIM_WINDOW, SSIM_SIGMA = 11, 1.5
-SMALLEST_IMAGE = SSIM_WINDOW
+SSIM_WINDOW, SSIM_SIGMA = 11, 1.5  # pixels
 
 
 def luma(image: Tensor) -> Tensor:
@@ -15,8 +14,8 @@ def luma(image: Tensor) -> Tensor:
     return (255 * image.double() * weights[:, None, None]).sum(-3) + LUMA_OFFSET
 
 
-def rounded(image: Tensor) -> Tensor:
-    """The image as a file of 8 bits would hold it: clipped and rounded, still in [0, 1]."""
+def quantize_8bit(image: Tensor) -> Tensor:
+    """Clips and rounds an image to the 256 levels that a file of 8 bits holds, still in [0, 1]."""
     return (image.float().clamp(0, 1) * 255).round() / 255
 
 
@@ -30,7 +29,7 @@ def psnr_y(sr_image: Tensor, hr_image: Tensor, border: int) -> Tensor:
     Returns:
         (B,) float64; infinite for equal images.
     """
-    difference = luma(rounded(sr_image)) - luma(hr_image)
+    difference = luma(quantize_8bit(sr_image)) - luma(hr_image)
     inner = _without_border(difference, border)
     return 10 * torch.log10(255**2 / inner.square().mean((-2, -1)))
 
@@ -50,7 +49,7 @@ def ssim_y(sr_image: Tensor, hr_image: Tensor, border: int) -> Tensor:
 
     Source: Wang et al., "Image Quality Assessment: From Error Visibility to Structural Similarity", 2004.
     """
-    sr_luma = _without_border(luma(rounded(sr_image)), border)
+    sr_luma = _without_border(luma(quantize_8bit(sr_image)), border)
     hr_luma = _without_border(luma(hr_image), border)
     if min(hr_luma.shape[-2:]) < SSIM_WINDOW:
         raise ValueError(f"SSIM takes {SSIM_WINDOW} pixels a side, {tuple(hr_luma.shape[-2:])} are left")

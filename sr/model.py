@@ -2,33 +2,19 @@
 
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from shared.artefacts.artefact import CONFIG_FILE, WEIGHTS_FILE, ArtefactKind, load_fitting, options_from, serialised
+from shared.artefacts import WEIGHTS_FILE, Artefact, serialise
 from shared.encoders import Encoder, EncoderConfig, Representation, build_encoder
-from sr.conditioning.adapter import Adapter, RepresentationShape
-from sr.conditioning.sources import (
-    CONDITIONINGS,
-    OF_AN_ENCODER,
-    ConstantSource,
-    EncoderSource,
-    OracleSource,
-    Source,
-    StemSource,
-)
+from sr.conditioning import CONDITIONINGS, Adapter, Source
 from sr.fusion import FUSIONS
+from sr.fusion.affine import AffineConfig
 from sr.networks import NETWORKS
-from sr.networks.base import Place, SRNetwork
-from sr.networks.random_stream import Draws
-
-SMALLEST_IMAGE = 16  # pixels a side of an LR image: what every encoder takes
-KIND = ArtefactKind(
-    name="model", format="unblind-sr-model", version=1, objects=("model", "metadata"),
-    tags="[super-resolution, blind-super-resolution]",
-)  # fmt: skip
+from sr.networks.base import FusionSlot, SRNetwork
+from sr.networks.random_stream import RandomStream
 
 
 @dataclass
@@ -37,20 +23,20 @@ class ModelConfig:
 
     Attributes:
         scale: 2, 3 or 4.
-        network, network_options: a name in `sr.networks` and its options.
-        fusion, fusion_options: a name in `sr.fusion` and its options.
-        conditioning: one of `sr.conditioning.sources.CONDITIONINGS`.
+        network, network_options: A name in `sr.networks` and its options.
+        conditioning: A name in `sr.conditioning.CONDITIONINGS`.
+        fusion, fusion_options: A name in `sr.fusion` and its options; not read without a condition.
         width: W, channels of the condition.
-        shared_blocks: residual blocks that encoder and network share, with conditioning=shared.
-        encoder: how the encoder is built; for `constant` the one that it stands in for.
+        shared_blocks: Residual blocks that encoder and network share, with conditioning=shared.
+        encoder: How the encoder is built; for `constant` the one that it stands in for.
     """
 
     scale: int
     network: str
     network_options: Any
-    fusion: str
-    fusion_options: Any
     conditioning: str
+    fusion: str = "affine"
+    fusion_options: Any = field(default_factory=AffineConfig)
     width: int = 64
     shared_blocks: int = 2
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
@@ -73,33 +59,25 @@ class SRModel(nn.Module):
 
     @property
     def needs_parameters(self) -> bool:
-        """Whether it must be told the true parameters of the degradation."""
+        """Whether the true parameters of the degradation must be given."""
         return self.source is not None and self.source.needs_parameters
 
     @property
-    def looks_at_images(self) -> bool:
-        """Whether what it knows of a degradation comes from an image."""
-        return isinstance(self.source, EncoderSource | StemSource)
+    def reads_images(self) -> bool:
+        """Whether the representation depends on the images."""
+        return self.source is not None and self.source.reads_images
 
     def represent(self, lr_image: Tensor, parameters: Tensor | None = None) -> Representation | None:
-        """What the model knows of the degradation of each image; None without a condition.
+        """The representation of each image, None without a condition.
 
         Args:
-            lr_image: (B, 3, h, w) in [0, 1], h and w at least 16.
-            parameters: (B, 6) for the oracle, see `shared.degradations.summary.targets`.
+            lr_image: the LR images, (B, 3, h, w) in [0, 1], h and w at least 16.
+            parameters: the true parameters, (B, 6), for the oracle, see `shared.degradations.summary.targets`.
 
         Raises:
-            ValueError: an oracle is not told the parameters.
+            ValueError: The model is an oracle, and the parameters are not given.
         """
-        if self.source is None:
-            return None
-        if isinstance(self.source, StemSource):
-            return self.source(self.network.shallow(lr_image))
-        if not self.source.needs_parameters:
-            return self.source(lr_image)
-        if parameters is None:
-            raise ValueError("this model is an oracle: it needs the true parameters of each image's degradation")
-        return self.source(parameters)
+        return None if self.source is None else self.source.represent(lr_image, parameters, self.network.shallow)
 
     def forward(
         self, lr_image: Tensor, *, parameters: Tensor | None = None, representation: Representation | None = None
@@ -107,16 +85,16 @@ class SRModel(nn.Module):
         """Super-resolves a batch.
 
         Args:
-            lr_image: (B, 3, h, w) RGB in [0, 1], h and w at least 16.
-            parameters: as `represent`.
-            representation: where it comes from elsewhere, such as from the whole of which this is a tile.
+            lr_image: the LR images, (B, 3, h, w) RGB in [0, 1], h and w at least 16.
+            parameters: as in `represent`.
+            representation: a representation to use instead, such as that of the whole of which this is a tile.
 
         Returns:
             (B, 3, scale * h, scale * w), not clipped.
 
         Raises:
-            ValueError: the images are of another kind or too small for an encoder, or an oracle is not told the
-                parameters.
+            ValueError: the images are of another kind or too small for an encoder, or an oracle is not given
+                the parameters.
         """
         if lr_image.dim() != 4 or lr_image.shape[1] != 3 or not lr_image.is_floating_point():
             raise ValueError(
@@ -131,7 +109,7 @@ def build_model(config: ModelConfig, encoder: Encoder | None = None) -> SRModel:
     """Builds a model in training mode; parameters drawn from torch's global generator.
 
     From one state of the generator a network has the same weights whatever its condition, so that runs of one seed
-    differ by the condition alone; fusions and the adapter draw from a sequence of their own.
+    differ by the condition alone; fusions and the adapter draw from a stream of their own.
 
     Args:
         config: what to build.
@@ -151,24 +129,29 @@ def build_model(config: ModelConfig, encoder: Encoder | None = None) -> SRModel:
     _check_sizes("network", config.network_options)
     _check_sizes("fusion", config.fusion_options)
     fusion = FUSIONS[config.fusion].fusion
-    network_draws, condition_draws = Draws.apart(2)
-    source = _source(config, encoder)
+    network_stream, condition_stream = RandomStream.spawn(2)
+    source = CONDITIONINGS[config.conditioning].build_source(
+        lambda: encoder or build_encoder(config.encoder), config.network_options.features
+    )
     adapter = None
     if source is not None:
-        with condition_draws.in_use():
+        with condition_stream.active():
             adapter = Adapter(source.shape, config.width, fusion.uses(config.fusion_options))
 
-    def place(features: int) -> Place:
+    def make_slot(features: int) -> FusionSlot:
         if source is None:
-            return Place(None)
-        with condition_draws.in_use():
-            return Place(fusion(features, config.width, config.fusion_options))
+            return FusionSlot(None)
+        with condition_stream.active():
+            return FusionSlot(fusion(features, config.width, config.fusion_options))
 
-    with network_draws.in_use():
+    with network_stream.active():
         network = NETWORKS[config.network].build(
-            config.network_options, scale=config.scale, place=place, adapter=adapter,
+            config.network_options,
+            scale=config.scale,
+            make_slot=make_slot,
+            adapter=adapter,
             shared_blocks=config.shared_blocks if config.conditioning == "shared" else 0,
-        )  # fmt: skip
+        )
     return SRModel(config, source, network)
 
 
@@ -179,21 +162,59 @@ def _check_sizes(what: str, options: Any) -> None:
             raise ValueError(f"{what}.{name}={value} must be positive")
 
 
-def _source(config: ModelConfig, encoder: Encoder | None) -> Source | None:
-    if config.conditioning == "none":
-        return None
-    if config.conditioning == "oracle":
-        return OracleSource()
-    if config.conditioning == "shared":
-        return StemSource(config.network_options.features)
-    encoder = encoder or build_encoder(config.encoder)
-    if config.conditioning in OF_AN_ENCODER:
-        return EncoderSource(encoder, trained=config.conditioning in ("finetune", "joint"))
-    return ConstantSource(RepresentationShape(encoder.dim, encoder.channels))
+class ModelArtefact(Artefact):
+    """An SR model on disk: `ModelArtefact.open(path)`."""
+
+    name: ClassVar[str] = "model"
+    format: ClassVar[str] = "unblind-sr-model"
+    objects: ClassVar[tuple[str, ...]] = ("model", "metadata")
+    tags: ClassVar[str] = "[super-resolution, blind-super-resolution]"
+
+    @property
+    def model_config(self) -> ModelConfig:
+        """How the model is built.
+
+        Raises:
+            ValueError: The configuration does not describe a model.
+        """
+        values = dict(self.config["model"])
+        tables: tuple[tuple[str, Any], ...] = (("network", NETWORKS), ("fusion", FUSIONS))
+        for what, known in tables:
+            name, key = values.get(what), f"{what}_options"
+            if name not in known or not isinstance(values.get(key), dict):
+                raise self.corrupt(f'"model" has {what} {name!r}, there are {", ".join(known)}')
+            values[key] = self.options(key, values[key], known[name].config)
+        if not isinstance(values.get("encoder"), dict):
+            raise self.corrupt('"model" must hold "encoder"')
+        values["encoder"] = self.options("encoder", values["encoder"], EncoderConfig)
+        for name in ("scale", "width", "shared_blocks"):
+            if type(values.get(name)) is not int:
+                raise self.corrupt(f'"model" has {name} {values.get(name)!r}, not a whole number')
+        try:
+            return ModelConfig(**values)
+        except TypeError as error:
+            raise self.corrupt(f'"model" {error}') from error
+
+    def load(self) -> SRModel:
+        """Reads the model; executes and downloads nothing, and leaves torch's global generator as it was.
+
+        Returns:
+            The model in evaluation mode, on the CPU: `model(lr_image)`, see `SRModel.forward`.
+
+        Raises:
+            FileNotFoundError: The weights are missing.
+            ValueError: A file is corrupt, or the weights do not fit.
+        """
+        config = self.model_config
+        with torch.random.fork_rng(devices=[]):
+            model = build_model(replace(config, encoder=replace(config.encoder, pretrained=False)))
+        model.config = config
+        self.load_weights(model, f"the network {config.network}")
+        return model.eval()
 
 
 def save_model(folder: Path, model: SRModel, *, card: str, metadata: dict[str, Any]) -> None:
-    """Writes a model with its encoder, see `ArtefactKind.write`.
+    """Writes a model with its encoder, see `Artefact.write`.
 
     Args:
         folder: created if missing; other files in it stay.
@@ -208,53 +229,18 @@ def save_model(folder: Path, model: SRModel, *, card: str, metadata: dict[str, A
     described = asdict(model.config)
     for options in (described["network_options"], described["fusion_options"]):
         options.pop("name", None)  # a run's options carry their choice's name
-    KIND.write(folder, {WEIGHTS_FILE: serialised(model.state_dict())}, {"model": described, "metadata": metadata}, card)
+    weights = {WEIGHTS_FILE: serialise(model.state_dict())}
+    ModelArtefact.write(folder, weights, {"model": described, "metadata": metadata}, card)
 
 
 def load_model(path: str | Path) -> SRModel:
-    """Reads a model; executes and downloads nothing, and leaves torch's global generator as it was.
+    """Reads a model in evaluation mode, on the CPU.
 
     Args:
-        path: the artefact's folder, or a run's folder that has it in `model/`.
-
-    Returns:
-        The model in evaluation mode, on the CPU: `model(lr_image)`, see `SRModel.forward`.
+        path: The artefact's folder, or a run's folder that has it in `model/`.
 
     Raises:
-        FileNotFoundError: there is no such folder, or no complete model in it.
-        ValueError: a file is corrupt, of another format or version, or the weights do not fit.
+        FileNotFoundError: There is no such folder, or no complete model in it.
+        ValueError: A file is corrupt, of another format or version, or the weights do not fit.
     """
-    folder = KIND.folder(path)
-    config = KIND.read_config(folder)
-    model_config = _model_config(folder / CONFIG_FILE, config["model"])
-    with torch.random.fork_rng(devices=[]):
-        model = build_model(replace(model_config, encoder=replace(model_config.encoder, pretrained=False)))
-    model.config = model_config
-    load_fitting(model, folder / WEIGHTS_FILE, config["weights_sha256"], f"the network {model_config.network}")
-    return model.eval()
-
-
-def model_metadata(path: str | Path) -> dict[str, Any]:
-    """What `save_model` was given as metadata. Raises as `load_model`."""
-    return KIND.read_config(KIND.folder(path))["metadata"]
-
-
-def _model_config(path: Path, values: dict[str, Any]) -> ModelConfig:
-    values = dict(values)
-    tables: tuple[tuple[str, Any], ...] = (("network", NETWORKS), ("fusion", FUSIONS))
-    for what, known in tables:
-        name = values.get(what)
-        if name not in known or not isinstance(values.get(f"{what}_options"), dict):
-            raise ValueError(f'{path} is corrupt: "model" has {what} {name!r}, there are {", ".join(known)}')
-        key = f"{what}_options"
-        values[key] = options_from(path, key, values[key], known[name].config)
-    if not isinstance(values.get("encoder"), dict):
-        raise ValueError(f'{path} is corrupt: "model" must hold "encoder"')
-    values["encoder"] = options_from(path, "encoder", values["encoder"], EncoderConfig)
-    for name in ("scale", "width", "shared_blocks"):
-        if type(values.get(name)) is not int:
-            raise ValueError(f'{path} is corrupt: "model" has {name} {values.get(name)!r}, not a whole number')
-    try:
-        return ModelConfig(**values)
-    except TypeError as error:
-        raise ValueError(f'{path} is corrupt: "model" {error}') from error
+    return ModelArtefact.open(path).load()

@@ -19,9 +19,11 @@ def main(arguments: list[str]) -> int:
     """Run the command line; returns the exit status."""
 
     def work() -> int:
-        from sr.training.config import GROUPS, SHORTHANDS, UNREAD, SRConfig
+        from sr.training.config import ALIASES, GROUPS, SHORTHANDS, SRConfig
 
-        recipe, config = load_config(SRConfig, RECIPES, arguments, groups=GROUPS, shorthands=SHORTHANDS, unread=UNREAD)
+        recipe, config = load_config(
+            SRConfig, RECIPES, arguments, groups=GROUPS, shorthands=SHORTHANDS, aliases=ALIASES
+        )
         config.name = config.name or recipe
         config.check()
         # Only now: these imports take seconds, and a typo should not.
@@ -35,15 +37,19 @@ def main(arguments: list[str]) -> int:
 
 def _help() -> str:
     from shared.training.run_config import RunConfig
-    from sr.conditioning.sources import MEANING
-    from sr.training.config import GROUPS, SRConfig
+    from sr.conditioning import CONDITIONINGS, options
+    from sr.training.config import ALIASES, GROUPS, SRConfig
 
-    choices = "\n".join(f"{group}={{{', '.join(names)}}}" for group, names in GROUPS.items())
+    choices = "\n".join(f"{key}={{{', '.join(group.choices)}}}" for key, group in GROUPS.items())
     parts = [f"{f.name}.*" for f in dataclasses.fields(SRConfig) if dataclasses.is_dataclass(f.type)]
+    common = (options.Conditioned, options.EncoderOrName, options.Contrast)
+    conditioning = attributes_of(*(entry.options for entry in CONDITIONINGS.values()), *common)
+    short = "\n".join(f"  {old} = {new}" for old, new in ALIASES.items())
     return (
-        f"{__doc__}\nRecipes:\n{recipe_titles(RECIPES)}\n\nChoices:\n{choices}\n\nConditioning:\n{MEANING}\n\n"
-        f"Options:\n{attributes_of(RunConfig, SRConfig)}\n\n"
-        f"Groups of options: {', '.join([*parts, *(f'{group}.*' for group in GROUPS)])}"
+        f"{__doc__}\nRecipes:\n{recipe_titles(RECIPES)}\n\nChoices:\n{choices}\n\n"
+        f"Options:\n{attributes_of(RunConfig, SRConfig)}\n\nConditioning:\n{conditioning}\n\n"
+        f"Short names of options:\n{short}\n\n"
+        f"Groups of options: {', '.join([*parts, *(f'{key}.*' for key in GROUPS)])}"
     )
 
 

@@ -4,10 +4,6 @@ IN is an image or a folder, searched recursively; OUT an image, whose suffix cho
 the same relative paths as PNG (TIFF stays TIFF). MODEL is a finished `make sr-train` run, or the folder of its model.
 Gray, transparency and 16 bits are kept where the format can hold them.
 
-  --overwrite         replace files that are there already; without it they are kept
-  --ensemble          mean over the 8 symmetries of the image, 8 times as slow
-  --reference=IMAGE   take the degradation of another image, such as a sharper or larger part of the same photograph
-
 Memory hardly grows with the image: on a CPU edsr_small at x4 peaks at 1.05 GB for an LR image of 4 megapixels and at
 0.94 GB for a sixteenth of it, 0.5 GB of which are torch; with DASR's encoder and its maps at 1.26 GB. That holds for
 PNG, which is written row by row; other formats take the whole result besides.
@@ -20,21 +16,21 @@ from pathlib import Path
 
 from shared.command.command_line import attributes_of, command, positional_and_options
 from shared.command.config import load_config
-from sr.upscaling.config import Request, UpscaleConfig
+from sr.upscaling.config import UpscaleConfig
 
 PROGRAM = "upscale"
-FLAGS = ("--overwrite", "--ensemble", "--reference")
+OLD_FLAGS = ("--ensemble", "--overwrite", "--reference")
 
 
 def main(arguments: list[str]) -> int:
-    """Run the command line; returns the exit status."""
+    """Runs the command line; returns the exit status."""
 
     def work() -> int:
-        request = read_request(arguments)
+        config, source, target, model = read_arguments(arguments)
         # Only now: these imports take seconds, and a typo should not.
         from sr.upscaling.run import run
 
-        return run(request)
+        return run(config, source, target, model)
 
     return command(
         PROGRAM,
@@ -45,47 +41,51 @@ def main(arguments: list[str]) -> int:
     )
 
 
-def read_request(arguments: list[str]) -> Request:
-    """Checks a command line.
+def read_arguments(arguments: list[str]) -> tuple[UpscaleConfig, Path, Path, Path]:
+    """Reads and checks a command line.
+
+    Returns:
+        The options, and the paths IN, OUT and MODEL.
 
     Raises:
         ValueError: in one sentence.
     """
-    arguments, reference = _take_reference(arguments)
-    flags = {one for one in arguments if one in FLAGS}
-    paths, options = positional_and_options([one for one in arguments if one and one not in flags])
-    for option in options:
-        if option.startswith("-"):
-            raise ValueError(f"{option} is unknown: the flags are {', '.join(FLAGS)}, options are key=value")
-    _, config = load_config(UpscaleConfig, None, options, groups={}, shorthands={})
+    arguments, of_flags = _split_old_flags(arguments)
+    paths, options = positional_and_options([argument for argument in arguments if argument])
+    _, config = load_config(UpscaleConfig, None, [*options, *of_flags])
     config.check()
     if len(paths) != 3:
         raise ValueError(
             f"expected three paths, IN, OUT and MODEL, got {len(paths)} ({' '.join(paths) or 'none'}): "
             "make upscale IN=PHOTO.jpg OUT=LARGE.png MODEL=runs/sr/NAME"
         )
-    source, target, model, reference = (str(Path(path).expanduser()) if path else path for path in (*paths, reference))
-    for what, path in (("IN", source), ("MODEL", model), ("--reference", reference)):
-        if path and not Path(path).exists():
+    source, target, model = (Path(path).expanduser() for path in paths)
+    if config.reference:
+        config.reference = str(Path(config.reference).expanduser())
+    for what, path in (("IN", source), ("MODEL", model), ("reference", Path(config.reference))):
+        if not path.exists():
             raise ValueError(f"{what}={path}: no such file or folder")
-    return Request(source, target, model, "--overwrite" in flags, "--ensemble" in flags, reference, config)
+    return config, source, target, model
 
 
-def _take_reference(arguments: list[str]) -> tuple[list[str], str]:
-    """The arguments without `--reference=IMAGE` or `--reference IMAGE`, and the image."""
-    rest, reference, place = [], "", 0
-    while place < len(arguments):
-        name, equals, value = arguments[place].partition("=")
-        if name == "--reference":
-            if not equals and place + 1 < len(arguments):
-                place, value = place + 1, arguments[place + 1]
+def _split_old_flags(arguments: list[str]) -> tuple[list[str], list[str]]:
+    """The other arguments, and the flags of earlier versions as options; says the new spelling on stderr."""
+    others, options = [], []
+    remaining = iter(arguments)
+    for argument in remaining:
+        flag, equals, value = argument.partition("=")
+        if flag == "--reference":
+            value = value if equals else next(remaining, "")
             if not value or value.startswith("--"):
-                raise ValueError("--reference needs an image: --reference=IMAGE")
-            reference = value
+                raise ValueError("--reference needs an image: reference=IMAGE")
+            options.append(f"reference={value}")
+        elif argument in OLD_FLAGS:
+            options.append(f"{argument.removeprefix('--')}=true")
         else:
-            rest.append(arguments[place])
-        place += 1
-    return rest, reference
+            others.append(argument)
+    if options:
+        print(f"{PROGRAM}: flags will go in the next version, write {' '.join(options)}", file=sys.stderr)
+    return others, options
 
 
 def _help() -> str:

@@ -16,7 +16,7 @@ from analysis.embedding.probe_sets import ProbeSet
 from shared.inference import embed_batches
 
 BATCH = 128  # patches; larger batches were no faster for a ResNet50 on a CPU
-BAR_FROM = 5  # batches; fewer are done before a progress bar can be read
+BAR_THRESHOLD = 5  # batches; fewer are done before a progress bar can be read
 
 
 def rendered(probe: ProbeSet, cache_dir: Path, *, quiet: bool = False) -> np.ndarray:
@@ -69,7 +69,7 @@ def _batches(count: int, title: str, quiet: bool) -> Iterator[slice]:
     starts = range(0, count, BATCH)
     yield from (
         slice(start, min(count, start + BATCH))
-        for start in tqdm(starts, desc=title, unit="batch", disable=quiet or len(starts) < BAR_FROM, leave=False)
+        for start in tqdm(starts, desc=title, unit="batch", disable=quiet or len(starts) < BAR_THRESHOLD, leave=False)
     )
 
 

@@ -10,10 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from shared.artefacts.artefact import serialised
-from shared.artefacts.encoder import encoder_config, encoder_hash, encoder_metadata, load_encoder, load_projector
+from shared.artefacts import EncoderArtefact, serialise
 from shared.artefacts.projector import describe_projector, projector_state
-from shared.data.fingerprints import seen_by
+from shared.data.fingerprints import seen_fingerprints
 from shared.degradations import load_space
 from shared.encoders import Encoder, EncoderConfig, build_encoder
 from shared.encoders.statistics import degradation_statistics
@@ -142,21 +141,22 @@ def _open(asked: str, layer: str) -> Subject:
     if asked.endswith(UNTRAINED):
         name = asked.removesuffix(UNTRAINED)
         return _start_of(name, layer) if Path(name).exists() else _untrained_network(name, layer)
-    metadata, digest = encoder_metadata(asked), encoder_hash(asked)
+    artefact = EncoderArtefact.open(asked)
+    metadata, digest = artefact.metadata, artefact.digest
     projector = None
     if layer == "projection":
-        projector = load_projector(asked)
-        head = serialised(projector_state(projector))
+        projector = artefact.load_projector()
+        head = serialise(projector_state(projector))
         digest = hashlib.sha256(digest.encode() + head).hexdigest()
 
     def build() -> nn.Module:
-        return EncoderLayer(load_encoder(asked), layer, projector)
+        return EncoderLayer(artefact.load(), layer, projector)
 
     method = (_run_config(metadata).get("method") or {}).get("name", "")
     space = str(metadata.get("degradation", ""))
     return Subject(
         _short(asked) + (f" ({SUPERVISED})" if method == SUPERVISED else ""), f"{digest[:16]}-{layer}", build,
-        _operations(space), method, space, int(metadata.get("patch") or 0), seen_by(metadata), asked,
+        _operations(space), method, space, int(metadata.get("patch") or 0), seen_fingerprints(metadata), asked,
     )  # fmt: skip
 
 
@@ -167,8 +167,10 @@ def at_vector(subject: Subject) -> Subject:
 
 def _start_of(path: str, layer: str) -> Subject:
     """The network that a training run started from."""
-    seed = int(_run_config(encoder_metadata(path)).get("seed", 0))
-    return _untrained(encoder_config(path), seed, layer, load_projector(path) if layer == "projection" else None)
+    artefact = EncoderArtefact.open(path)
+    seed = int(_run_config(artefact.metadata).get("seed", 0))
+    projector = artefact.load_projector() if layer == "projection" else None
+    return _untrained(artefact.encoder_config, seed, layer, projector)
 
 
 def _untrained_network(name: str, layer: str) -> Subject:

@@ -14,7 +14,7 @@ from analysis.figures.map_colours import ranks
 from analysis.figures.style import look
 from analysis.page.data import PageData, check
 from shared.files import write_atomically
-from shared.images.files import LOSSLESS_WEBP
+from shared.images import LOSSLESS_WEBP
 
 if TYPE_CHECKING:
     from bokeh.plotting import figure

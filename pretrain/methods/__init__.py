@@ -5,7 +5,7 @@ from __future__ import annotations
 from difflib import get_close_matches
 from typing import Any, NamedTuple
 
-from pretrain.methods.base import Method
+from pretrain.methods.base import Method, MethodOutput
 from pretrain.methods.byol import BYOL, BYOLConfig
 from pretrain.methods.fastmoco import FastMoCo, FastMoCoConfig
 from pretrain.methods.fastsiam import FastSiam
@@ -18,7 +18,16 @@ from pretrain.methods.vicreg import VICReg, VICRegConfig
 from pretrain.positives import Positives, PositivesConfig, positives_overrides
 from shared.encoders import Encoder
 
-__all__ = ["METHODS", "Method", "MethodEntry", "Positives", "PositivesConfig", "build_method", "positives_overrides"]
+__all__ = [
+    "METHODS",
+    "Method",
+    "MethodEntry",
+    "MethodOutput",
+    "Positives",
+    "PositivesConfig",
+    "build_method",
+    "positives_overrides",
+]
 
 
 class MethodEntry(NamedTuple):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -10,9 +11,25 @@ from torch.nn.functional import normalize
 
 from pretrain.positives import Positives
 from pretrain.views import ViewBatch
-from shared.encoders import Encoder
+from shared.encoders import Encoder, Representation
 
 NEGATIVE_ROWS = "negative_rows"  # in the log: of how many other rows, each drawn by itself, a query meets the keys
+
+
+class MethodOutput(NamedTuple):
+    """What a method makes of a batch.
+
+    Attributes:
+        loss: A scalar.
+        logs: Detached scalars to log; `NEGATIVE_ROWS` among them where the loss is the InfoNCE of one view with one
+            view.
+        first_views: The representation of each row's first view, (B, ...), with gradients, for a network that it also
+            steers; None where the method embeds no whole views.
+    """
+
+    loss: Tensor
+    logs: dict[str, Tensor]
+    first_views: Representation | None = None
 
 
 class Method(nn.Module):
@@ -41,13 +58,8 @@ class Method(nn.Module):
         self.key_momentum = 0.999  # MoCo, arXiv:1911.05722, section 4.1
         self.last_projection = torch.empty(0, 0)
 
-    def forward(self, views: ViewBatch) -> tuple[Tensor, dict[str, Tensor]]:
-        """Computes the loss of a batch.
-
-        Returns:
-            The loss, a scalar, and detached scalars to log; `NEGATIVE_ROWS` among them where the loss is the InfoNCE
-            of one view with one view.
-        """
+    def forward(self, views: ViewBatch) -> MethodOutput:
+        """Computes the loss of a batch."""
         raise NotImplementedError
 
     def check(self, patches: tuple[int, ...], rows: int) -> None:
@@ -66,7 +78,7 @@ class Method(nn.Module):
     def after_step(self) -> None:
         """Called after each optimiser step."""
 
-    def remember(self, projections: Tensor) -> None:
+    def record_projections(self, projections: Tensor) -> None:
         """Keeps online projections (..., D) as `last_projection`."""
         self.last_projection = projections.detach().flatten(0, -2)
 
@@ -96,7 +108,7 @@ class MomentumMethod(Method):
     @torch.no_grad()
     def target_keys(self, key_crops: Tensor) -> Tensor:
         """Unit projections of the target network, (B, K, 3, p, p) -> (B, K, D), without gradients."""
-        return unit(per_view(self.target_projector, embed(self.target_encoder, (key_crops,))))
+        return unit(per_view(self.target_projector, embed(self.target_encoder, (key_crops,)).vectors))
 
     @torch.no_grad()
     def after_step(self) -> None:
@@ -106,18 +118,31 @@ class MomentumMethod(Method):
         torch._foreach_lerp_(target, online, 1 - self.key_momentum)
 
 
-def embed(encoder: Encoder, crops: tuple[Tensor, ...]) -> Tensor:
-    """Pooled vectors of all views, one forward per crop size, batched row-major (row 0's views first).
+class Embedded(NamedTuple):
+    """The views of B rows behind an encoder.
+
+    Attributes:
+        vectors: (B, V, encoder.dim), large views first.
+        first_views: The representation of each row's first view.
+    """
+
+    vectors: Tensor
+    first_views: Representation
+
+
+def embed(encoder: Encoder, crops: tuple[Tensor, ...]) -> Embedded:
+    """Embeds all views, one forward per crop size, batched row-major (row 0's views first).
 
     Args:
         encoder: Any encoder.
-        crops: Per crop size (B, V_s, 3, p_s, p_s) in [0, 1].
-
-    Returns:
-        (B, V, encoder.dim), V the sum of the V_s.
+        crops: Per crop size, largest first, (B, V_s, 3, p_s, p_s) in [0, 1].
     """
-    vectors = [encoder(crop.flatten(0, 1)).vector.unflatten(0, crop.shape[:2]) for crop in crops]
-    return torch.cat(vectors, dim=1)  # (B, V, dim)
+    found = [encoder(crop.flatten(0, 1)) for crop in crops]
+    pairs = zip(found, crops, strict=True)
+    vectors = [one.vector.unflatten(0, crop.shape[:2]) for one, crop in pairs]
+    views = crops[0].shape[1]
+    first = Representation(found[0].vector[::views], tuple(map_[::views] for map_ in found[0].maps))
+    return Embedded(torch.cat(vectors, dim=1), first)
 
 
 def per_view(head: nn.Module, vectors: Tensor) -> Tensor:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from torch import Tensor
-
 from pretrain.losses import alignment_loss, alignment_of
-from pretrain.methods.base import MomentumMethod, embed, per_view, unit
+from pretrain.methods.base import MethodOutput, MomentumMethod, embed, per_view, unit
 from pretrain.positives import Positives
 from pretrain.views import ViewBatch
 from shared.encoders import Encoder
@@ -40,12 +38,13 @@ class BYOL(MomentumMethod):
         super().__init__(encoder, positives, projector)
         self.predictor = BYOLPredictionHead(config.output_dim, config.hidden_dim, config.output_dim)
 
-    def forward(self, views: ViewBatch) -> tuple[Tensor, dict[str, Tensor]]:
+    def forward(self, views: ViewBatch) -> MethodOutput:
         """Computes the loss."""
         query_crops, key_crops = self.positives.split(views.crops)
-        projections = per_view(self.projector, embed(self.encoder, query_crops))  # (B, Q, D)
-        self.remember(projections)
+        vectors, first_views = embed(self.encoder, query_crops)
+        projections = per_view(self.projector, vectors)  # (B, Q, D)
+        self.record_projections(projections)
         predictions = unit(per_view(self.predictor, projections))
         terms = self.positives.terms(predictions, self.target_keys(key_crops))
         loss = alignment_loss(terms)
-        return loss, {"loss": loss.detach(), "alignment": alignment_of(terms)}
+        return MethodOutput(loss, {"loss": loss.detach(), "alignment": alignment_of(terms)}, first_views)

@@ -9,11 +9,10 @@ import torch
 from torch import Tensor
 
 from pretrain.losses import alignment_of, batch_info_nce, other_rows
-from pretrain.methods.base import NEGATIVE_ROWS, MomentumMethod, embed, per_view, unit
+from pretrain.methods.base import NEGATIVE_ROWS, MethodOutput, MomentumMethod, embed, per_view, unit
 from pretrain.positives import Positives, Terms
 from pretrain.views import ViewBatch
-from shared.encoders import Encoder
-from shared.encoders.timm_backbone import SMALLEST_IMAGE
+from shared.encoders import MIN_IMAGE_SIDE, Encoder
 
 COMBINES = ("parts", "images")
 
@@ -76,20 +75,20 @@ class FastMoCo(MomentumMethod):
         super().check(patches, rows)
         grid = self.config.grid
         for patch in patches:
-            if patch % grid or patch // grid < SMALLEST_IMAGE:
+            if patch % grid or patch // grid < MIN_IMAGE_SIDE:
                 raise ValueError(
                     f"a crop of {patch} pixels cannot be cut into method.grid={grid} x {grid} equal parts of at least "
-                    f"{SMALLEST_IMAGE} pixels"
+                    f"{MIN_IMAGE_SIDE} pixels"
                 )
 
-    def forward(self, views: ViewBatch) -> tuple[Tensor, dict[str, Tensor]]:
+    def forward(self, views: ViewBatch) -> MethodOutput:
         """Computes the loss."""
         query_crops, key_crops = self.positives.split(views.crops)
         parts = tuple(cut(crop, self.config.grid).flatten(1, 2) for crop in query_crops)
-        vectors = embed(self.encoder, parts).unflatten(1, (-1, self.config.grid**2))  # (B, Q, P, dim)
+        vectors = embed(self.encoder, parts).vectors.unflatten(1, (-1, self.config.grid**2))  # (B, Q, P, dim)
         combined = self._combine(vectors)  # (B, Q, N, dim)
         projections = per_view(self.projector, combined.flatten(1, 2))  # (B, Q * N, D)
-        self.remember(projections)
+        self.record_projections(projections)
         predictions = unit(per_view(self.predictor, projections))
         predictions = predictions.unflatten(1, combined.shape[1:3])  # (B, Q, N, D)
         keys = self.target_keys(key_crops)
@@ -101,8 +100,8 @@ class FastMoCo(MomentumMethod):
         )
         loss = batch_info_nce(terms, self.config.temperature, same_slot=True)
         logs = {"loss": loss.detach(), "alignment": alignment_of(terms)}
-        of_views = self.positives.are_views and self.config.combine == "parts"
-        return loss, logs | ({NEGATIVE_ROWS: other_rows(terms)} if of_views else {})
+        of_views = self.positives.compares_single_views and self.config.combine == "parts"
+        return MethodOutput(loss, logs | ({NEGATIVE_ROWS: other_rows(terms)} if of_views else {}))
 
     def _combine(self, vectors: Tensor) -> Tensor:
         """Means of pairs of parts, (B, Q, P, dim) -> (B, Q, N, dim), or (B, N * P, 1, dim) across views."""

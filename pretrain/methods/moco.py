@@ -10,7 +10,7 @@ from torch import Tensor
 from pretrain.gathering import gather, own_rows
 from pretrain.key_queue import KeyQueue
 from pretrain.losses import alignment_of, queue_info_nce
-from pretrain.methods.base import NEGATIVE_ROWS, MomentumMethod, embed, per_view, unit
+from pretrain.methods.base import NEGATIVE_ROWS, MethodOutput, MomentumMethod, embed, per_view, unit
 from pretrain.positives import Positives
 from pretrain.views import ViewBatch
 from shared.encoders import Encoder
@@ -51,15 +51,16 @@ class MoCo(MomentumMethod):
         self.config = config
         self.queue = KeyQueue(config.queue_size, config.output_dim, config.keys_per_step)
 
-    def forward(self, views: ViewBatch) -> tuple[Tensor, dict[str, Tensor]]:
+    def forward(self, views: ViewBatch) -> MethodOutput:
         """Computes the loss and, in training, enqueues the keys of all ranks.
 
         `loss_of_other_rows` in the logs is the loss of each query against another row's positive. Where it equals the
         loss, the queries say nothing of their row: what lowers both is that fresh keys differ from stale ones.
         """
         query_crops, key_crops = self.positives.split(views.crops)
-        projections = per_view(self.projector, embed(self.encoder, query_crops))  # (B, Q, D)
-        self.remember(projections)
+        vectors, first_views = embed(self.encoder, query_crops)
+        projections = per_view(self.projector, vectors)  # (B, Q, D)
+        self.record_projections(projections)
         keys = self.target_keys(key_crops)  # (B, K, D)
         terms = self.positives.terms(unit(projections), keys)
         fresh = gather(self.positives.keys_to_enqueue(keys).unflatten(0, (len(keys), -1)))  # (R, K', D)
@@ -75,7 +76,9 @@ class MoCo(MomentumMethod):
             "loss_of_other_rows": queue_info_nce(swapped, *negatives, self.config.temperature),
         }
         rows = negatives[1].sum() / (len(keys) * fresh.shape[1])  # as many keys come from one row
-        return loss, logs | ({NEGATIVE_ROWS: rows} if self.positives.are_views else {})
+        return MethodOutput(
+            loss, logs | ({NEGATIVE_ROWS: rows} if self.positives.compares_single_views else {}), first_views
+        )
 
     def _negatives(self, fresh: Tensor, rows: int) -> tuple[Tensor, Tensor]:
         """The queue, or while it is empty the keys of other rows.

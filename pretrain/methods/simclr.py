@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from torch import Tensor
-
 from pretrain.losses import alignment_of, batch_info_nce, other_rows
-from pretrain.methods.base import NEGATIVE_ROWS, Method, embed, per_view, unit
+from pretrain.methods.base import NEGATIVE_ROWS, Method, MethodOutput, embed, per_view, unit
 from pretrain.positives import Positives
 from pretrain.views import ViewBatch
 from shared.encoders import Encoder
@@ -47,11 +45,16 @@ class SimCLR(Method):
             encoder.dim, config.hidden_dim, config.output_dim, batch_norm=config.batch_norm
         )
 
-    def forward(self, views: ViewBatch) -> tuple[Tensor, dict[str, Tensor]]:
+    def forward(self, views: ViewBatch) -> MethodOutput:
         """Computes the loss."""
-        projections = per_view(self.projector, embed(self.encoder, views.crops))  # (B, V, D)
-        self.remember(projections)
+        vectors, first_views = embed(self.encoder, views.crops)
+        projections = per_view(self.projector, vectors)  # (B, V, D)
+        self.record_projections(projections)
         terms = self.positives.terms(*self.positives.roles(unit(projections)))
         loss = batch_info_nce(terms, self.config.temperature)
         logs = {"loss": loss.detach(), "alignment": alignment_of(terms)}
-        return loss, logs | ({NEGATIVE_ROWS: other_rows(terms)} if self.positives.are_views else {})
+        return MethodOutput(
+            loss,
+            logs | ({NEGATIVE_ROWS: other_rows(terms)} if self.positives.compares_single_views else {}),
+            first_views,
+        )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from pretrain.losses import alignment_loss, alignment_of
-from pretrain.methods.base import Method, embed, per_view, unit
+from pretrain.methods.base import Method, MethodOutput, embed, per_view, unit
 from pretrain.positives import Positives
 from pretrain.views import ViewBatch
 from shared.encoders import Encoder
@@ -40,15 +40,16 @@ class SimSiam(Method):
         self.projector = SimSiamProjectionHead(encoder.dim, config.hidden_dim, config.output_dim)
         self.predictor = SimSiamPredictionHead(config.output_dim, config.prediction_hidden_dim, config.output_dim)
 
-    def forward(self, views: ViewBatch) -> tuple[Tensor, dict[str, Tensor]]:
+    def forward(self, views: ViewBatch) -> MethodOutput:
         """Computes the loss."""
-        projections = per_view(self.projector, embed(self.encoder, views.crops))  # (B, V, D)
-        self.remember(projections)
+        vectors, first_views = embed(self.encoder, views.crops)
+        projections = per_view(self.projector, vectors)  # (B, V, D)
+        self.record_projections(projections)
         queries, keys = self.positives.roles(projections)
         predictions = unit(per_view(self.predictor, queries))
         terms = self.positives.terms(predictions, self.targets(keys.detach()))
         loss = alignment_loss(terms)
-        return loss, {"loss": loss.detach(), "alignment": alignment_of(terms)}
+        return MethodOutput(loss, {"loss": loss.detach(), "alignment": alignment_of(terms)}, first_views)
 
     def targets(self, keys: Tensor) -> Tensor:
         """What is aggregated on the key side, (B, K, D) -> (B, K, D)."""

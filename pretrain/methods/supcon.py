@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from torch import Tensor
-
 from pretrain.losses import parameter_info_nce
-from pretrain.methods.base import Method, embed, per_view, unit
+from pretrain.methods.base import Method, MethodOutput, embed, per_view, unit
 from pretrain.positives import Positives
 from pretrain.views import ViewBatch
 from shared.encoders import Encoder
@@ -56,9 +54,12 @@ class SupCon(Method):
             encoder.dim, config.hidden_dim, config.output_dim, batch_norm=config.batch_norm
         )
 
-    def forward(self, views: ViewBatch) -> tuple[Tensor, dict[str, Tensor]]:
+    def forward(self, views: ViewBatch) -> MethodOutput:
         """Computes the loss."""
-        projections = per_view(self.projector, embed(self.encoder, views.crops))  # (B, V, D)
-        self.remember(projections)
+        vectors, first_views = embed(self.encoder, views.crops)
+        projections = per_view(self.projector, vectors)  # (B, V, D)
+        self.record_projections(projections)
         loss = parameter_info_nce(unit(projections), views.parameters, self.config.temperature, self.config.bandwidth)
-        return loss, {"loss": loss.detach(), "alignment": alignment(projections[:, :1], projections[:, 1:])}
+        return MethodOutput(
+            loss, {"loss": loss.detach(), "alignment": alignment(projections[:, :1], projections[:, 1:])}, first_views
+        )

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from torch import Tensor, nn
+from torch import nn
 from torch.nn.functional import mse_loss
 
-from pretrain.methods.base import Method, embed, per_view
+from pretrain.methods.base import Method, MethodOutput, embed, per_view
 from pretrain.positives import Positives
 from pretrain.views import ViewBatch
 from shared.degradations.summary import SUMMARY_RANGES
@@ -44,11 +44,13 @@ class Supervised(Method):
         self.standardise = nn.BatchNorm1d(encoder.dim, affine=False)
         self.regressor = nn.Linear(encoder.dim, len(SUMMARY_RANGES))
 
-    def forward(self, views: ViewBatch) -> tuple[Tensor, dict[str, Tensor]]:
+    def forward(self, views: ViewBatch) -> MethodOutput:
         """Computes the loss."""
-        vectors = embed(self.encoder, views.crops)  # (B, V, dim)
-        self.remember(vectors)
+        vectors, first_views = embed(self.encoder, views.crops)  # (B, V, dim)
+        self.record_projections(vectors)
         standardised = per_view(self.standardise, vectors) * vectors.shape[-1] ** -0.5
         predicted = self.regressor(standardised).float()  # (B, V, F)
         loss = mse_loss(predicted, views.parameters.float()[:, None].expand_as(predicted))
-        return loss, {"loss": loss.detach(), "alignment": alignment(vectors[:, :1], vectors[:, 1:])}
+        return MethodOutput(
+            loss, {"loss": loss.detach(), "alignment": alignment(vectors[:, :1], vectors[:, 1:])}, first_views
+        )

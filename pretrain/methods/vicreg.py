@@ -6,10 +6,9 @@ from dataclasses import dataclass
 
 import torch
 import torch.distributed as dist
-from torch import Tensor
 
 from pretrain.losses import alignment_of
-from pretrain.methods.base import Method, embed, per_view
+from pretrain.methods.base import Method, MethodOutput, embed, per_view
 from pretrain.positives import Positives
 from pretrain.views import ViewBatch
 from shared.encoders import Encoder
@@ -30,7 +29,7 @@ class VICReg(Method):
     """Variance, invariance and covariance of projections; published with two views of each row.
 
     The terms compare projections that are not normalised. Variance and covariance are those of the global
-    batch, for each term, averaged over terms.
+    batch, for each term, ema_source over terms.
     Source: VICReg, arXiv:2105.04906, eq. 1 to 6.
 
     Args:
@@ -60,11 +59,12 @@ class VICReg(Method):
             config.invariance, config.variance, config.covariance, gather_distributed=dist.is_available()
         )
 
-    def forward(self, views: ViewBatch) -> tuple[Tensor, dict[str, Tensor]]:
+    def forward(self, views: ViewBatch) -> MethodOutput:
         """Computes the loss."""
-        projections = per_view(self.projector, embed(self.encoder, views.crops))  # (B, V, D)
-        self.remember(projections)
+        vectors, first_views = embed(self.encoder, views.crops)
+        projections = per_view(self.projector, vectors)  # (B, V, D)
+        self.record_projections(projections)
         terms = self.positives.terms(*self.positives.roles(projections.float()))
         with torch.autocast(projections.device.type, enabled=False):
             loss = self.criterion(terms.queries, terms.keys)
-        return loss, {"loss": loss.detach(), "alignment": alignment_of(terms)}
+        return MethodOutput(loss, {"loss": loss.detach(), "alignment": alignment_of(terms)}, first_views)

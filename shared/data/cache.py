@@ -24,9 +24,9 @@ from shared.data.store import ImageStore
 FORMAT = 2  # raise it when the files below change their meaning
 PIXELS, INDEX = "pixels.bin", "index.json"
 DECODERS = min(4, os.cpu_count() or 1)  # threads; memory holds at most one more image than these
-BAR_FROM = 200  # images; fewer are decoded before a progress bar can be read
+BAR_THRESHOLD = 200  # images; fewer are decoded before a progress bar can be read
 PROBES, PROBE_BYTES = 64, 4096  # parts of the pixels that are checked at every start
-MENTIONED_FROM = 10**9  # bytes of older caches of the same images, from which on they are worth a word
+MENTION_THRESHOLD = 10**9  # bytes of older caches of the same images, from which on they are worth a word
 
 logger = logging.getLogger(__name__)
 
@@ -54,7 +54,7 @@ class CachedImages:
     skipped: tuple[tuple[str, str], ...]
 
 
-def cached_images(sources: Sequence[ImageSource], identity: str, cache_dir: Path) -> CachedImages:
+def open_cached_images(sources: Sequence[ImageSource], identity: str, cache_dir: Path) -> CachedImages:
     """Opens the decoded images, after decoding them if no valid cache exists.
 
     The cache is a folder `cache_dir/<key>`, the key a hash of the identity and of all names and stamps. It is
@@ -167,7 +167,7 @@ def _mention_older(identity: str, folder: Path) -> None:
         except (OSError, ValueError, KeyError, TypeError):
             continue
     total = sum((old / PIXELS).stat().st_size for old in older if (old / PIXELS).is_file())
-    if total >= MENTIONED_FROM:
+    if total >= MENTION_THRESHOLD:
         names = ", ".join(sorted(old.name for old in older))
         logger.warning(
             "older states of the same images take %.1f GB in %s: delete %s once no run uses them",
@@ -179,7 +179,7 @@ def _write(sources: Sequence[ImageSource], identity: str, folder: Path) -> None:
     names, heights, widths, skipped = [], [], [], []
     with (folder / PIXELS).open("wb") as stream:
         for name, image in tqdm(
-            _decoded(sources), "decoding images", len(sources), unit="image", disable=len(sources) < BAR_FROM
+            _decoded(sources), "decoding images", len(sources), unit="image", disable=len(sources) < BAR_THRESHOLD
         ):
             if isinstance(image, str):
                 skipped.append((name, image))

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 SUPERSAMPLING = 2  # rendered at twice the size and averaged: edges are one pixel soft
-SMALLEST_RADIUS = (1.5, 6.0)  # pixels, drawn per image: from crowded, near the anti-aliasing limit, to calm
-LARGEST_RADIUS = 0.45  # of the shorter side: a few leaves are big enough to show their texture
+MIN_RADIUS = (1.5, 6.0)  # pixels, drawn per image: from crowded, near the anti-aliasing limit, to calm
+MAX_RADIUS = 0.45  # of the shorter side: a few leaves are big enough to show their texture
 COVERAGE = 3.0  # mean number of leaves over a pixel; about e^-3 = 5 % still show the background leaf
 NOISE_SIDE = 512  # pixels; the noise textures are periodic with this side
 NOISE_SLOPES = (0.6, 1.0, 1.4, 1.8)  # amplitude ~ 1 / frequency^slope: from gritty to cloudy
@@ -73,8 +73,8 @@ def dead_leaves(seed: int, height: int = 320, width: int = 320) -> np.ndarray:
 
 
 def _draw_leaves(generator: np.random.Generator, rows: int, columns: int) -> Leaves:
-    smallest = np.exp(generator.uniform(*np.log(SMALLEST_RADIUS))) * SUPERSAMPLING
-    largest = max(LARGEST_RADIUS * min(rows, columns), 2 * smallest)
+    smallest = np.exp(generator.uniform(*np.log(MIN_RADIUS))) * SUPERSAMPLING
+    largest = max(MAX_RADIUS * min(rows, columns), 2 * smallest)
     mean_area = 2 * np.pi * smallest**2 * np.log(largest / smallest)  # of a disk, under the density r^-3
     margin = largest / 2
     count = 1 + int(COVERAGE * (rows + 2 * margin) * (columns + 2 * margin) / mean_area)

@@ -29,7 +29,7 @@ def training_images(store: ImageStore) -> dict[str, Any]:
     return {"training_images": len(store), "training_image_hashes": " ".join(fingerprints(store))}
 
 
-def seen_by(metadata: dict[str, Any]) -> frozenset[str]:
+def seen_fingerprints(metadata: dict[str, Any]) -> frozenset[str]:
     """Fingerprints of the images that an artefact was trained on; empty where its metadata keeps none."""
     return frozenset(str(metadata.get("training_image_hashes") or "").split())
 

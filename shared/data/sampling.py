@@ -10,6 +10,7 @@ from torch.utils.data import IterableDataset
 
 from shared.data.sources import ImageStore
 from shared.degradations import Degradation, Space
+from shared.images.symmetries import SYMMETRIES, dihedral
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class Plan:
     Attributes:
         step: micro-step that it was drawn for.
         image, top, left: (B, V) int64, the source crop of each view, margin included.
-        turn: (B, V) int64, how it is turned, see `turned`.
+        turn: (B, V) int64, how it is turned, see `turn_crops`.
         degradation: B rows.
         crops: the source pixels where a loader worker fetched them, else empty; per size (B * V_s, 3, S, S) uint8.
     """
@@ -135,7 +136,7 @@ class Planner:
         place = torch.rand(2, self.batch_size, self.views, generator=generator, dtype=torch.float64)
         top = (place[0] * (self._heights[image] - self._source_side + 1)).long()
         left = (place[1] * (self._widths[image] - self._source_side + 1)).long()
-        turn = torch.randint(8 if self.sources.turned else 1, image.shape, generator=generator)
+        turn = torch.randint(SYMMETRIES if self.sources.turned else 1, image.shape, generator=generator)
         share = self.batch_size // self.world_size
         mine = slice(self.rank * share, (self.rank + 1) * share)
         return Plan(step, image[mine], top[mine], left[mine], turn[mine], degradation[mine])
@@ -148,14 +149,14 @@ class Planner:
             parts = (plan.image, plan.top, plan.left, plan.turn)
             image, top, left, turn = (part[:, views].reshape(-1) for part in parts)
             crop = self.store.crops(image, top, left, side)
-            crops.append(turned(crop, turn) if self.sources.turned else crop)
+            crops.append(turn_crops(crop, turn) if self.sources.turned else crop)
             start += size.count
         return tuple(crops)
 
     def _draw_images(self, generator: torch.Generator) -> Tensor:
         rows, number = self.batch_size, len(self.store)
         if self.sources.images:
-            chosen = distinct(rows, self.sources.images, number, generator)
+            chosen = draw_distinct(rows, self.sources.images, number, generator)
             return chosen[:, torch.arange(self.views) % self.sources.images]  # in turn: large views differ too
         first = torch.randint(number, (rows, 1), generator=generator)
         other = first + torch.randint(1, max(2, number), (rows, self.views), generator=generator)
@@ -187,7 +188,7 @@ class PlannedBatches(IterableDataset):
             yield plan
 
 
-def distinct(rows: int, count: int, number: int, generator: torch.Generator) -> Tensor:
+def draw_distinct(rows: int, count: int, number: int, generator: torch.Generator) -> Tensor:
     """Draws `count` different ones of `number` things for each row, (rows, count) int64."""
     drawn = torch.empty(rows, 0, dtype=torch.int64)
     for taken in range(count):
@@ -198,21 +199,20 @@ def distinct(rows: int, count: int, number: int, generator: torch.Generator) -> 
     return drawn
 
 
-def turned(crops: Tensor, turn: Tensor) -> Tensor:
-    """Mirrors and turns squares; a loop over the eight symmetries, never over samples.
+def turn_crops(crops: Tensor, turn: Tensor) -> Tensor:
+    """Mirrors and turns squares, each by its own symmetry; a loop over the eight symmetries, never over samples.
 
     Args:
         crops: (M, C, S, S).
-        turn: (M,) in 0..7, on the CPU: bit 0 swaps left and right, bit 1 top and bottom, bit 2 rows and columns.
+        turn: (M,) elements of `shared.images.symmetries.dihedral`, 0..7, on the CPU.
 
     Returns:
         (M, C, S, S), contiguous.
     """
     result = torch.empty_like(crops, memory_format=torch.contiguous_format)
-    for symmetry in turn.unique().tolist():
-        rows = (turn == symmetry).nonzero().squeeze(1).to(crops.device)
-        mirrored = crops[rows].flip([dim for bit, dim in ((1, 3), (2, 2)) if symmetry & bit])
-        result[rows] = mirrored.transpose(2, 3) if symmetry & 4 else mirrored
+    for element in turn.unique().tolist():
+        rows = (turn == element).nonzero().squeeze(1).to(crops.device)
+        result[rows] = dihedral(crops[rows], element)
     return result
 
 

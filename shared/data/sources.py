@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from shared.data.cache import CachedImages, ImageSource, cached_images
+from shared.data.cache import CachedImages, ImageSource, open_cached_images
 from shared.data.dead_leaves import dead_leaves
 from shared.data.store import ImageStore
-from shared.images.files import IMAGE_SUFFIXES, read_image
+from shared.images import IMAGE_SUFFIXES, read_image
 
 # (package, path in it) of colour photographs. Left out: motorcycle_right.png, a twin; retina.jpg, nearly flat and soft
 # by itself.
@@ -38,7 +38,7 @@ HELD_OUT_PHOTOGRAPHS = (
 )
 DEAD_LEAVES_VERSION = 1  # raise it when the generator draws other images, so that caches are built again
 HELD_OUT_LIMITS = (4, 64)  # images; fewer give noisy probe scores, more only slow the probes down
-NAMED_AT_MOST = 20  # skipped files named in a warning
+MAX_NAMED = 20  # skipped files named in a warning
 
 logger = logging.getLogger(__name__)
 
@@ -75,7 +75,7 @@ def open_images(config: DataConfig, minimum_size: int) -> tuple[ImageStore, Imag
     cache_dir = Path(config.cache_dir).expanduser()
     if config.kind == "builtin":
         training_sources, held_out_sources = _builtin_sources(config.dead_leaves)
-        found = cached_images(training_sources + held_out_sources, "builtin", cache_dir)
+        found = open_cached_images(training_sources + held_out_sources, "builtin", cache_dir)
         store = _usable(found, minimum_size, "the built-in images")
         held_out_names = {source.name for source in held_out_sources}
     else:
@@ -118,7 +118,7 @@ def open_files(paths: Sequence[Path], cache_dir: Path, minimum_size: int) -> Ima
     if not files:
         raise ValueError(f"no images in {', '.join(map(str, paths))}; expected {', '.join(IMAGE_SUFFIXES)}")
     sources = [_file_source(file, str(file)) for file in dict.fromkeys(files)]
-    return _usable(cached_images(sources, "files", cache_dir), minimum_size, "what was given")
+    return _usable(open_cached_images(sources, "files", cache_dir), minimum_size, "what was given")
 
 
 def _check(config: DataConfig) -> None:
@@ -177,7 +177,7 @@ def _folder_images(root: Path, cache_dir: Path, minimum_size: int) -> ImageStore
             "in it or in its subfolders"
         )
     sources = [_file_source(path, path.relative_to(root).as_posix()) for path in paths]
-    return _usable(cached_images(sources, str(root), cache_dir), minimum_size, repr(str(root)))
+    return _usable(open_cached_images(sources, str(root), cache_dir), minimum_size, repr(str(root)))
 
 
 def _image_files(root: Path) -> tuple[list[Path], int]:
@@ -221,8 +221,8 @@ def _usable(found: CachedImages, minimum_size: int, place: str) -> ImageStore:
         else:
             skipped.append((store.names[index], f"{width}x{height} is smaller than {minimum_size}"))
     if skipped:
-        named = "; ".join(f"{name!r} ({reason})" for name, reason in skipped[:NAMED_AT_MOST])
-        more = f"; and {len(skipped) - NAMED_AT_MOST} more" if len(skipped) > NAMED_AT_MOST else ""
+        named = "; ".join(f"{name!r} ({reason})" for name, reason in skipped[:MAX_NAMED])
+        more = f"; and {len(skipped) - MAX_NAMED} more" if len(skipped) > MAX_NAMED else ""
         total = len(usable) + len(skipped)
         summary = f"{len(skipped)} of {total} images in {place} cannot be used: {named}{more}"
         if not usable:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from shared.degradations import jpeg, kernels, noise, resize
 
-MOST_PARAMETERS = 4
+MAX_PARAMETERS = 4
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from shared.devices import exact_convolutions
 
 _BLUR = torch.tensor(codes_of("blur"))
 _RESIZE = torch.tensor(codes_of("resize"))
-_SMALLEST_TAP = 1e-20  # taps below are denormal or nearly: no pixel shows them, but a CPU convolves 20 times slower
+_MIN_TAP = 1e-20  # taps below are denormal or nearly: no pixel shows them, but a CPU convolves 20 times slower
 
 
 @dataclass
@@ -39,7 +39,7 @@ def blur_kernels(codes: Tensor, parameters: Tensor, size: int) -> Tensor:
         else:
             values = parameters[rows]
             kernels[rows] = operation.function(size, *(values[:, i] for i in range(len(operation.parameters))))
-    return kernels.masked_fill_(kernels.abs() < _SMALLEST_TAP, 0)
+    return kernels.masked_fill_(kernels.abs() < _MIN_TAP, 0)
 
 
 def convolve(images: Tensor, kernels: Tensor, stride: int = 1) -> Tensor:

@@ -27,7 +27,7 @@ import torch
 import yaml
 from torch import Tensor
 
-from shared.degradations.operations import MOST_PARAMETERS, NONE
+from shared.degradations.operations import MAX_PARAMETERS, NONE
 from shared.degradations.reach import check_whole_factors, end_sizes, largest_reach
 from shared.degradations.record import Degradation
 from shared.degradations.space_reading import Choice, Step, check_keys, read_flag, read_step
@@ -137,10 +137,10 @@ class Space:
 
     def _draw_sequence(self, steps: list[Step], count: int, generator: torch.Generator) -> Degradation:
         operation = torch.full((count, len(steps)), NONE)
-        parameters = torch.zeros(count, len(steps), MOST_PARAMETERS, dtype=torch.float64)
+        parameters = torch.zeros(count, len(steps), MAX_PARAMETERS, dtype=torch.float64)
         for i, step in enumerate(steps):
             # Always the same number of draws per step: changing one probability leaves the other steps' draws alone.
-            uniform = torch.rand(count, 2 + MOST_PARAMETERS, generator=generator, dtype=torch.float64)
+            uniform = torch.rand(count, 2 + MAX_PARAMETERS, generator=generator, dtype=torch.float64)
             weights = torch.tensor([choice.weight for choice in step.choices], dtype=torch.float64)
             edges = (weights / weights.sum()).cumsum(0)[:-1].contiguous()
             chosen = torch.bucketize(uniform[:, 0].contiguous(), edges, right=True)

@@ -19,7 +19,7 @@ SMOOTHING_STEPS = (
 NUMBER_OF_BANDS = len(SMOOTHING_STEPS)
 NUMBER_OF_LEVEL_BANDS = 2  # the bands below sigma 1, where noise stands out most from content
 
-SMALLEST_CONTRAST = 1e-3  # of [0, 1], a quarter of an 8-bit level: below it a band is rounding, not content
+MIN_CONTRAST = 1e-3  # of [0, 1], a quarter of an 8-bit level: below it a band is rounding, not content
 RELATIVE_UNIT = 1e-2  # of the contrast: about what 8-bit rounding leaves of the finest band in a photograph
 LEVEL_UNIT = 1 / 255  # one 8-bit level
 
@@ -117,7 +117,7 @@ class ContrastFreeBandsWithLevel(nn.Module):
 
 def _contrast_free(bands: Tensor) -> Tensor:
     power = bands[:, -1:].square().mean(dim=(2, 3), keepdim=True)  # (B, 1, 1, 1)
-    contrast = (power + SMALLEST_CONTRAST**2).sqrt()
+    contrast = (power + MIN_CONTRAST**2).sqrt()
     return _with_sign_of(bands, bands.abs().div_(RELATIVE_UNIT * contrast).log1p_())
 
 

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from shared.encoders.bands import ContrastFreeBands, ContrastFreeBandsWithLevel
 from shared.encoders.dasr import DasrBackbone
-from shared.encoders.timm_backbone import SMALLEST_IMAGE, TimmBackbone
-from shared.inference import evaluating
+from shared.encoders.timm_backbone import MIN_IMAGE_SIDE, TimmBackbone
+from shared.inference import eval_mode
 
 BANDS: dict[str, type[ContrastFreeBands | ContrastFreeBandsWithLevel]] = {
     "bands": ContrastFreeBands,
@@ -61,7 +61,7 @@ class Encoder(nn.Module):
         self.config = config
         self.front_end = front_end
         self.backbone = backbone
-        with evaluating(self):
+        with eval_mode(self):
             maps = self(torch.zeros(1, 3, 64, 64)).maps
         self.channels = tuple(map_.shape[1] for map_ in maps)
         self.strides = tuple(64 // map_.shape[2] for map_ in maps)
@@ -84,9 +84,9 @@ class Encoder(nn.Module):
         """
         if images.dim() != 4 or images.shape[1] != 3:
             raise ValueError(f"images must be (B, 3, H, W), not {tuple(images.shape)}")
-        if min(images.shape[2:]) < SMALLEST_IMAGE:
+        if min(images.shape[2:]) < MIN_IMAGE_SIDE:
             size = f"{images.shape[2]}x{images.shape[3]}"
-            raise ValueError(f"images of {size} pixels are too small: at least {SMALLEST_IMAGE} a side")
+            raise ValueError(f"images of {size} pixels are too small: at least {MIN_IMAGE_SIDE} a side")
         if not images.is_floating_point():
             raise ValueError(f"images must be floating point in [0, 1], not {images.dtype}: divide by 255")
         # in this layout a CPU convolves up to a third faster, whatever the layout of the weights

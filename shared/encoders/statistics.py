@@ -5,9 +5,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from shared.encoders.bands import to_gray
+from shared.encoders.timm_backbone import MIN_IMAGE_SIDE
 
-SCALES = 3
-SMALLEST_SIZE = 16  # leaves 4 x 4 pixels at the coarsest scale
+SCALES = 3  # of the smallest image, MIN_IMAGE_SIDE a side, 4 x 4 pixels are left at the coarsest
 ENERGY_FLOOR = 1e-8  # a root mean square of 1/40 of an 8-bit level: keeps flat images finite and away from the rest
 STATISTICS = ("horizontal", "vertical", "diagonal", "antidiagonal", "laplacian")
 
@@ -36,9 +36,9 @@ def degradation_statistics(images: Tensor) -> Tensor:
     Raises:
         ValueError: the images have another shape or are too small.
     """
-    if images.ndim != 4 or images.shape[1] != 3 or min(images.shape[2:]) < SMALLEST_SIZE:
+    if images.ndim != 4 or images.shape[1] != 3 or min(images.shape[2:]) < MIN_IMAGE_SIDE:
         raise ValueError(
-            f"statistics take RGB images (B, 3, H, W) with H, W >= {SMALLEST_SIZE}, got {tuple(images.shape)}"
+            f"statistics take RGB images (B, 3, H, W) with H, W >= {MIN_IMAGE_SIDE}, got {tuple(images.shape)}"
         )
     gray = to_gray(images)
     energies = []

@@ -7,10 +7,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from shared.inference import evaluating
+from shared.inference import eval_mode
 
-SMALLEST_IMAGE = 16  # pixels a side that every encoder takes
-FILL_RULES = ((SMALLEST_IMAGE, 1), (32, 1), (32, 32))  # smallest side, multiple of: the first that works
+MIN_IMAGE_SIDE = 16  # pixels, of the smallest image that every encoder takes
+FILL_RULES = ((MIN_IMAGE_SIDE, 1), (32, 1), (32, 32))  # smallest side, multiple of: the first that works
 MAX_POOL_PATHS = ("maxpool", "stem.pool", "features.pool0", "layer0.pool")  # where timm's families keep it
 
 
@@ -66,7 +66,7 @@ class TimmBackbone(nn.Module):
 
     def _measured_maps(self, name: str, in_channels: int, height: int, width: int) -> tuple[Tensor, ...]:
         """Maps of an empty image, after checking that they are maps."""
-        with evaluating(self):
+        with eval_mode(self):
             last, maps = self.network.forward_intermediates(torch.zeros(1, in_channels, height, width))
         if not torch.is_tensor(last) or last.dim() != 4 or last.shape[2:] != maps[-1].shape[2:]:
             raise ValueError(f"{name} ends in no plain (B, C, H, W) map; use a convolutional network")
@@ -82,7 +82,7 @@ class TimmBackbone(nn.Module):
             except (RuntimeError, AssertionError, IndexError, AttributeError) as error:
                 reason = str(error).split("\n")[0]
         raise ValueError(
-            f"{name} with these options does not take images of any size from {SMALLEST_IMAGE} pixels on "
+            f"{name} with these options does not take images of any size from {MIN_IMAGE_SIDE} pixels on "
             f"({reason}); use a plain convolutional network such as resnet50 with stem=standard"
         )
 

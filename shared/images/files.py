@@ -1,20 +1,22 @@
 """Reading and writing image files."""
 
-import struct
 from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 
+from shared.images.header import ImageHeader, check_pixels, read_header
+from shared.images.transparency import composite_over_gray
+
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
-BACKGROUND = 128  # behind transparency: hides neither black nor white drawings and adds the weakest artificial edges
+MAX_SIDE = {".jpg": 65500, ".jpeg": 65500, ".webp": 16383}  # pixels, of libjpeg and of the format
+JPEG_QUALITY = 95
 LOSSLESS_WEBP = 101  # OpenCV: a WebP quality above 100 means lossless
-ORIENTATION, PHOTOMETRIC, SAMPLES_PER_PIXEL = 274, 262, 277  # tags of TIFF 6.0, shared by EXIF
 TIFF_SAMPLES = {0: 1, 1: 1, 2: 3, 3: 1, 5: 4, 6: 3}  # per photometric: gray, gray, RGB, palette, CMYK, YCbCr
-TIFF_DEEP = (1, 2)  # photometrics that OpenCV decodes rightly at 16 bits
+TIFF_16_BIT_PHOTOMETRICS = (1, 2)  # gray and RGB, which OpenCV decodes rightly at 16 bits
 
 
-def read_image(path: str | Path) -> np.ndarray:
+def read_image(path: str | Path, max_pixels: int | None = None) -> np.ndarray:
     """Reads an image file as 8-bit RGB, whatever its suffix says about the format.
 
     Gray is repeated, palettes are resolved, CMYK is converted, 16 bits are rounded to 8 by value / 257, the
@@ -25,18 +27,20 @@ def read_image(path: str | Path) -> np.ndarray:
 
     Args:
         path: a png, jpg, bmp, tif or webp file; other formats are read where OpenCV can.
+        max_pixels: larger images are refused, before they are decoded where the header gives their size; None leaves
+            the limit to OpenCV.
 
     Returns:
         RGB image, (H, W, 3) uint8.
 
     Raises:
-        ValueError: naming the file, if it is empty, damaged, not an image, or of a kind that is not handled
+        ValueError: naming the file, if it is too large, empty, damaged, not an image, or of a kind that is not handled
             (float or 32-bit values, TIFF with transparency or in a rare colour space, BigTIFF).
         OSError: if the file cannot be read.
         ImportError: if OpenCV cannot be loaded, saying what to install.
     """
     data = Path(path).read_bytes()
-    decoded = decode(data, path)
+    decoded = decode(data, read_header(data), path, max_pixels)
     if decoded.dtype == np.uint16:
         decoded = ((decoded.astype(np.uint32) + 128) // 257).astype(np.uint8)
     if decoded.ndim == 2:
@@ -44,16 +48,18 @@ def read_image(path: str | Path) -> np.ndarray:
     else:
         image = decoded[..., 2::-1]
     if decoded.ndim == 3 and decoded.shape[2] == 4:
-        image = _over_background(image, decoded[..., 3:])
+        image = composite_over_gray(image, decoded[..., 3:])
     return np.ascontiguousarray(image)
 
 
-def decode(data: bytes, path: str | Path) -> np.ndarray:
+def decode(data: bytes, header: ImageHeader | None, path: str | Path, max_pixels: int | None = None) -> np.ndarray:
     """Decodes the content of an image file as it is stored, but for its EXIF orientation, which is applied.
 
     Args:
-        data: the file's bytes.
+        data: the whole file.
+        header: of the file, None for a format of which Pillow reads none.
         path: named in errors.
+        max_pixels: as in `read_image`. Where the header tells no size, the decoded image is measured.
 
     Returns:
         (H, W) gray, (H, W, 3) BGR or (H, W, 4) BGR and alpha; uint8 or uint16.
@@ -63,19 +69,57 @@ def decode(data: bytes, path: str | Path) -> np.ndarray:
     """
     if not data:
         raise ValueError(f"{str(path)!r} is empty (0 bytes); expected an image file")
+    if header is not None and header.size is not None and max_pixels is not None:
+        check_pixels(header.size, max_pixels, path)
+    if header is not None and header.format == "TIFF":
+        _check_tiff(header, path)
     cv2 = opencv()
     try:
         decoded = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     except cv2.error as error:
         raise ValueError(f"{str(path)!r} cannot be decoded; OpenCV requires {error.err.strip()}") from error
     if decoded is None:
-        raise ValueError(f"{str(path)!r} is not an image or is damaged; expected a complete {_listed()} file")
+        raise not_an_image(path)
+    if max_pixels is not None:
+        check_pixels(decoded.shape[:2], max_pixels, path)
     if decoded.dtype not in (np.uint8, np.uint16):
         raise ValueError(f"{str(path)!r} has {decoded.dtype} values; convert it to 8 or 16 bits per channel")
-    if is_tiff(data):  # OpenCV applies a TIFF's own orientation, and gives CMYK a fourth channel without meaning
-        _check_tiff(data, decoded.dtype, path)
-        return decoded if decoded.ndim == 2 else decoded[..., :3]
-    return _oriented(decoded, _exif_orientation(data))
+    if header is None:
+        return decoded
+    if header.format != "TIFF":
+        return _apply_orientation(decoded, header.orientation)
+    if decoded.dtype == np.uint16 and header.photometric not in TIFF_16_BIT_PHOTOMETRICS:
+        raise ValueError(
+            f"{str(path)!r} is a 16-bit TIFF with photometric {header.photometric}; convert it to RGB or gray"
+        )
+    # OpenCV has applied the orientation of a TIFF, and gives CMYK a fourth channel without meaning.
+    return decoded if decoded.ndim == 2 else decoded[..., :3]
+
+
+def not_an_image(path: str | Path) -> ValueError:
+    """The error for a file that cannot be decoded at all."""
+    formats = ", ".join(suffix.lstrip(".") for suffix in IMAGE_SUFFIXES)
+    return ValueError(f"{str(path)!r} is not an image or is damaged; expected a complete {formats} file")
+
+
+def check_format(path: Path, height: int, width: int) -> None:
+    """Refuses a path whose suffix names no format, or one that cannot hold an image of this size.
+
+    Args:
+        path: to be written.
+        height, width: of the image, in pixels.
+
+    Raises:
+        ValueError: in one sentence.
+    """
+    suffix = path.suffix.lower()
+    if suffix not in IMAGE_SUFFIXES:
+        raise ValueError(f"cannot write {str(path)!r}: the suffix must be one of {', '.join(IMAGE_SUFFIXES)}")
+    max_side = MAX_SIDE.get(suffix)
+    if max_side is not None and max(height, width) > max_side:
+        raise ValueError(
+            f"cannot write {width}x{height} pixels as {str(path)!r}: {suffix} holds {max_side} a side; use .png"
+        )
 
 
 def write_image(path: str | Path, image: np.ndarray) -> None:
@@ -90,22 +134,36 @@ def write_image(path: str | Path, image: np.ndarray) -> None:
         OSError: if the file cannot be written.
     """
     path = Path(path)
-    suffix = path.suffix.lower()
-    if suffix not in IMAGE_SUFFIXES:
-        raise ValueError(f"cannot write {str(path)!r}: the suffix must be one of {', '.join(IMAGE_SUFFIXES)}")
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or image.size == 0:
         raise ValueError(f"cannot write {image.dtype} values of shape {image.shape}; expected uint8 (H, W, 3)")
+    check_format(path, *image.shape[:2])
+    path.write_bytes(encode(np.ascontiguousarray(image[..., ::-1]), path).tobytes())
+
+
+def encode(image: np.ndarray, path: Path) -> np.ndarray:
+    """Encodes an image without loss, or as JPEG.
+
+    Args:
+        image: (H, W, C) gray, BGR or BGR and alpha; uint8 or uint16.
+        path: its suffix selects the format.
+
+    Returns:
+        The content of the file, (n,) uint8.
+
+    Raises:
+        ValueError: OpenCV refuses the image; names the path.
+    """
     cv2 = opencv()
+    suffix = path.suffix.lower()
     options = []
     if suffix == ".webp":
         options = [cv2.IMWRITE_WEBP_QUALITY, LOSSLESS_WEBP]
     if suffix in (".jpg", ".jpeg"):
-        options = [cv2.IMWRITE_JPEG_QUALITY, 95]
+        options = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
     try:
-        encoded = cv2.imencode(suffix, np.ascontiguousarray(image[..., ::-1]), options)[1]
+        return cv2.imencode(suffix, image, options)[1]
     except cv2.error as error:
         raise ValueError(f"cannot write {image.shape} as {str(path)!r}: {error.err.strip()}") from error
-    path.write_bytes(encoded.tobytes())
 
 
 def opencv() -> ModuleType:
@@ -125,60 +183,20 @@ def opencv() -> ModuleType:
     return cv2
 
 
-def _listed() -> str:
-    return ", ".join(suffix.lstrip(".") for suffix in IMAGE_SUFFIXES)
-
-
-def _over_background(image: np.ndarray, alpha: np.ndarray) -> np.ndarray:
-    opacity = alpha.astype(np.float32) / 255
-    return (image * opacity + BACKGROUND * (1 - opacity)).round().astype(np.uint8)
-
-
-def is_tiff(data: bytes) -> bool:
-    """Whether a file begins as TIFF or BigTIFF does."""
-    return data[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-
-
-def _check_tiff(data: bytes, depth: np.dtype, path: str | Path) -> None:
-    """Refuses what OpenCV decodes wrongly in silence: transparency, rare colour spaces."""
-    photometric = directory_value(data, PHOTOMETRIC)
-    samples = directory_value(data, SAMPLES_PER_PIXEL) or 1
+def _check_tiff(header: ImageHeader, path: str | Path) -> None:
+    """Refuses what OpenCV decodes wrongly in silence: transparency, rare colour spaces, BigTIFF."""
+    photometric, samples = header.photometric, header.samples
     if photometric is None or TIFF_SAMPLES.get(photometric) != samples:
+        found = f"TIFF with {samples} channels, photometric {photometric}"
+        if photometric is None:
+            found = "BigTIFF or is damaged"
         raise ValueError(
-            f"{str(path)!r} is a TIFF with {samples} channels, photometric {photometric}; expected a classic "
-            "TIFF in gray, RGB, palette, CMYK or YCbCr without transparency (convert it to PNG)"
+            f"{str(path)!r} is a {found}; expected a classic TIFF in gray, RGB, palette, CMYK or YCbCr without "
+            "transparency (convert it to PNG)"
         )
-    if depth == np.uint16 and photometric not in TIFF_DEEP:
-        raise ValueError(f"{str(path)!r} is a 16-bit TIFF with photometric {photometric}; convert it to RGB or gray")
 
 
-def _exif_orientation(data: bytes) -> int:
-    """EXIF orientation 1..8 of a JPEG, PNG or WebP file, 1 where it says nothing."""
-    for marker, length in ((b"Exif\0\0", 6), (b"eXIf", 4), (b"EXIF", 8)):
-        start = data.find(marker)
-        if start >= 0:
-            return directory_value(data[start + length : start + length + 65536], ORIENTATION) or 1
-    return 1
-
-
-def directory_value(tiff: bytes, tag: int) -> int | None:
-    """First value of a tag of short or long integers in the first directory of a TIFF structure."""
-    order = {b"II*\0": "<", b"MM\0*": ">"}.get(tiff[:4])
-    if order is None:
-        return None
-    try:
-        (directory,) = struct.unpack_from(order + "I", tiff, 4)
-        (count,) = struct.unpack_from(order + "H", tiff, directory)
-        for entry in range(directory + 2, directory + 2 + 12 * count, 12):
-            found, kind = struct.unpack_from(order + "HH", tiff, entry)
-            if found == tag:
-                return int(struct.unpack_from(order + ("I" if kind == 4 else "H"), tiff, entry + 8)[0])
-    except struct.error:  # a damaged directory says nothing
-        return None
-    return None
-
-
-def _oriented(image: np.ndarray, orientation: int) -> np.ndarray:
+def _apply_orientation(image: np.ndarray, orientation: int) -> np.ndarray:
     """Undoes an EXIF orientation; values outside 1..8 mean none."""
     if orientation in (5, 6, 7, 8):
         image = image.swapaxes(0, 1)

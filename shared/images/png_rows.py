@@ -10,7 +10,7 @@ SIGNATURE = b"\x89PNG\r\n\x1a\n"
 COLOUR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}  # per number of channels: gray, gray and alpha, RGB, RGBA
 NONE, SUB, UP, PAETH = 0, 1, 2, 4  # filters; Average was hardly ever chosen
 LEVEL = 4  # of zlib: on enlarged photographs files are 6 % larger than with 6, in a third of the time
-ROWS_AT_ONCE = 16  # choosing their filters takes 20 times their bytes
+ROW_CHUNK = 16  # choosing their filters takes 20 times their bytes
 
 
 class PngRows:
@@ -39,8 +39,8 @@ class PngRows:
     def write(self, rows: np.ndarray) -> None:
         """Appends (n, width, channels)."""
         assert rows.shape[1:] == self._row
-        for start in range(0, len(rows), ROWS_AT_ONCE):
-            part = np.ascontiguousarray(rows[start : start + ROWS_AT_ONCE], self._stored)
+        for start in range(0, len(rows), ROW_CHUNK):
+            part = np.ascontiguousarray(rows[start : start + ROW_CHUNK], self._stored)
             raw = part.view(np.uint8).reshape(len(part), -1)  # (n, width * bytes per pixel)
             self._write_data(self._deflate.compress(self._filtered(raw)))
             self._above = raw[-1].copy()

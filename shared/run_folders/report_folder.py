@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from shared.files import write_json
-from shared.run_folders.run_folder import RunFolder, differences, that_count
+from shared.run_folders.run_folder import RunFolder, differences, without_free_options
 
 CONFIG = "config.json"
 
@@ -38,17 +38,19 @@ class ReportFolder:
         self._results, self._needed = results, needed
         self._run = RunFolder(runs_dir, stage, name or default, results)
         if not name:
-            digits = hashlib.sha256(json.dumps(that_count(self._asked), sort_keys=True).encode()).hexdigest()[:6]
+            digits = hashlib.sha256(json.dumps(without_free_options(self._asked), sort_keys=True).encode()).hexdigest()[
+                :6
+            ]
             with_digits = RunFolder(runs_dir, stage, f"{default}-{digits}", results)
             if with_digits.finished or self._is_of_another():
                 self._run = with_digits
         self.path = self._run.path
 
-    def locked(self) -> AbstractContextManager[None]:
+    def lock(self) -> AbstractContextManager[None]:
         """Keep a second process out, see `RunFolder.locked`."""
-        return self._run.locked()
+        return self._run.lock()
 
-    def found(self) -> dict[str, Any] | None:
+    def load(self) -> dict[str, Any] | None:
         """The results of the report where it has been made before; None where it is to be made.
 
         Raises:
@@ -60,7 +62,7 @@ class ReportFolder:
         return json.loads((self.path / self._results).read_text(encoding="utf-8"))
 
     @contextmanager
-    def making(self) -> Iterator[Path]:
+    def writing(self) -> Iterator[Path]:
         """A private folder to write the report's files to, which takes its place when the block ends.
 
         An error or Ctrl-C in the block leaves nothing; what a kill leaves is deleted the next time.
@@ -95,6 +97,6 @@ class ReportFolder:
 
     def _is_of_another(self) -> bool:
         try:
-            return bool(differences(self._run.stored(), self._asked)) if self._run.path.exists() else False
+            return bool(differences(self._run.load_config(), self._asked)) if self._run.path.exists() else False
         except ValueError:
             return True  # a corrupt configuration

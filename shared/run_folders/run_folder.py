@@ -50,7 +50,7 @@ class RunFolder:
             ValueError: another configuration has the name (the differences are listed), or other files are there.
         """
         if self._config.is_file():
-            stored = self.stored()
+            stored = self.load_config()
             changed = differences({key: value for key, value in stored.items() if key in config}, config)
             if changed:
                 raise ValueError(
@@ -59,7 +59,7 @@ class RunFolder:
         elif self.path.is_dir() and any(not path.name.startswith(".") for path in self.path.iterdir()):
             raise ValueError(f"{self.path} holds files that are not of a run: give another name=")
 
-    def stored(self) -> dict[str, Any]:
+    def load_config(self) -> dict[str, Any]:
         """The configuration that a run of this name was started with; empty where there is none.
 
         Raises:
@@ -91,7 +91,7 @@ class RunFolder:
             raise ValueError(f"{self.path} cannot be written ({error.strerror}): give another runs_dir=") from error
 
     @contextmanager
-    def locked(self) -> Iterator[None]:
+    def lock(self) -> Iterator[None]:
         """Keep a second process out of the folder; the lock goes with the process, however it ends.
 
         Raises:
@@ -144,10 +144,10 @@ def differences(old: dict[str, Any], new: dict[str, Any], prefix: str = "") -> l
     return found
 
 
-def that_count(config: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+def without_free_options(config: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     """The settings without those in `FREE_TO_CHANGE`."""
     return {
-        key: that_count(value, f"{prefix}{key}.") if isinstance(value, dict) else value
+        key: without_free_options(value, f"{prefix}{key}.") if isinstance(value, dict) else value
         for key, value in config.items() if f"{prefix}{key}" not in FREE_TO_CHANGE
     }  # fmt: skip
 

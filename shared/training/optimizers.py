@@ -63,16 +63,16 @@ class OptimizerConfig:
 
 
 def build_optimizer(
-    module: nn.Module, config: OptimizerConfig, *, own_rate: tuple[nn.Module, float] | None = None
+    module: nn.Module, config: OptimizerConfig, *, lr_override: tuple[nn.Module, float] | None = None
 ) -> Optimizer:
     """The optimiser of all parameters that require a gradient; vectors (biases, normalisations) do not decay.
 
     Args:
         module: what is trained.
         config: which optimiser.
-        own_rate: a part of the module with a peak learning rate of its own.
+        lr_override: a part of the module with a peak learning rate of its own.
     """
-    part, rate = own_rate or (nn.Identity(), config.lr)
+    part, rate = lr_override or (nn.Identity(), config.lr)
     inside = {id(parameter) for parameter in part.parameters()}
     trained = [parameter for parameter in module.parameters() if parameter.requires_grad]
     groups = [

@@ -1,5 +1,6 @@
 """What the LightningModules of both stages share: planned batches, optimiser, schedule, generators in checkpoints."""
 
+import re
 import time
 from collections.abc import Callable
 from typing import Any
@@ -29,7 +30,7 @@ def on_device_if_it_fits(store: ImageStore, device: torch.device) -> ImageStore:
 class PlannedTraining(pl.LightningModule):
     """Trains `trained` on the batches of a planner.
 
-    Subclasses define `averaged` and `loss(plan)` and may extend `after_optimizer_step`.
+    Subclasses define `ema_source` and `loss(plan)` and may extend `after_optimizer_step`.
 
     Args:
         trained: everything that is trained or must be in the checkpoint.
@@ -40,7 +41,7 @@ class PlannedTraining(pl.LightningModule):
     def __init__(self, trained: nn.Module, planner: Planner, run: RunConfig) -> None:
         super().__init__()
         self.trained = trained
-        self.average = MovingAverage(self.averaged, run.ema) if run.ema else None
+        self.ema = MovingAverage(self.ema_source, run.ema) if run.ema else None
         self.planner = planner
         self.run = run
         self.fetch_seconds = 0.0  # spent gathering pixels in this process, for the data-wait share
@@ -52,14 +53,14 @@ class PlannedTraining(pl.LightningModule):
         self.last_lr = 0.0
 
     @property
-    def averaged(self) -> nn.Module:
-        """The part of `trained` that a moving average follows and that becomes the artefact."""
-        raise TypeError(f"{type(self).__name__} must define averaged")
+    def ema_source(self) -> nn.Module:
+        """The part of `trained` that a moving average follows."""
+        raise TypeError(f"{type(self).__name__} must define ema_source")
 
     @property
-    def result(self) -> nn.Module:
-        """What the run is for: the averaged weights where an average is kept, else the weights."""
-        return self.averaged if self.average is None else self.average.network
+    def export_module(self) -> nn.Module:
+        """The module that becomes the artefact: the averaged weights where an average is kept, else the weights."""
+        return self.ema_source if self.ema is None else self.ema.network
 
     def loss(self, plan: Plan) -> tuple[Tensor, dict[str, Tensor]]:
         """Loss and detached scalars of one micro-batch."""
@@ -67,8 +68,8 @@ class PlannedTraining(pl.LightningModule):
 
     def after_optimizer_step(self) -> None:
         """Called once after each optimiser step."""
-        if self.average is not None:
-            self.average.update(self.averaged, self.global_step + 1)  # Lightning counts after this hook
+        if self.ema is not None:
+            self.ema.update(self.ema_source, self.global_step + 1)  # Lightning counts after this hook
 
     def fetch(self, plan: Plan) -> tuple[Tensor, ...]:
         """The pixels of a plan, timed."""
@@ -104,12 +105,12 @@ class PlannedTraining(pl.LightningModule):
     def transfer_batch_to_device(self, batch: Plan, device: torch.device, dataloader_idx: int) -> Plan:
         return batch  # a few numbers; `loss` moves what it needs
 
-    def own_rate(self) -> tuple[nn.Module, float] | None:
+    def lr_override(self) -> tuple[nn.Module, float] | None:
         """A part of `trained` with a learning rate of its own, and that rate."""
         return None
 
     def configure_optimizers(self) -> Any:
-        optimizer = build_optimizer(self.trained, self.run.optimizer, own_rate=self.own_rate())
+        optimizer = build_optimizer(self.trained, self.run.optimizer, lr_override=self.lr_override())
         schedule = build_schedule(optimizer, self.run.steps, self.run.optimizer)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
@@ -135,6 +136,9 @@ class PlannedTraining(pl.LightningModule):
             checkpoint["generators"]["cuda"] = torch.cuda.get_rng_state(self.device)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        # older checkpoints call the moving average `average`
+        state = checkpoint["state_dict"]
+        checkpoint["state_dict"] = {re.sub("^average[.]", "ema.", name): value for name, value in state.items()}
         self._generators = checkpoint["generators"]
         self.earlier_seconds = checkpoint["train_seconds"]
 

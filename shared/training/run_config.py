@@ -1,4 +1,4 @@
-"""What every training run is told, in both stages."""
+"""Options of every training run, in both stages."""
 
 from dataclasses import dataclass, field
 

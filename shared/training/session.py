@@ -67,7 +67,7 @@ def run_session(config: RunConfig, stage: str, artefact: str, prepare: Callable[
         folder.check(to_plain(config))
         return _dry_run(config, folder.path, prepare)
     first = is_first_process()  # of a distributed run: it keeps the folder; all refuse or leave together
-    with folder.locked() if first else nullcontext():
+    with folder.lock() if first else nullcontext():
         folder.check(to_plain(config))
         if folder.finished:
             if first:
@@ -79,7 +79,7 @@ def run_session(config: RunConfig, stage: str, artefact: str, prepare: Callable[
 
 def _precision(config: RunConfig, folder: RunFolder) -> str:
     """With nothing left open; a run that goes on keeps the one it was started with."""
-    started_with = str(folder.stored().get("precision", "auto"))
+    started_with = str(folder.load_config().get("precision", "auto"))
     chosen = started_with if config.precision == "auto" else config.precision
     return precision_of(chosen, device_of(config.accelerator))
 

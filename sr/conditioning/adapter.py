@@ -38,8 +38,8 @@ class Condition:
     map: Tensor | None = None
     map_mean: Tensor | None = None
 
-    def everywhere(self) -> Tensor:
-        """The vector.
+    def require_vector(self) -> Tensor:
+        """Gives the vector, (B, W).
 
         Raises:
             ValueError: the condition has none.
@@ -48,8 +48,15 @@ class Condition:
             raise ValueError("the condition has no vector: the fusion's `uses` must name it")
         return self.vector
 
-    def at(self, features: Tensor) -> Tensor:
-        """The map, checked to have the size of `features` (B, C, h, w)."""
+    def require_map(self, features: Tensor) -> Tensor:
+        """Gives the map, (B, W, h, w).
+
+        Args:
+            features: the features (B, C, h, w) whose height and width the map must have.
+
+        Raises:
+            ValueError: the condition has no map, or one of another size.
+        """
         if self.map is None or self.map.shape[-2:] != features.shape[-2:]:
             found = None if self.map is None else tuple(self.map.shape[-2:])
             raise ValueError(f"the condition's map is {found}, the features are {tuple(features.shape[-2:])}")

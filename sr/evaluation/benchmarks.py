@@ -5,15 +5,13 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from shared.data.fingerprints import fingerprint
-from shared.images.deep import size_of
-from shared.images.files import IMAGE_SUFFIXES, read_image
+from shared.images import IMAGE_SUFFIXES, read_image
 
-MOST_PIXELS = 100_000_000  # of an image
+MAX_PIXELS = 100_000_000  # of an image; larger ones are refused before they are decoded
 HR_FOLDER = "HR"  # of the layout that EDSR's and DASR's code read
 
 
@@ -45,7 +43,7 @@ class Benchmark:
 
     def image(self, index: int) -> Tensor:
         """RGB (1, 3, H, W) in [0, 1]; gray is repeated."""
-        pixels = torch.from_numpy(_read(self.paths[index]))  # (H, W, 3)
+        pixels = torch.from_numpy(read_image(self.paths[index], MAX_PIXELS))  # (H, W, 3)
         return pixels.permute(2, 0, 1)[None].float().div(255)
 
     def hr_image(self, index: int, scale: int) -> Tensor:
@@ -55,14 +53,14 @@ class Benchmark:
         return image[..., :height, :width].contiguous()
 
 
-def open_benchmarks(root: str, names: list[str], smallest: int, *, leave_out: bool = False) -> list[Benchmark]:
-    """The data sets of a folder.
+def open_benchmarks(root: str, names: list[str], min_side: int, *, leave_out: bool = False) -> list[Benchmark]:
+    """Opens the data sets of a folder.
 
     Args:
-        root: holds `<name>/` or `<name>/HR/` with the images.
-        names: of the data sets; none takes all that are there.
-        smallest: pixels that the shorter side must have.
-        leave_out: images that cannot be used are left out instead of refused: without scores, no mean suffers.
+        root: path of the folder that holds `<name>/` or `<name>/HR/` with the images.
+        names: names of the data sets; none takes all that are there.
+        min_side: pixels that the shorter side must have.
+        leave_out: whether images that cannot be used are left out instead of refused: without scores, no mean suffers.
 
     Raises:
         ValueError: a folder or a data set is missing, or an image cannot be used; names them.
@@ -80,7 +78,7 @@ def open_benchmarks(root: str, names: list[str], smallest: int, *, leave_out: bo
             near = difflib.get_close_matches(name, there, n=1)
             hint = f"; did you mean {near[0]}?" if near else ""
             raise ValueError(f"data.root={root!r} holds no data set {name!r}{hint} (there are {', '.join(there)})")
-    return [_open(folder / name, smallest, leave_out) for name in dict.fromkeys(names or there)]
+    return [_open(folder / name, min_side, leave_out) for name in dict.fromkeys(names or there)]
 
 
 def _image_files(folder: Path) -> list[Path]:
@@ -95,36 +93,26 @@ def _image_files(folder: Path) -> list[Path]:
     )  # fmt: skip
 
 
-def _read(path: Path) -> np.ndarray:
-    """RGB (H, W, 3); an image that is larger than any benchmark's is refused before it is decoded."""
-    size = size_of(path.read_bytes())
-    if size is not None and size[0] * size[1] > MOST_PIXELS:
-        raise ValueError(
-            f"{str(path)!r} is an image of {size[1]}x{size[0]} pixels, more than {MOST_PIXELS / 1e6:g} megapixels"
-        )
-    return read_image(path)
-
-
-def _open(folder: Path, smallest: int, leave_out: bool) -> Benchmark:
+def _open(folder: Path, min_side: int, leave_out: bool) -> Benchmark:
     """Reads every image once: what cannot be used is said before hours of work."""
     usable, unusable, fingerprints, digest = [], [], [], hashlib.sha256()
     paths = _image_files(folder)
     for path in paths:
         try:
-            pixels = _read(path)
+            pixels = read_image(path, MAX_PIXELS)
         except (ValueError, OSError) as error:
             unusable.append(str(error))
             continue
         height, width = pixels.shape[:2]
-        if min(height, width) < smallest:
-            unusable.append(f"{str(path)!r} has {width}x{height} pixels, each side needs {smallest}")
+        if min(height, width) < min_side:
+            unusable.append(f"{str(path)!r} has {width}x{height} pixels, each side needs {min_side}")
             continue
         usable.append(path)
         fingerprints.append(fingerprint(pixels))
         digest.update(f"{path.name} {height} {width} ".encode() + pixels.tobytes())
     if unusable and (not leave_out or not usable):
         raise ValueError(
-            f"{len(unusable)} of {len(paths)} images of {folder.name} cannot be used: {'; '.join(unusable)}; mend them "
-            "or take them out of the folder: a score is of a whole data set"
+            f"{len(unusable)} of {len(paths)} images of {folder.name} cannot be used: {'; '.join(unusable)}; fix or "
+            "remove them: scores are averaged over the whole data set"
         )
     return Benchmark(folder.name, tuple(usable), digest.hexdigest()[:12], tuple(fingerprints), tuple(unusable))

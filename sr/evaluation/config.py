@@ -1,10 +1,11 @@
-"""What `python -m sr.evaluate` is told."""
+"""Options of `python -m sr.evaluate`."""
 
 import difflib
-from collections.abc import Callable
+import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from shared.command.config import Shorthand
 from shared.degradations.space import YAML_SUFFIXES
 from shared.training.run_config import PRECISIONS
 from sr.evaluation.protocols import PROTOCOLS, REAL
@@ -86,12 +87,10 @@ class EvaluationConfig:
             raise ValueError("data.root is not set: give the folder that holds one folder of images per data set")
 
 
-def _quoted_list(value: str) -> list[str]:
-    """`Set5`, `Set5,Set14` and `[Set5,Set14]` alike, with names of any letters."""
+def _quote_names(key: str, value: str) -> list[str]:
+    """Takes `Set5`, `Set5,Set14` and `[Set5,Set14]` alike, with names of any letters."""
     names = [name.strip().strip("'\"") for name in value.strip().removeprefix("[").removesuffix("]").split(",")]
-    escaped = [name.replace("\\", "\\\\").replace("'", "\\'") for name in names if name]
-    quoted = ",".join(f"'{name}'" for name in escaped)
-    return [f"datasets=[{quoted}]"]
+    return [f"{key}={json.dumps([name for name in names if name], ensure_ascii=False)}"]
 
 
-SHORTHANDS: dict[str, Callable[[str], list[str]]] = {"datasets": _quoted_list}
+SHORTHANDS: dict[str, Shorthand] = {"datasets": _quote_names}

@@ -1,4 +1,4 @@
-"""What an evaluation compares: trained models, and bicubic enlargement."""
+"""What an evaluation compares: trained models, and bicubic up-sampling."""
 
 import hashlib
 import json
@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from shared.data.fingerprints import seen_by
+from shared.data.fingerprints import seen_fingerprints
 from shared.devices import exact_convolutions
-from shared.inference import evaluating
+from shared.inference import eval_mode
 from shared.run_folders.run_folder import newest_run
-from sr.model import KIND, SRModel, load_model
-from sr.networks.bicubic import enlarged
+from sr.model import ModelArtefact, SRModel
+from sr.networks.bicubic import upsample_bicubic
 from sr.upscaling.tiled import upscale
 
 BICUBIC = "bicubic"
@@ -25,20 +25,20 @@ class Restorer:
     """One way from an LR image to an SR image.
 
     Attributes:
-        name: in tables, unique.
-        hash: the same for the same weights and options.
-        model: None for bicubic enlargement.
+        name: name in tables, unique among those that are compared.
+        hash: digest of weights and options, by which reports are found again; empty where none are kept.
+        model: the model; None for bicubic up-sampling.
         seen: fingerprints of the images that it and its encoder were trained on, as far as its artefact says.
     """
 
     name: str
-    hash: str
+    hash: str = ""
     model: SRModel | None = None
     seen: frozenset[str] = frozenset()
 
     @property
     def needs_parameters(self) -> bool:
-        """Whether it must be told the true parameters of the degradation."""
+        """Whether it needs the true parameters of the degradation."""
         return self.model is not None and self.model.needs_parameters
 
     @property
@@ -47,16 +47,21 @@ class Restorer:
         return self.model is not None and self.model.source is not None
 
     def restore(
-        self, lr_images: Tensor, scale: int, *, parameters: Tensor | None = None, others: Tensor | None = None,
+        self,
+        lr_images: Tensor,
+        scale: int,
+        *,
+        parameters: Tensor | None = None,
+        references: Tensor | None = None,
         bf16: bool = False,
-    ) -> Tensor:  # fmt: skip
+    ) -> Tensor:
         """Super-resolves a batch, whole images, without gradients.
 
         Args:
-            lr_images: (B, 3, h, w) in [0, 1].
-            scale: of bicubic enlargement; a model has its own.
-            parameters: (B, 6) for oracles, see `SRModel.represent`.
-            others: (B, 3, h', w'), where the representation comes from instead; None for the images themselves.
+            lr_images: the LR images, (B, 3, h, w) in [0, 1].
+            scale: factor of bicubic up-sampling; a model has its own.
+            parameters: the true parameters, (B, 6), for oracles, see `SRModel.represent`.
+            references: images (B, 3, h', w') that the representation is taken from instead; None for the LR images.
             bf16: whether to run under autocast; else in full float32 (no TF32).
 
         Returns:
@@ -64,14 +69,22 @@ class Restorer:
         """
         if self.model is None:
             with exact_convolutions():
-                return enlarged(lr_images, scale)
+                return upsample_bicubic(lr_images, scale)
         kind, exact = lr_images.device.type, nullcontext() if bf16 else exact_convolutions()
-        with evaluating(self.model), torch.autocast(kind, torch.bfloat16, enabled=bf16), exact:
-            representation = None if others is None else self.model.represent(others, parameters)
+        with eval_mode(self.model), torch.autocast(kind, torch.bfloat16, enabled=bf16), exact:
+            representation = None if references is None else self.model.represent(references, parameters)
             return self.model(lr_images, parameters=parameters, representation=representation).float()
 
     def restore_large(self, lr_image: Tensor, scale: int, *, bf16: bool = False) -> Tensor:
-        """One image (1, 3, h, w) of any size, in tiles: memory holds one of them. Else as `restore`, but in [0, 1]."""
+        """Super-resolves one image of any size in tiles, of which memory holds one.
+
+        Args:
+            lr_image: the LR image, (1, 3, h, w) in [0, 1].
+            scale, bf16: as in `restore`.
+
+        Returns:
+            (1, 3, scale * h, scale * w) float32 in [0, 1].
+        """
         if self.model is None:
             return self.restore(lr_image, scale).clamp(0, 1)
         return upscale(self.model, lr_image[0], bf16=bf16)[None]
@@ -81,9 +94,9 @@ def open_restorers(paths: Sequence[str], runs_dir: str, device: torch.device) ->
     """Loads what is compared, each once.
 
     Args:
-        paths: of runs or model folders, or `bicubic`; none takes the newest finished SR run.
+        paths: paths of runs or model folders, or `bicubic`; none takes the newest finished SR run.
         runs_dir: root of all runs.
-        device: the models go to.
+        device: the device that the models go to.
 
     Raises:
         ValueError: a model is not there or cannot be read; one sentence.
@@ -99,12 +112,12 @@ def open_restorers(paths: Sequence[str], runs_dir: str, device: torch.device) ->
     ]  # fmt: skip
 
 
-def common_scale(restorers: Sequence[Restorer], asked: int) -> int:
-    """The scale of an evaluation.
+def common_scale(restorers: Sequence[Restorer], requested: int) -> int:
+    """Determines the scale of an evaluation.
 
     Args:
-        restorers: whose models must have it.
-        asked: by the user; 0 takes the models'.
+        restorers: the restorers, whose models must have the scale.
+        requested: the scale that the user gave; 0 takes the models'.
 
     Raises:
         ValueError: the models have another, or none says it.
@@ -114,12 +127,14 @@ def common_scale(restorers: Sequence[Restorer], asked: int) -> int:
         listed = ", ".join(f"{name} is of x{scale}" for name, scale in scales.items())
         raise ValueError(f"models of different scales cannot be compared: {listed}")
     if not scales:
-        if not asked:
-            raise ValueError("scale is not set: bicubic enlargement takes any, give scale=2, 3 or 4")
-        return asked
+        if not requested:
+            raise ValueError("scale is not set: bicubic up-sampling takes any, give scale=2, 3 or 4")
+        return requested
     name, scale = next(iter(scales.items()))
-    if asked not in (0, scale):
-        raise ValueError(f"scale={asked}, but the model {name} is of x{scale}: leave scale out, or give scale={scale}")
+    if requested not in (0, scale):
+        raise ValueError(
+            f"scale={requested}, but the model {name} is of x{scale}: leave scale out, or give scale={scale}"
+        )
     return scale
 
 
@@ -127,17 +142,14 @@ def _open(path: str, device: torch.device) -> Restorer:
     if path == BICUBIC:
         return Restorer(BICUBIC, BICUBIC)
     try:
-        folder = KIND.folder(path)
+        artefact = ModelArtefact.open(path)
     except FileNotFoundError as error:
         raise ValueError(f"{error}; or MODEL={BICUBIC}") from error
-    described = KIND.read_config(folder)
-    key = json.dumps([described["model"], described["weights_sha256"]], sort_keys=True)
-    resolved = folder.resolve()
-    name = resolved.parent.name if resolved.name == KIND.name else resolved.name
+    key = json.dumps([artefact.config["model"], artefact.config["weights_sha256"]], sort_keys=True)
     digest = hashlib.sha256(key.encode()).hexdigest()[:12]
-    metadata = described["metadata"]
-    seen = seen_by(metadata) | seen_by(metadata.get("encoder") or {})
-    return Restorer(name, digest, load_model(folder).to(device), seen)
+    metadata = artefact.metadata
+    seen = seen_fingerprints(metadata) | seen_fingerprints(metadata.get("encoder") or {})
+    return Restorer(artefact.run_name, digest, artefact.load().to(device), seen)
 
 
 def _newest(runs_dir: str) -> str:

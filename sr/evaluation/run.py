@@ -1,6 +1,5 @@
 """One evaluation from a checked configuration: open models and images, score, write `runs/sr-eval/<name>/`."""
 
-import math
 import sys
 import time
 from collections import Counter
@@ -14,16 +13,17 @@ from tqdm.auto import tqdm
 
 from shared.command.config import to_plain
 from shared.devices import device_of
+from shared.encoders import MIN_IMAGE_SIDE
 from shared.files import write_atomically, write_json
-from shared.images.files import write_image
+from shared.images import write_image
 from shared.run_folders.report_folder import ReportFolder
 from sr.evaluation.benchmarks import Benchmark, open_benchmarks
 from sr.evaluation.config import EvaluationConfig
+from sr.evaluation.image_scores import Bootstrap, ImageScores, describe_mean
 from sr.evaluation.protocols import REAL, Protocol, load_protocol
 from sr.evaluation.restorers import Restorer, common_scale, open_restorers
-from sr.evaluation.scoring import Bootstrap, Scores, check_others, score_benchmark
-from sr.evaluation.table import OfDatasets, per_image_csv, printed_table, table_csv
-from sr.model import SMALLEST_IMAGE
+from sr.evaluation.scoring import check_control, score_benchmark
+from sr.evaluation.table import DatasetScores, format_tables, per_image_csv, table_csv
 
 STAGE, RESULTS = "sr-eval", "metrics.json"
 
@@ -48,12 +48,12 @@ def run(config: EvaluationConfig, models: Sequence[str]) -> int:
     assert config.data.root is not None  # checked
     if config.protocol == REAL:
         protocol = None
-        benchmarks = open_benchmarks(config.data.root, config.datasets, SMALLEST_IMAGE, leave_out=True)
+        benchmarks = open_benchmarks(config.data.root, config.datasets, MIN_IMAGE_SIDE, leave_out=True)
         _refuse_oracles(restorers)
     else:
         protocol = load_protocol(config.protocol, config.scale, config.seed)
-        benchmarks = open_benchmarks(config.data.root, config.datasets, config.scale * SMALLEST_IMAGE)
-        check_others(restorers, benchmarks, protocol, config.representation)
+        benchmarks = open_benchmarks(config.data.root, config.datasets, config.scale * MIN_IMAGE_SIDE)
+        check_control(restorers, benchmarks, protocol, config.representation)
     config.datasets = [one.name for one in benchmarks]
     report = ReportFolder(
         config.runs_dir, STAGE, name=config.name, default=_default_name(config, restorers),
@@ -67,10 +67,10 @@ def run(config: EvaluationConfig, models: Sequence[str]) -> int:
         },
         results=RESULTS,
     )  # fmt: skip
-    with report.locked():
-        found, when = report.found(), "made before"
+    with report.lock():
+        found, when = report.load(), "made before"
         if found is None:
-            with report.making() as folder:
+            with report.writing() as folder:
                 if protocol is None:
                     found = _restore_real(config, folder, restorers, benchmarks, device)
                 else:
@@ -93,8 +93,8 @@ def _refuse_oracles(restorers: Sequence[Restorer]) -> None:
     oracles = [one.name for one in restorers if one.needs_parameters]
     if oracles:
         raise ValueError(
-            f"protocol={REAL}: the model {', '.join(oracles)} is an oracle, and nobody knows the parameters of these "
-            "images' degradation; give a model that looks at them"
+            f"protocol={REAL}: the model {', '.join(oracles)} is an oracle, and the true parameters of these images' "
+            "degradation are unknown; give a model that estimates it from the image"
         )
 
 
@@ -103,36 +103,38 @@ def _score(
     protocol: Protocol, device: torch.device,
 ) -> dict[str, Any]:  # fmt: skip
     """Scores everything and writes the tables; the metrics."""
-    scores: dict[str, dict[str, Scores]] = {one.name: {} for one in restorers}
+    scores: dict[str, dict[str, ImageScores]] = {one.name: {} for one in restorers}
     with tqdm(total=sum(map(len, benchmarks)), unit="image", desc=STAGE, disable=None, leave=False) as bar:
         for benchmark in benchmarks:
             found = score_benchmark(
                 restorers, benchmark, protocol, representation=config.representation, seed=config.seed,
                 bf16=config.precision == "bf16", device=device, after_image=bar.update,
             )  # fmt: skip
-            for name, of_dataset in found.items():
-                scores[name][benchmark.name] = of_dataset
-    for name, of_model in scores.items():
-        place = _place(folder, name, len(restorers))
-        place.mkdir(exist_ok=True)
-        write_atomically(place / "table.csv", table_csv(benchmarks, protocol, of_model).encode())
-        write_atomically(place / "per_image.csv", per_image_csv(benchmarks, protocol, of_model).encode())
+            for name, on_dataset in found.items():
+                scores[name][benchmark.name] = on_dataset
+    for name, by_dataset in scores.items():
+        target = _model_folder(folder, name, len(restorers))
+        target.mkdir(exist_ok=True)
+        write_atomically(target / "table.csv", table_csv(benchmarks, protocol, by_dataset).encode())
+        write_atomically(target / "per_image.csv", per_image_csv(benchmarks, protocol, by_dataset).encode())
     bootstrap = Bootstrap(config.repeats, config.seed)
-    table = printed_table(benchmarks, protocol, scores, bootstrap, config.representation)
-    notes = [*_trained_on(restorers, benchmarks), *_without_error(scores, benchmarks)]
+    table = format_tables(benchmarks, protocol, scores, bootstrap, config.representation)
+    notes = [*_note_known_images(restorers, benchmarks), *_note_infinite_scores(scores, benchmarks)]
     table = "\n\n".join([table, *notes])
     return {
-        "protocol": protocol.name, "scale": protocol.scale, "representation": config.representation,
+        "protocol": protocol.name,
+        "scale": protocol.scale,
+        "representation": config.representation,
         "models": {
-            one.name: {"hash": one.hash, "datasets": _means(scores[one.name], bootstrap)} for one in restorers
+            one.name: {"hash": one.hash, "datasets": _summarize(scores[one.name], bootstrap)} for one in restorers
         },
-        "differences": _differences(scores, bootstrap),
+        "differences": _compare(scores, bootstrap),
         "notes": notes,
         "table": table,
-    }  # fmt: skip
+    }
 
 
-def _trained_on(restorers: Sequence[Restorer], benchmarks: Sequence[Benchmark]) -> list[str]:
+def _note_known_images(restorers: Sequence[Restorer], benchmarks: Sequence[Benchmark]) -> list[str]:
     """Sentences on the images of the data sets that a model was trained on."""
     notes = []
     for one in restorers:
@@ -150,12 +152,12 @@ def _trained_on(restorers: Sequence[Restorer], benchmarks: Sequence[Benchmark]) 
     return notes
 
 
-def _without_error(scores: dict[str, dict[str, Scores]], benchmarks: Sequence[Benchmark]) -> list[str]:
+def _note_infinite_scores(scores: dict[str, dict[str, ImageScores]], benchmarks: Sequence[Benchmark]) -> list[str]:
     """Sentences on images that a model restored without any error, whose PSNR has no value."""
     notes = []
-    for model, of_model in scores.items():
+    for model, by_dataset in scores.items():
         for benchmark in benchmarks:
-            infinite = np.isinf(of_model[benchmark.name].psnr).any(0)
+            infinite = np.isinf(by_dataset[benchmark.name].psnr).any(0)
             names = [name for name, one in zip(benchmark.images, infinite, strict=True) if one]
             if names:
                 notes.append(
@@ -165,37 +167,26 @@ def _without_error(scores: dict[str, dict[str, Scores]], benchmarks: Sequence[Be
     return notes
 
 
-def _place(folder: Path, name: str, models: int) -> Path:
+def _model_folder(folder: Path, name: str, models: int) -> Path:
     """One model's files stand in the run's folder itself, those of several in a folder each."""
     return folder if models == 1 else folder / name
 
 
-def _means(scores: OfDatasets, bootstrap: Bootstrap) -> dict[str, Any]:
+def _summarize(scores: DatasetScores, bootstrap: Bootstrap) -> dict[str, Any]:
     """Means over all degradations by data set, with intervals."""
-    return {
-        dataset: {
-            "psnr_y": _plain(*bootstrap.mean(found.psnr)), "ssim_y": _plain(*bootstrap.mean(found.ssim)),
-            "images": found.psnr.shape[1],
-        }
-        for dataset, found in scores.items()
-    }  # fmt: skip
+    return {dataset: found.summarize(bootstrap) | {"images": found.psnr.shape[1]} for dataset, found in scores.items()}
 
 
-def _differences(scores: dict[str, dict[str, Scores]], bootstrap: Bootstrap) -> dict[str, Any]:
+def _compare(scores: dict[str, dict[str, ImageScores]], bootstrap: Bootstrap) -> dict[str, Any]:
     """How far the first model's PSNR is ahead of each other one's, by data set, over all degradations, paired."""
     (_, first), *others = scores.items()
     return {
         name: {
-            dataset: {"psnr_y": _plain(*bootstrap.mean(first[dataset].psnr - found.psnr))}
-            for dataset, found in of_other.items()
+            dataset: {"psnr_y": describe_mean(*first[dataset].ahead_of(found, bootstrap))}
+            for dataset, found in by_dataset.items()
         }
-        for name, of_other in others
+        for name, by_dataset in others
     }
-
-
-def _plain(value: float, interval: tuple[float, float]) -> dict[str, Any]:
-    """JSON has no NaN: there is no interval without draws."""
-    return {"mean": value, "interval": None if math.isnan(interval[0]) else list(interval)}
 
 
 def _result_names(paths: Sequence[Path]) -> list[str]:
@@ -216,7 +207,7 @@ def _restore_real(
                 lr_image = benchmark.image(i).to(device)
                 for one in restorers:
                     sr_image = one.restore_large(lr_image, config.scale, bf16=config.precision == "bf16")
-                    target = _place(folder, one.name, len(restorers)) / "sr" / benchmark.name / file
+                    target = _model_folder(folder, one.name, len(restorers)) / "sr" / benchmark.name / file
                     target.parent.mkdir(parents=True, exist_ok=True)
                     pixels = sr_image[0].clamp(0, 1).mul(255).round().to(torch.uint8).permute(1, 2, 0)
                     write_image(target, pixels.cpu().numpy())

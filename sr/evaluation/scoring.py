@@ -1,7 +1,6 @@
-"""Scores of restorers on a data set under every degradation of a protocol, image by image."""
+"""Restorers compared with HR images: on some images, and on a data set under every degradation of a protocol."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -9,93 +8,109 @@ from torch import Tensor
 
 from shared.degradations import Degradation, degrade
 from shared.degradations.summary import targets
-from shared.probing.bootstrap import bootstrap_over_images, percentile_interval
 from sr.evaluation.benchmarks import Benchmark
+from sr.evaluation.image_scores import ImageScores
 from sr.evaluation.protocols import Protocol, seed_of
 from sr.evaluation.restorers import Restorer
-from sr.metrics import psnr_y, rounded, ssim_y
+from sr.metrics import psnr_y, quantize_8bit, ssim_y
 
-PIXELS_AT_ONCE = 2**21  # HR pixels of the degradations of one image that go through together: 2 MP need about 2 GB
-
-Interval = tuple[float, float]
+PIXEL_CHUNK = 2**21  # HR pixels of the degradations of one image that go through together: 2 MP need about 2 GB
 
 
-@dataclass(frozen=True)
-class Scores:
-    """PSNR and SSIM on Y of D degradations of N images, (D, N) float64 each."""
+def score_images(
+    restorer: Restorer,
+    lr_images: Tensor,
+    hr_images: Tensor,
+    scale: int,
+    *,
+    parameters: Tensor | None = None,
+    references: Tensor | None = None,
+    bf16: bool = False,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Super-resolves LR images and compares the results with the HR images.
 
-    psnr: np.ndarray
-    ssim: np.ndarray
+    Args:
+        restorer: the restorer, on the device of the images.
+        lr_images: the LR images, (B, 3, h, w) in [0, 1].
+        hr_images: the HR images, (B, 3, scale * h, scale * w) in [0, 1].
+        scale: the scale, which is also the border in pixels that does not count.
+        parameters, references, bf16: as in `Restorer.restore`.
 
-
-@dataclass(frozen=True)
-class Bootstrap:
-    """Intervals over images that are drawn again; the same draws for every restorer, so that differences are paired.
-
-    Attributes:
-        repeats: draws; 0 gives no intervals.
-        seed: of the draws.
+    Returns:
+        PSNR in dB and SSIM on Y, (B,) float64 each.
     """
-
-    repeats: int
-    seed: int
-
-    def mean(self, values: np.ndarray) -> tuple[float, Interval]:
-        """The mean of (..., N) scores and its 95 % interval, NaN without one."""
-        of_image = values.reshape(-1, values.shape[-1]).mean(0)  # (N,)
-        draws = bootstrap_over_images(
-            lambda rows: float(of_image[rows].mean()), np.arange(len(of_image)), self.repeats, self.seed
-        )
-        return float(of_image.mean()), percentile_interval(draws, images=len(of_image))
+    sr_images = restorer.restore(lr_images, scale, parameters=parameters, references=references, bf16=bf16)
+    psnr, ssim = (score(sr_images, hr_images, scale).cpu().numpy() for score in (psnr_y, ssim_y))
+    return psnr, ssim
 
 
 def score_benchmark(
-    restorers: Sequence[Restorer], benchmark: Benchmark, protocol: Protocol, *,
-    representation: str = "own", seed: int = 0, bf16: bool = False, device: torch.device,
+    restorers: Sequence[Restorer],
+    benchmark: Benchmark,
+    protocol: Protocol,
+    *,
+    representation: str = "own",
+    seed: int = 0,
+    bf16: bool = False,
+    device: torch.device,
     after_image: Callable[[], object] = lambda: None,
-) -> dict[str, Scores]:  # fmt: skip
+) -> dict[str, ImageScores]:
     """Degrades every image, restores it and compares; the same LR images for all restorers.
 
     Args:
-        restorers: on the device.
+        restorers: the restorers, on the device.
         benchmark: N images.
         protocol: D degradations.
-        representation: see `EvaluationConfig`.
-        seed: of the noise, and of the choice of others.
+        representation: where the representation comes from, see `EvaluationConfig`.
+        seed: seed of the noise, and of the choice of other images and degradations.
         bf16: whether models run under autocast.
-        device: where.
-        after_image: is called after each.
+        device: the device that computes.
+        after_image: function that is called after each image.
 
     Returns:
-        Scores by name.
+        The scores by the restorer's name.
     """
-    shape = (len(protocol), len(benchmark))
-    scores = {one.name: Scores(np.empty(shape), np.empty(shape)) for one in restorers}
+    scores = {one.name: ImageScores.empty(len(protocol), len(benchmark)) for one in restorers}
     for i in range(len(benchmark)):
         hr_image = benchmark.hr_image(i, protocol.scale).to(device)
         degradation = protocol.for_image(benchmark.name, benchmark.images[i], seed)
-        others = _Others(benchmark, protocol, i, representation, seed, device)
-        together = max(1, PIXELS_AT_ONCE // hr_image[0, 0].numel())
-        for rows in torch.arange(len(protocol)).split(together):
-            lr_images = lr_images_of(hr_image, degradation[rows])
+        inputs = _RepresentationInputs(benchmark, protocol, i, representation, seed, device)
+        chunk = max(1, PIXEL_CHUNK // hr_image[0, 0].numel())
+        for rows in torch.arange(len(protocol)).split(chunk):
+            lr_images = make_lr_images(hr_image, degradation[rows])
             hr_images = hr_image.expand(len(rows), -1, -1, -1)
-            looked_at, parameters = others.seen_for(rows)
+            references, parameters = inputs.select(rows)
             for one in restorers:
-                sr_images = one.restore(lr_images, protocol.scale, parameters=parameters, others=looked_at, bf16=bf16)
-                of_image = (scores[one.name].psnr[:, i], scores[one.name].ssim[:, i])
-                for column, score in zip(of_image, (psnr_y, ssim_y), strict=True):
-                    column[rows.numpy()] = score(sr_images, hr_images, protocol.scale).cpu().numpy()
+                psnr, ssim = score_images(
+                    one,
+                    lr_images,
+                    hr_images,
+                    protocol.scale,
+                    parameters=parameters,
+                    references=references,
+                    bf16=bf16,
+                )
+                scores[one.name].psnr[rows.numpy(), i] = psnr
+                scores[one.name].ssim[rows.numpy(), i] = ssim
         after_image()
     return scores
 
 
-def lr_images_of(hr_image: Tensor, degradation: Degradation) -> Tensor:
-    """(1, 3, H, W) under D degradations, by the published border rules, as files of 8 bits: (D, 3, h, w)."""
-    return rounded(degrade(hr_image[None].expand(len(degradation), -1, -1, -1, -1), degradation)[:, 0])
+def make_lr_images(hr_image: Tensor, degradation: Degradation) -> Tensor:
+    """Degrades an image by the published border rules and rounds it as files of 8 bits do.
+
+    Args:
+        hr_image: the HR image, (1, 3, H, W) in [0, 1].
+        degradation: D rows, with the seeds of their noise.
+
+    Returns:
+        The LR images, (D, 3, h, w) in [0, 1].
+    """
+    return quantize_8bit(degrade(hr_image[None].expand(len(degradation), -1, -1, -1, -1), degradation)[:, 0])
 
 
-class _Others:
-    """What the representation of one image is taken from, in place of the image itself.
+class _RepresentationInputs:
+    """What the representation of one image is computed from: the image itself or, as a control, another one.
 
     Which other image and which other degradation is a function of the seed and the image's name.
     """
@@ -104,7 +119,7 @@ class _Others:
         self, benchmark: Benchmark, protocol: Protocol, index: int, representation: str, seed: int, device: torch.device
     ) -> None:
         self.parameters = targets(protocol.degradation).to(device)  # (D, 6)
-        self.row = torch.arange(len(protocol))  # of each row, the one that is seen instead
+        self.row = torch.arange(len(protocol))  # of each degradation, the one that is used instead
         self.hr_image: Tensor | None = None
         if representation == "own":
             return
@@ -117,17 +132,17 @@ class _Others:
             shift = 1 + seed_of(seed, "other degradation", name, image) % (len(protocol) - 1)
             self.row = (self.row + shift) % len(protocol)
 
-    def seen_for(self, rows: Tensor) -> tuple[Tensor | None, Tensor]:
-        """LR images that are looked at instead, None for the images themselves; and the parameters that are told."""
-        seen = self.row[rows]
-        looked_at = None if self.hr_image is None else lr_images_of(self.hr_image, self.degradation[seen])
-        return looked_at, self.parameters[seen.to(self.parameters.device)]
+    def select(self, rows: Tensor) -> tuple[Tensor | None, Tensor]:
+        """LR images to take the representation from, None for the images themselves, and parameters for oracles."""
+        used = self.row[rows]
+        references = None if self.hr_image is None else make_lr_images(self.hr_image, self.degradation[used])
+        return references, self.parameters[used.to(self.parameters.device)]
 
 
-def check_others(
+def check_control(
     restorers: Sequence[Restorer], benchmarks: Sequence[Benchmark], protocol: Protocol, representation: str
 ) -> None:
-    """Refuse a control that cannot be.
+    """Refuses a control that cannot be.
 
     Raises:
         ValueError: there is no other image, no other degradation, or nothing that reads a representation.

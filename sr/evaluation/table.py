@@ -2,25 +2,24 @@
 
 import csv
 import io
-import math
 import textwrap
 from collections.abc import Mapping, Sequence
 
 from shared.command.text_table import TABLE_WIDTH, aligned_blocks, with_interval
 from sr.evaluation.benchmarks import Benchmark
+from sr.evaluation.image_scores import Bootstrap, ImageScores, format_difference
 from sr.evaluation.protocols import Protocol
 from sr.evaluation.published import MEAN, Published, published_rows
-from sr.evaluation.scoring import Bootstrap, Interval, Scores
 
 _DEGRADATION = ("dataset", "scale", "protocol", "kernel", "blur_sigma", "noise_sigma")
 COLUMNS = (*_DEGRADATION, "images", "psnr_y", "ssim_y")
 PER_IMAGE_COLUMNS = (*_DEGRADATION, "image", "psnr_y", "ssim_y")
 WORDS = "In brackets the 95 % interval over images. PSNR (dB) and SSIM on luma, a border of the scale's width left out."
 
-OfDatasets = Mapping[str, Scores]  # by data set, of one restorer
+DatasetScores = Mapping[str, ImageScores]  # of one restorer, by the data set's name
 
 
-def table_csv(benchmarks: Sequence[Benchmark], protocol: Protocol, scores: OfDatasets) -> str:
+def table_csv(benchmarks: Sequence[Benchmark], protocol: Protocol, scores: DatasetScores) -> str:
     """Means over images, a row per data set and degradation.
 
     `blur_sigma` is the width of the blur in HR pixels, 0 without blur, empty where the blur is not an isotropic
@@ -30,24 +29,24 @@ def table_csv(benchmarks: Sequence[Benchmark], protocol: Protocol, scores: OfDat
     rows = []
     for benchmark in benchmarks:
         found = scores[benchmark.name]
-        for d, described in enumerate(_described(benchmark.name, protocol)):
+        for d, description in enumerate(_describe_degradations(benchmark.name, protocol)):
             means = (f"{found.psnr[d].mean():.4f}", f"{found.ssim[d].mean():.5f}")
-            rows.append([*described, str(len(benchmark)), *means])
+            rows.append([*description, str(len(benchmark)), *means])
     return _csv(COLUMNS, rows)
 
 
-def per_image_csv(benchmarks: Sequence[Benchmark], protocol: Protocol, scores: OfDatasets) -> str:
+def per_image_csv(benchmarks: Sequence[Benchmark], protocol: Protocol, scores: DatasetScores) -> str:
     """Scores of every image, a row per data set, degradation and image; columns as in `table_csv`."""
     rows = []
     for benchmark in benchmarks:
         found = scores[benchmark.name]
-        for d, described in enumerate(_described(benchmark.name, protocol)):
+        for d, description in enumerate(_describe_degradations(benchmark.name, protocol)):
             for i, image in enumerate(benchmark.images):
-                rows.append([*described, image, f"{found.psnr[d, i]:.4f}", f"{found.ssim[d, i]:.5f}"])
+                rows.append([*description, image, f"{found.psnr[d, i]:.4f}", f"{found.ssim[d, i]:.5f}"])
     return _csv(PER_IMAGE_COLUMNS, rows)
 
 
-def _described(dataset: str, protocol: Protocol) -> list[list[str]]:
+def _describe_degradations(dataset: str, protocol: Protocol) -> list[list[str]]:
     return [
         [dataset, str(protocol.scale), protocol.name, kernel, _or_empty(blur), _or_empty(noise)]
         for kernel, blur, noise in zip(protocol.kernels, protocol.blur_sigmas, protocol.noise_sigmas, strict=True)
@@ -64,11 +63,14 @@ def _csv(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return text.getvalue()
 
 
-def printed_table(
-    benchmarks: Sequence[Benchmark], protocol: Protocol, scores: Mapping[str, OfDatasets], bootstrap: Bootstrap,
+def format_tables(
+    benchmarks: Sequence[Benchmark],
+    protocol: Protocol,
+    scores: Mapping[str, DatasetScores],
+    bootstrap: Bootstrap,
     representation: str = "own",
-) -> str:  # fmt: skip
-    """The papers' tables: one per data set and noise, a row per restorer, a column per kernel.
+) -> str:
+    """Formats scores as the papers do: a table per data set and noise, a row per restorer, a column per kernel.
 
     Below the restorers stands how far the first is ahead of each other one, paired over images, and last what was
     published.
@@ -76,15 +78,15 @@ def printed_table(
     Args:
         benchmarks: the data sets.
         protocol: the degradations.
-        scores: by restorer, then by data set.
-        bootstrap: of the intervals.
-        representation: named in the headings unless it is the images' own.
+        scores: the scores by restorer, then by data set.
+        bootstrap: draws behind the intervals.
+        representation: where the representation came from, named in the headings unless it is the images' own.
     """
     control = "" if representation == "own" else f", representation={representation}"
     blocks: list[str] = []
     sources: dict[str, None] = {}
     for benchmark in benchmarks:
-        of_dataset = {name: found[benchmark.name] for name, found in scores.items()}
+        on_dataset = {name: found[benchmark.name] for name, found in scores.items()}
         for noise, rows in protocol.groups().items():
             published = published_rows(benchmark.name, len(benchmark), protocol.scale, protocol.name, noise)
             sources |= {one.source: None for one in published}
@@ -92,32 +94,31 @@ def printed_table(
             blocks.append(
                 f"{benchmark.name} x{protocol.scale}, {protocol.name}{under}, {len(benchmark)} images{control}"
             )
-            blocks += _one_table(of_dataset, protocol, rows, published, bootstrap)
+            blocks += _format_table(on_dataset, protocol, rows, published, bootstrap)
     words = [WORDS]
     if sources:
         words.append(f"Published rows are as printed in the papers, not measured here: {'; '.join(sources)}.")
     return "\n\n".join([*blocks, *(textwrap.fill(one, TABLE_WIDTH) for one in words)])
 
 
-def _one_table(
-    scores: Mapping[str, Scores], protocol: Protocol, rows: Sequence[int], published: Sequence[Published],
+def _format_table(
+    scores: Mapping[str, ImageScores],
+    protocol: Protocol,
+    rows: Sequence[int],
+    published: Sequence[Published],
     bootstrap: Bootstrap,
-) -> list[str]:  # fmt: skip
-    (first, of_first), *others = scores.items()
-    names = ["", *scores, *(f"{first} ahead of {name}" for name, _ in others)]
+) -> list[str]:
+    first, *others = scores
+    names = ["", *scores, *(f"{first} ahead of {name}" for name in others)]
     names += [f"{one.method} (published)" for one in published]
     columns = []
-    parts = [(MEAN, list(rows))] if len(rows) > 1 else []
-    for title, of_column in [*parts, *((protocol.kernels[row], [row]) for row in rows)]:
-        cells = [with_interval(*bootstrap.mean(one.psnr[of_column])) for one in scores.values()]
-        cells += [_signed(*bootstrap.mean(of_first.psnr[of_column] - one.psnr[of_column])) for _, one in others]
+    means = [(MEAN, list(rows))] if len(rows) > 1 else []
+    for title, selected in [*means, *((protocol.kernels[row], [row]) for row in rows)]:
+        of_column = [one.select(selected) for one in scores.values()]
+        cells = [with_interval(one.mean(), one.interval(bootstrap=bootstrap)) for one in of_column]
+        cells += [format_difference(*of_column[0].ahead_of(one, bootstrap)) for one in of_column[1:]]
         cells += [f"{one.psnr[title]:.2f}" if title in one.psnr else "-" for one in published]
         columns.append([title, *cells])
-    similarity = [f"{one.ssim[list(rows)].mean():.4f}" for one in scores.values()]
+    similarity = [f"{one.select(rows).mean('ssim'):.4f}" for one in scores.values()]
     columns.append(["SSIM", *similarity, *[""] * len(others), *["-"] * len(published)])
     return aligned_blocks(names, columns)
-
-
-def _signed(value: float, interval: Interval) -> str:
-    low, high = interval
-    return f"{value:+.2f}" if math.isnan(low) else f"{value:+.2f} [{low:+.2f}, {high:+.2f}]"

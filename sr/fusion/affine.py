@@ -6,7 +6,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from sr.conditioning.adapter import Condition
-from sr.fusion.base import Fusion, zeroed
+from sr.fusion.base import Fusion, zero_init
 
 
 @dataclass
@@ -24,7 +24,7 @@ class Affine(Fusion):
     def __init__(self, features: int, width: int, config: Any) -> None:
         super().__init__(features, width, config)
         self.modulation = nn.Sequential(
-            nn.Conv2d(width, width, 1), nn.LeakyReLU(0.1), zeroed(nn.Conv2d(width, 2 * features, 1))
+            nn.Conv2d(width, width, 1), nn.LeakyReLU(0.1), zero_init(nn.Conv2d(width, 2 * features, 1))
         )
 
     @classmethod
@@ -33,5 +33,5 @@ class Affine(Fusion):
         return ("last_map",)
 
     def forward(self, features: Tensor, condition: Condition) -> Tensor:
-        gamma, beta = self.modulation(condition.at(features)).chunk(2, dim=1)
+        gamma, beta = self.modulation(condition.require_map(features)).chunk(2, dim=1)
         return features * (1 + gamma) + beta

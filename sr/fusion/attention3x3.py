@@ -6,7 +6,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from sr.conditioning.adapter import Condition
-from sr.fusion.base import Fusion, zeroed
+from sr.fusion.base import Fusion, zero_init
 from sr.fusion.local_attention import local_attention
 
 SOURCES = ("map", "vector")
@@ -45,8 +45,8 @@ class Attention3x3(Fusion):
         self.from_map, self.heads = config.source == "map", config.heads
         self.query = nn.Conv2d(width, inside, 1)
         self.key, self.value = nn.Conv2d(features, inside, 1), nn.Conv2d(features, inside, 1)
-        self.restore = zeroed(nn.Conv2d(inside, features, 1))
-        self.gate = nn.Sequential(nn.Linear(width, width), nn.LeakyReLU(0.1), zeroed(nn.Linear(width, features)))
+        self.restore = zero_init(nn.Conv2d(inside, features, 1))
+        self.gate = nn.Sequential(nn.Linear(width, width), nn.LeakyReLU(0.1), zero_init(nn.Linear(width, features)))
 
     @classmethod
     def uses(cls, config: Any) -> tuple[str, ...]:
@@ -54,10 +54,10 @@ class Attention3x3(Fusion):
         return ("last_map",) if config.source == "map" else ("vector",)
 
     def forward(self, features: Tensor, condition: Condition) -> Tensor:
-        asking = condition.at(features) if self.from_map else condition.everywhere()[:, :, None, None]
-        summary = condition.map_mean if self.from_map else condition.everywhere()
+        query_input = condition.require_map(features) if self.from_map else condition.require_vector()[:, :, None, None]
+        summary = condition.map_mean if self.from_map else condition.require_vector()
         assert summary is not None  # it comes with the map
         found = local_attention(
-            self.query(asking), self.key(features), self.value(features), window=3, heads=self.heads
+            self.query(query_input), self.key(features), self.value(features), window=3, heads=self.heads
         )
         return features * (1 + self.gate(summary).tanh()[:, :, None, None]) + self.restore(found)

@@ -1,4 +1,4 @@
-"""What every fusion is: a module of one place in a network, features and condition in, features out."""
+"""What every fusion is: a module for one slot of a network, features and condition in, features out."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from sr.conditioning.adapter import Condition
 
 
 class Fusion(nn.Module):
-    """Changes the features of one place by the condition; a network has one of it at every place.
+    """Changes the features of one slot by the condition; a network has one of it in every slot.
 
     Fusions start as the identity, or near it, so that a network begins as it would without a condition.
 
@@ -32,8 +32,8 @@ class Fusion(nn.Module):
         raise NotImplementedError
 
 
-def zeroed(layer: nn.Conv2d | nn.Linear) -> nn.Conv2d | nn.Linear:
-    """The layer with weights and bias 0: what it adds is nothing at the start."""
+def zero_init(layer: nn.Conv2d | nn.Linear) -> nn.Conv2d | nn.Linear:
+    """Sets weights and bias of a layer to 0, so that it adds nothing at the start; returns the layer."""
     nn.init.zeros_(layer.weight)
     if layer.bias is not None:
         nn.init.zeros_(layer.bias)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from sr.conditioning.adapter import Condition
-from sr.fusion.base import Fusion, zeroed
+from sr.fusion.base import Fusion, zero_init
 
 
 @dataclass
@@ -22,7 +22,7 @@ class Channel(Fusion):
 
     def __init__(self, features: int, width: int, config: ChannelConfig) -> None:
         super().__init__(features, width, config)
-        self.scale = zeroed(nn.Linear(width, features))
+        self.scale = zero_init(nn.Linear(width, features))
 
     def forward(self, features: Tensor, condition: Condition) -> Tensor:
-        return features * (1 + self.scale(condition.everywhere()))[:, :, None, None]
+        return features * (1 + self.scale(condition.require_vector()))[:, :, None, None]

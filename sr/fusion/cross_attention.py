@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from sr.conditioning.adapter import Condition
-from sr.fusion.base import Fusion, zeroed
+from sr.fusion.base import Fusion, zero_init
 
 
 @dataclass
@@ -38,9 +38,9 @@ class CrossAttention(Fusion):
         self.query = nn.Linear(width, features)
         self.norm, self.norm2 = nn.LayerNorm(features), nn.LayerNorm(features)
         self.key_value = nn.Linear(features, 2 * features)
-        self.project = zeroed(nn.Linear(features, features))
+        self.project = zero_init(nn.Linear(features, features))
         hidden = config.mlp_ratio * features
-        self.perceptron = nn.Sequential(nn.Linear(features, hidden), nn.GELU(), zeroed(nn.Linear(hidden, features)))
+        self.perceptron = nn.Sequential(nn.Linear(features, hidden), nn.GELU(), zero_init(nn.Linear(hidden, features)))
 
     @classmethod
     def uses(cls, config: Any) -> tuple[str, ...]:
@@ -49,7 +49,7 @@ class CrossAttention(Fusion):
 
     def forward(self, features: Tensor, condition: Condition) -> Tensor:
         tokens = windows(features, self.window)  # (N, n, C): N windows of n tokens
-        queries = self.query(windows(condition.at(features), self.window))
+        queries = self.query(windows(condition.require_map(features), self.window))
         keys, values = self.key_value(self.norm(tokens)).chunk(2, dim=-1)
         shape = (tokens.shape[0], tokens.shape[1], self.heads, tokens.shape[2] // self.heads)
         query, key, value = (x.reshape(shape).transpose(1, 2) for x in (queries, keys, values))

@@ -39,4 +39,4 @@ class DAConv(Fusion):
 
     def forward(self, features: Tensor, condition: Condition) -> Tensor:
         mixed = self.mix(leaky_relu(self.dynamic(features, condition), 0.1))
-        return torch.addcmul(mixed, features, self.gate(condition.everywhere())[:, :, None, None])
+        return torch.addcmul(mixed, features, self.gate(condition.require_vector())[:, :, None, None])

@@ -35,7 +35,7 @@ class DynamicConv(Fusion):
         )  # fmt: skip
 
     def forward(self, features: Tensor, condition: Condition) -> Tensor:
-        return depthwise_per_sample(features, self.kernels(condition.everywhere()), self.kernel_size)
+        return depthwise_per_sample(features, self.kernels(condition.require_vector()), self.kernel_size)
 
 
 def depthwise_per_sample(features: Tensor, kernels: Tensor, size: int) -> Tensor:

@@ -6,7 +6,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from sr.conditioning.adapter import Condition
-from sr.fusion.base import Fusion, zeroed
+from sr.fusion.base import Fusion, zero_init
 from sr.fusion.local_attention import local_attention
 
 
@@ -36,7 +36,7 @@ class Mutual(Fusion):
         inside = max(1, features // config.reduction)
         self.window = config.window
         self.source, self.guide = nn.Conv2d(features, inside, 1), nn.Conv2d(width, inside, 1)
-        self.restore = zeroed(nn.Conv2d(inside, features, 1))
+        self.restore = zero_init(nn.Conv2d(inside, features, 1))
 
     @classmethod
     def uses(cls, config: Any) -> tuple[str, ...]:
@@ -44,5 +44,5 @@ class Mutual(Fusion):
         return ("last_map",)
 
     def forward(self, features: Tensor, condition: Condition) -> Tensor:
-        source, guide = self.source(features), self.guide(condition.at(features))
+        source, guide = self.source(features), self.guide(condition.require_map(features))
         return features + self.restore(local_attention(guide, source, source, window=self.window, scaled=False))

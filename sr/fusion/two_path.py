@@ -6,7 +6,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from sr.conditioning.adapter import Condition
-from sr.fusion.base import Fusion, zeroed
+from sr.fusion.base import Fusion, zero_init
 
 
 @dataclass
@@ -22,8 +22,8 @@ class TwoPath(Fusion):
 
     def __init__(self, features: int, width: int, config: TwoPathConfig) -> None:
         super().__init__(features, width, config)
-        self.of_channels = zeroed(nn.Linear(width, features))
-        self.of_places = nn.Sequential(nn.Conv2d(width, width, 1), nn.LeakyReLU(0.1), zeroed(nn.Conv2d(width, 1, 1)))
+        self.of_channels = zero_init(nn.Linear(width, features))
+        self.of_places = nn.Sequential(nn.Conv2d(width, width, 1), nn.LeakyReLU(0.1), zero_init(nn.Conv2d(width, 1, 1)))
 
     @classmethod
     def uses(cls, config: Any) -> tuple[str, ...]:
@@ -31,6 +31,6 @@ class TwoPath(Fusion):
         return ("vector", "last_map")
 
     def forward(self, features: Tensor, condition: Condition) -> Tensor:
-        channels = self.of_channels(condition.everywhere())[:, :, None, None]  # (B, C, 1, 1)
-        places = self.of_places(condition.at(features))  # (B, 1, h, w)
+        channels = self.of_channels(condition.require_vector())[:, :, None, None]  # (B, C, 1, 1)
+        places = self.of_places(condition.require_map(features))  # (B, 1, h, w)
         return features * (1 + channels + places)

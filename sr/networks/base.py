@@ -1,4 +1,4 @@
-"""What every SR network shares: stem, body with places for fusions, tail; and what a network is told."""
+"""What every SR network shares: stem, body with slots for fusions, tail, and options."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from shared.encoders import Representation
 from sr.conditioning.adapter import Adapter, Condition
 from sr.fusion.base import Fusion
-from sr.networks.bicubic import enlarged
+from sr.networks.bicubic import upsample_bicubic
 from sr.networks.tail import UpsamplingTail
 
 IMAGE_RANGE = 255.0  # of the stem's input in DASR, EDSR and RCAN; their learning rates belong to it
@@ -18,7 +18,7 @@ RGB_MEAN = (0.4488, 0.4371, 0.4040)  # of DIV2K, as published with EDSR
 
 @dataclass
 class NetworkConfig:
-    """What every network is told.
+    """Options of every network.
 
     Attributes:
         features: C, channels of the stem and the body.
@@ -30,11 +30,11 @@ class NetworkConfig:
     bicubic_skip: bool = False
 
 
-class Place(nn.Module):
-    """One place of a network where the condition may act; the identity where there is none.
+class FusionSlot(nn.Module):
+    """A place in a network where the condition may act; the identity where there is no condition.
 
     Args:
-        fusion: what acts here; None for a network without condition.
+        fusion: the fusion that acts here; None for a network without a condition.
     """
 
     def __init__(self, fusion: Fusion | None) -> None:
@@ -48,12 +48,12 @@ class Place(nn.Module):
         return self.fusion(features, condition)
 
 
-PlaceOf = Callable[[int], Place]
-"""Makes the next place, for that many channels."""
+SlotMaker = Callable[[int], FusionSlot]
+"""Makes the next slot of a network, for features of that many channels."""
 
 
-class Conditioned(nn.Module):
-    """Modules in a row, of which those that take the condition get it."""
+class ConditionedSequential(nn.Module):
+    """Modules in a row; those that take the condition are given it."""
 
     def __init__(self, *modules: nn.Module) -> None:
         super().__init__()
@@ -61,7 +61,7 @@ class Conditioned(nn.Module):
 
     def forward(self, features: Tensor, condition: Condition | None) -> Tensor:
         for part in self.parts:
-            takes_condition = isinstance(part, Place | ConditionedBlock | Conditioned)
+            takes_condition = isinstance(part, FusionSlot | ConditionedBlock | ConditionedSequential)
             features = part(features, condition) if takes_condition else part(features)
         return features
 
@@ -138,7 +138,7 @@ class SRNetwork(nn.Module):
         deep = self.body(shallow, condition) + shallow
         deep = deep.contiguous(memory_format=torch.channels_last)  # a CPU then runs the tail a third faster
         sr_image = self.tail(deep) / self.image_range
-        return sr_image + (enlarged(lr_image, self.scale) if self.bicubic_skip else self.mean)
+        return sr_image + (upsample_bicubic(lr_image, self.scale) if self.bicubic_skip else self.mean)
 
 
 def two_convolutions(features: int) -> list[nn.Module]:
@@ -150,7 +150,7 @@ def two_convolutions(features: int) -> list[nn.Module]:
 
 
 class PlainBlock(nn.Module):
-    """conv, ReLU, conv, and the input: EDSR's residual block without a place for the condition."""
+    """conv, ReLU, conv, and the input: EDSR's residual block without a slot for the condition."""
 
     def __init__(self, features: int) -> None:
         super().__init__()
@@ -165,7 +165,7 @@ class ResidualGroup(ConditionedBlock):
 
     def __init__(self, features: int, blocks: Sequence[nn.Module]) -> None:
         super().__init__()
-        self.inside = Conditioned(*blocks, nn.Conv2d(features, features, 3, padding=1))
+        self.inside = ConditionedSequential(*blocks, nn.Conv2d(features, features, 3, padding=1))
 
     def forward(self, features: Tensor, condition: Condition | None) -> Tensor:
         return features + self.inside(features, condition)
@@ -177,7 +177,12 @@ def residual_network(
 ) -> SRNetwork:  # fmt: skip
     """What DASR, EDSR, KDSR and RCAN have in common: blocks and a convolution, then sub-pixel convolutions."""
     return SRNetwork(
-        scale=scale, features=config.features, adapter=adapter, shared_blocks=shared_blocks,
-        body=Conditioned(*blocks, nn.Conv2d(config.features, config.features, 3, padding=1)),
-        tail=UpsamplingTail(config.features, scale), image_range=image_range, bicubic_skip=config.bicubic_skip,
-    )  # fmt: skip
+        scale=scale,
+        features=config.features,
+        adapter=adapter,
+        shared_blocks=shared_blocks,
+        body=ConditionedSequential(*blocks, nn.Conv2d(config.features, config.features, 3, padding=1)),
+        tail=UpsamplingTail(config.features, scale),
+        image_range=image_range,
+        bicubic_skip=config.bicubic_skip,
+    )

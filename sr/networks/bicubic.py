@@ -1,4 +1,4 @@
-"""Bicubic enlargement by a whole factor, as one convolution: fast, exact at the borders, and exportable."""
+"""Bicubic up-sampling by a whole factor, as one convolution: fast, exact at the borders, and exportable."""
 
 from functools import lru_cache
 
@@ -10,11 +10,11 @@ from torch import Tensor
 REACH = 2  # LR pixels to each side that an SR pixel takes from
 
 
-def enlarged(images: Tensor, scale: int) -> Tensor:
-    """Bicubic enlargement, a = -0.5 as in the protocol; beyond the border the edge pixel repeats.
+def upsample_bicubic(images: Tensor, scale: int) -> Tensor:
+    """Up-samples images bicubically, a = -0.5 as in the protocol; beyond the border the edge pixel repeats.
 
     Args:
-        images: (B, C, h, w).
+        images: images (B, C, h, w).
         scale: whole factor, at least 1.
 
     Returns:
@@ -31,7 +31,7 @@ def enlarged(images: Tensor, scale: int) -> Tensor:
 
 @lru_cache(maxsize=8)
 def _filters(scale: int) -> tuple[float, ...]:
-    """The 5 x 5 taps of each place within an enlarged pixel, row after row; plain numbers: exports trace tensors."""
+    """The 5 x 5 taps of each SR pixel within an LR pixel, row after row; plain numbers: exports trace tensors."""
     offset = (np.arange(scale) + 0.5) / scale - 0.5  # of each SR pixel from its LR pixel
     distance = np.abs(np.arange(-REACH, REACH + 1) - offset[:, None])  # (scale, 5)
     near = 1.5 * distance**3 - 2.5 * distance**2 + 1

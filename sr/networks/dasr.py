@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from torch.nn.functional import leaky_relu
 
 from sr.conditioning.adapter import Adapter, Condition
-from sr.networks.base import ConditionedBlock, NetworkConfig, PlaceOf, ResidualGroup, SRNetwork, residual_network
+from sr.networks.base import ConditionedBlock, NetworkConfig, ResidualGroup, SlotMaker, SRNetwork, residual_network
 
 
 @dataclass
@@ -28,7 +28,7 @@ class DASRSmallConfig(DASRConfig):
 
 
 def dasr(
-    config: DASRConfig, *, scale: int, place: PlaceOf, adapter: Adapter | None, shared_blocks: int = 0
+    config: DASRConfig, *, scale: int, make_slot: SlotMaker, adapter: Adapter | None, shared_blocks: int = 0
 ) -> SRNetwork:
     """DASR's network; with the fusion `da_conv` it is the published one.
 
@@ -37,7 +37,8 @@ def dasr(
     """
     features = config.features
     blocks = [
-        ResidualGroup(features, [Block(features, place) for _ in range(config.blocks)]) for _ in range(config.groups)
+        ResidualGroup(features, [Block(features, make_slot) for _ in range(config.blocks)])
+        for _ in range(config.groups)
     ]
     return residual_network(config, blocks, scale=scale, adapter=adapter, shared_blocks=shared_blocks)
 
@@ -45,9 +46,9 @@ def dasr(
 class Block(ConditionedBlock):
     """Twice: the condition acts, then a convolution; and the input."""
 
-    def __init__(self, features: int, place: PlaceOf) -> None:
+    def __init__(self, features: int, make_slot: SlotMaker) -> None:
         super().__init__()
-        self.place1, self.place2 = place(features), place(features)
+        self.place1, self.place2 = make_slot(features), make_slot(features)
         self.conv1 = nn.Conv2d(features, features, 3, padding=1)
         self.conv2 = nn.Conv2d(features, features, 3, padding=1)
 

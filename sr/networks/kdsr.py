@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from torch.nn.functional import leaky_relu
 
 from sr.conditioning.adapter import Adapter, Condition
-from sr.networks.base import ConditionedBlock, NetworkConfig, PlaceOf, SRNetwork, residual_network
+from sr.networks.base import ConditionedBlock, NetworkConfig, SlotMaker, SRNetwork, residual_network
 
 IMAGE_RANGE = 1.0  # of the stem's input, as published
 
@@ -29,14 +29,14 @@ class KDSRSmallConfig(KDSRConfig):
 
 
 def kdsr(
-    config: KDSRConfig, *, scale: int, place: PlaceOf, adapter: Adapter | None, shared_blocks: int = 0
+    config: KDSRConfig, *, scale: int, make_slot: SlotMaker, adapter: Adapter | None, shared_blocks: int = 0
 ) -> SRNetwork:
     """KDSR's network; with the fusion `dynamic_conv` it is the published one.
 
     Source: Xia et al., "Knowledge Distillation based Degradation Estimation for Blind Super-Resolution", ICLR 2023,
     section 3.3.
     """
-    blocks = [Block(config.features, place) for _ in range(config.blocks)]
+    blocks = [Block(config.features, make_slot) for _ in range(config.blocks)]
     return residual_network(
         config, blocks, scale=scale, adapter=adapter, shared_blocks=shared_blocks, image_range=IMAGE_RANGE
     )
@@ -45,9 +45,9 @@ def kdsr(
 class Block(ConditionedBlock):
     """The condition acts, LeakyReLU, a convolution; and the input."""
 
-    def __init__(self, features: int, place: PlaceOf) -> None:
+    def __init__(self, features: int, make_slot: SlotMaker) -> None:
         super().__init__()
-        self.place = place(features)
+        self.place = make_slot(features)
         self.conv = nn.Conv2d(features, features, 3, padding=1)
 
     def forward(self, features: Tensor, condition: Condition | None) -> Tensor:

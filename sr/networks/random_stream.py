@@ -1,4 +1,4 @@
-"""Sequences of random weights that do not move each other."""
+"""Random streams for weights, so that one module's draws do not shift another's."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,27 +7,27 @@ import torch
 from torch import Tensor
 
 
-class Draws:
-    """A sequence of draws of its own, for modules that take theirs from torch's global generator.
+class RandomStream:
+    """A stream of random numbers of its own, for modules that draw from torch's global generator.
 
     Args:
-        state: of the generator, at which the sequence begins.
+        state: the state of a CPU generator at which the stream begins, as `torch.get_rng_state` gives it.
     """
 
     def __init__(self, state: Tensor) -> None:
         self.state = state
 
     @classmethod
-    def apart(cls, count: int) -> list["Draws"]:
-        """Different sequences, told by the state of the global generator, which stays as it is."""
+    def spawn(cls, count: int) -> list["RandomStream"]:
+        """Makes independent streams, determined by the state of the global generator, which stays as it is."""
         generator = torch.Generator()
         generator.set_state(torch.get_rng_state())
         seeds = torch.randint(2**62, (count,), generator=generator).tolist()
         return [cls(torch.Generator().manual_seed(seed).get_state()) for seed in seeds]
 
     @contextmanager
-    def in_use(self) -> Iterator[None]:
-        """While this lasts the global generator goes on with this sequence; then it is as it was."""
+    def active(self) -> Iterator[None]:
+        """Makes the global generator continue this stream; afterwards it is as it was before."""
         with torch.random.fork_rng(devices=[]):
             torch.set_rng_state(self.state)
             yield

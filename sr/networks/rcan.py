@@ -8,8 +8,8 @@ from sr.conditioning.adapter import Adapter, Condition
 from sr.networks.base import (
     ConditionedBlock,
     NetworkConfig,
-    PlaceOf,
     ResidualGroup,
+    SlotMaker,
     SRNetwork,
     residual_network,
     two_convolutions,
@@ -37,7 +37,7 @@ class RCANSmallConfig(RCANConfig):
 
 
 def rcan(
-    config: RCANConfig, *, scale: int, place: PlaceOf, adapter: Adapter | None, shared_blocks: int = 0
+    config: RCANConfig, *, scale: int, make_slot: SlotMaker, adapter: Adapter | None, shared_blocks: int = 0
 ) -> SRNetwork:
     """RCAN.
 
@@ -45,7 +45,7 @@ def rcan(
     """
     features = config.features
     blocks = [
-        ResidualGroup(features, [Block(features, config.reduction, place) for _ in range(config.blocks)])
+        ResidualGroup(features, [Block(features, config.reduction, make_slot) for _ in range(config.blocks)])
         for _ in range(config.groups)
     ]
     return residual_network(config, blocks, scale=scale, adapter=adapter, shared_blocks=shared_blocks)
@@ -54,10 +54,10 @@ def rcan(
 class Block(ConditionedBlock):
     """conv, ReLU, conv, channel attention, the condition; and the input."""
 
-    def __init__(self, features: int, reduction: int, place: PlaceOf) -> None:
+    def __init__(self, features: int, reduction: int, make_slot: SlotMaker) -> None:
         super().__init__()
         self.convolutions = nn.Sequential(*two_convolutions(features), ChannelAttention(features, reduction))
-        self.place = place(features)
+        self.place = make_slot(features)
 
     def forward(self, features: Tensor, condition: Condition | None) -> Tensor:
         return features + self.place(self.convolutions(features), condition)

@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from sr.conditioning.adapter import Adapter, Condition
-from sr.networks.base import Conditioned, ConditionedBlock, NetworkConfig, PlaceOf, SRNetwork
+from sr.networks.base import ConditionedBlock, ConditionedSequential, NetworkConfig, SlotMaker, SRNetwork
 from sr.networks.tail import UpsamplingTail
 
 
@@ -36,7 +36,7 @@ class Swin2SRSmallConfig(Swin2SRConfig):
 
 
 def swin2sr(
-    config: Swin2SRConfig, *, scale: int, place: PlaceOf, adapter: Adapter | None, shared_blocks: int = 0
+    config: Swin2SRConfig, *, scale: int, make_slot: SlotMaker, adapter: Adapter | None, shared_blocks: int = 0
 ) -> SRNetwork:
     """Swin2SR.
 
@@ -51,11 +51,13 @@ def swin2sr(
     """
     if config.features % config.heads:
         raise ValueError(f"network.features={config.features} cannot be divided among network.heads={config.heads}")
-    groups = [Group(config, place) for _ in range(config.groups)]
-    body = Conditioned(
-        Embedding(config.features), *groups, ChannelNorm(config.features),
+    groups = [Group(config, make_slot) for _ in range(config.groups)]
+    body = ConditionedSequential(
+        Embedding(config.features),
+        *groups,
+        ChannelNorm(config.features),
         nn.Conv2d(config.features, config.features, 3, padding=1),
-    )  # fmt: skip
+    )
     tail = nn.Sequential(
         nn.Conv2d(config.features, config.tail_features, 3, padding=1), nn.LeakyReLU(0.01),
         UpsamplingTail(config.tail_features, scale),
@@ -87,7 +89,7 @@ class Embedding(nn.Sequential):
 class Group(ConditionedBlock):
     """Transformer blocks, every second one with shifted windows, a convolution, the input; then the condition."""
 
-    def __init__(self, config: Swin2SRConfig, place: PlaceOf) -> None:
+    def __init__(self, config: Swin2SRConfig, make_slot: SlotMaker) -> None:
         from timm.models.swin_transformer_v2 import SwinTransformerV2Block  # 4 s, only for those who use it
 
         super().__init__()
@@ -105,7 +107,7 @@ class Group(ConditionedBlock):
         )  # fmt: skip
         self.conv = nn.Conv2d(config.features, config.features, 3, padding=1)
         self.embed = nn.Conv2d(config.features, config.features, 1)
-        self.place = place(config.features)
+        self.place = make_slot(config.features)
 
     def forward(self, features: Tensor, condition: Condition | None) -> Tensor:
         h, w = features.shape[-2:]

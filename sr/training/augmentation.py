@@ -34,7 +34,7 @@ class AugmentationConfig:
                 raise ValueError(f"augmentation.{option}={getattr(self, option)} must be within 0..1")
 
 
-def augmented(crops: Tensor, config: AugmentationConfig, *, seed: int, step: int, first_row: int, rows: int) -> Tensor:
+def augment(crops: Tensor, config: AugmentationConfig, *, seed: int, step: int, first_row: int, rows: int) -> Tensor:
     """Shuffles channels and blends HR crops; all views of a row alike, replayable from (seed, step).
 
     Both happen before the degradation: each LR image has one degradation, and its HR image is blended in the same way.

@@ -6,7 +6,7 @@ from sr.training.config import SRConfig
 def model_card(config: SRConfig, recipe: str, table: str, *, training_images: int, degradation: str) -> str:
     """Markdown: what it is, how it was trained, what it scores, how to load it."""
     data = "built-in photographs and dead leaves" if config.data.kind == "builtin" else "a folder of images"
-    choices = f"{config.network.name}, {config.fusion.name}, {config.conditioning}"
+    choices = f"{config.network.name}; {config.conditioning.describe()}"
     return f"""# {config.name}: x{config.scale} super-resolution ({choices})
 
 Super-resolves images of unknown degradation. Trained by recipe `{recipe}` on {training_images} images ({data}),
@@ -31,14 +31,14 @@ The scores hold for degradations like those of its space.
 
 def encoder_card(config: SRConfig, recipe: str, *, degradation: str) -> str:
     """Markdown: where the encoder comes from, how to load it."""
-    return f"""# {config.name}: degradation encoder of an SR model ({config.conditioning})
+    return f"""# {config.name}: degradation encoder of an SR model ({config.conditioning.name})
 
 Maps an LR image to a vector that describes its degradation. It learned as part of the SR model of the same run: recipe
 `{recipe}`, degradation space `{degradation}`, LR patches of {config.patch} px, {config.batch_size} a step,
 {config.steps} steps.
 
 ```python
-from shared.artefacts.encoder import load_encoder
+from shared import load_encoder
 encoder = load_encoder("PATH OF THIS FOLDER")
 vector = encoder(images).vector  # images (B, 3, h, w) RGB in [0, 1]
 ```

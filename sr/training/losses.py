@@ -17,12 +17,10 @@ class LossConfig:
     Attributes:
         name: `l1` or `charbonnier`.
         frequency: weight of the distance of the spectra; 0 = off. 0.1 is SwinFIR's order of magnitude.
-        contrastive: weight of the contrastive loss, with conditioning=joint or shared; DASR's is 1.
     """
 
     name: str = "l1"
     frequency: float = 0.0
-    contrastive: float = 1.0
 
     def check(self) -> None:
         """Refuse values that mean nothing.
@@ -32,9 +30,8 @@ class LossConfig:
         """
         if self.name not in PIXEL_LOSSES:
             raise ValueError(f"loss={self.name!r} must be one of {', '.join(PIXEL_LOSSES)}")
-        for option in ("frequency", "contrastive"):
-            if getattr(self, option) < 0:
-                raise ValueError(f"loss.{option}={getattr(self, option)} must not be negative")
+        if self.frequency < 0:
+            raise ValueError(f"loss.frequency={self.frequency} must not be negative")
 
 
 def image_loss(sr_image: Tensor, hr_image: Tensor, config: LossConfig) -> Tensor:

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from shared.training.progress import Speed
-from sr.networks.bicubic import enlarged
+from sr.networks.bicubic import upsample_bicubic
 from sr.training.module import SRTraining
 from sr.training.validation import ValidationSet, score_model
 
@@ -45,7 +45,9 @@ class SRLog(pl.Callback):
         if step == 1 or (config.panel_every and step % config.panel_every == 0) or step == config.steps:
             self._write_panel(board, pl_module, step)
         if config.validate_every and step % config.validate_every == 0 and step < config.steps:
-            found = score_model(pl_module.result, self.images, bf16=config.precision == "bf16", device=pl_module.device)
+            found = score_model(
+                pl_module.export_module, self.images, bf16=config.precision == "bf16", device=pl_module.device
+            )
             means = {"validation/psnr_y": float(found.psnr.mean()), "validation/ssim_y": float(found.ssim.mean())}
             board.log_metrics(means, step)
         self.speed.leave_out(time.perf_counter() - started)
@@ -68,7 +70,7 @@ def panel(images: tuple[Tensor, Tensor, Tensor], rows: int) -> Tensor:
     """A picture (3, H, W) uint8: a row per patch, LR (pixels enlarged), SR, HR and bicubic side by side."""
     lr_image, sr_image, hr_image = (each[:rows].float().cpu() for each in images)
     scale = hr_image.shape[-1] // lr_image.shape[-1]
-    columns = (interpolate(lr_image, scale_factor=scale), sr_image, hr_image, enlarged(lr_image, scale))
+    columns = (interpolate(lr_image, scale_factor=scale), sr_image, hr_image, upsample_bicubic(lr_image, scale))
     padded = [torch.nn.functional.pad(each.clamp(0, 1), (GAP,) * 4, value=1.0) for each in columns]
     picture = torch.cat(padded, -1).permute(1, 0, 2, 3).flatten(1, 2)  # (3, rows * H, 4 * W)
     return picture.mul(255).round().to(torch.uint8)

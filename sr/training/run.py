@@ -6,22 +6,21 @@ from typing import Any
 import torch
 
 from pretrain.methods import Method, Positives, build_method
-from shared.artefacts.encoder import save_encoder
+from shared.artefacts import save_encoder
 from shared.command.config import to_plain
-from shared.data.fingerprints import seen_by, training_images
+from shared.data.fingerprints import seen_fingerprints, training_images
 from shared.data.sampling import Planner, source_size
 from shared.data.sources import ImageStore, open_images
 from shared.degradations import Space, load_space
+from shared.run_folders import RunFolder
 from shared.training.progress import Bar, Speed
 from shared.training.session import Prepared, inputs_of, run_session
-from sr.conditioning.sources import EncoderSource
 from sr.model import ModelConfig, SRModel, build_model, save_model
 from sr.training.card import encoder_card, model_card
 from sr.training.config import SRConfig
-from sr.training.encoder_choice import earlier_training, encoder_choice, encoder_of
-from sr.training.module import SRTraining, Trained, contrasted_encoder
+from sr.training.module import JointModel, SRTraining
 from sr.training.monitoring import SRLog
-from sr.training.validation import ValidationSet, build_validation, restored_table, score_bicubic, score_model
+from sr.training.validation import ValidationSet, build_validation, format_scores, score_bicubic, score_model
 
 SPACE_OF_SCALE = {2: "dasr_iso_x2", 3: "dasr_iso_x3", 4: "dasr_iso"}
 
@@ -32,7 +31,9 @@ def run(config: SRConfig, recipe: str) -> int:
     Raises:
         ValueError: something does not fit, in one sentence, before training starts.
     """
-    config.encoder = encoder_choice(config)
+    earlier = RunFolder(config.runs_dir, "sr", config.name).load_config().get("conditioning")
+    is_same = isinstance(earlier, dict) and earlier.get("name") == config.conditioning.name
+    config.conditioning.choose_encoder(config.runs_dir, earlier if is_same else {})
     return run_session(config, "sr", "model", lambda folder: prepare(config, recipe, folder))
 
 
@@ -41,7 +42,7 @@ def prepare(config: SRConfig, recipe: str, folder: Path) -> Prepared:
     module, held_out, space = build(config)
     images = build_validation(space, held_out, config.validation_size)
     speed = Speed(config.micro_batch_size // (config.devices * config.nodes) * module.planner.views)
-    of_network = sum(p.numel() for p in module.averaged.network.parameters())
+    of_network = sum(p.numel() for p in module.ema_source.network.parameters())
     sizes = module.planner.sizes
     return Prepared(
         module=module,
@@ -50,15 +51,11 @@ def prepare(config: SRConfig, recipe: str, folder: Path) -> Prepared:
         finish=lambda seconds: _finish(config, recipe, folder, module, images, space, seconds),
         described=[
             ("network", f"{config.network.name} x{config.scale}, {of_network / 1e6:.2f} M parameters"),
-            ("condition", _condition(config)),
+            ("condition", config.conditioning.describe()),
             ("images", f"{len(module.planner.store)} to train on, {len(held_out)} held out"),
             ("patches", f"LR {sizes[0].patch} px of space {space.name}, {config.batch_size} degradations a step"),
         ],
     )
-
-
-def _condition(config: SRConfig) -> str:
-    return "none" if config.conditioning == "none" else f"{config.conditioning}, fused by {config.fusion.name}"
 
 
 def build(config: SRConfig) -> tuple[SRTraining, ImageStore, Space]:
@@ -72,20 +69,23 @@ def build(config: SRConfig) -> tuple[SRTraining, ImageStore, Space]:
     views = config.view_config
     sizes = views.sizes()
     largest = source_size(sizes[0].patch, space.scale, space.margin())
-    encoder, how = encoder_of(config)
+    encoder, encoder_config = config.conditioning.open_encoder(config.scale)
     training, held_out = open_images(config.data, largest)
     planner = Planner(training, space, sizes, views.sources(), batch_size=config.micro_batch_size, seed=config.seed)
     torch.manual_seed(config.seed)
     model = build_model(
         ModelConfig(
-            scale=config.scale, network=config.network.name, network_options=config.network,
-            fusion=config.fusion.name, fusion_options=config.fusion, conditioning=config.conditioning,
-            width=config.width, shared_blocks=config.shared_blocks, encoder=how,
+            scale=config.scale,
+            network=config.network.name,
+            network_options=config.network,
+            conditioning=config.conditioning.name,
+            encoder=encoder_config,
+            **config.conditioning.model_options(),
         ),
         encoder,
-    )  # fmt: skip
+    )
     method = _method(config, model, tuple(size.patch for size in sizes))
-    trained = Trained(model, method)
+    trained = JointModel(model, method)
     if config.channels_last:
         trained = trained.to(memory_format=torch.channels_last)
     if config.compile:
@@ -94,10 +94,11 @@ def build(config: SRConfig) -> tuple[SRTraining, ImageStore, Space]:
 
 
 def _method(config: SRConfig, model: SRModel, patches: tuple[int, ...]) -> Method | None:
-    if not config.has_contrast:
+    options = config.conditioning
+    if model.source is None or not options.trains_by_contrast:
         return None
-    encoder: Any = contrasted_encoder(model)
-    method = build_method(config.method.name, encoder, Positives(config.positives), config.method)
+    encoder: Any = model.source.contrastive_encoder(model.network)
+    method = build_method(options.method.name, encoder, Positives(options.positives), options.method)
     method.check(patches, config.micro_batch_size)
     return method
 
@@ -107,28 +108,32 @@ def _finish(
     seconds: float,
 ) -> tuple[dict[str, Any], str]:  # fmt: skip
     """Score, save the model, and its encoder where that has learned; the metrics and the table."""
-    model = module.result
+    model = module.export_module
     found = score_model(model, images, bf16=config.precision == "bf16", device=module.device)
     rows = {config.name: found, "bicubic": score_bicubic(images, config.scale)}
-    table = restored_table(rows, images.names)
+    table = format_scores(rows, images.names)
     scores = {name: one.to_dict() for name, one in rows.items()} | {"degradations": images.names}
     of_run = {
         "recipe": recipe, "config": to_plain(config), "degradation": space.name, "train_seconds": seconds,
     } | training_images(module.planner.store)  # fmt: skip
     of_model = of_run | {"scores": scores}
-    earlier = earlier_training(config)
+    earlier = config.conditioning.encoder_metadata()
     if earlier:
         of_model["encoder"] = earlier
     text = f"model: {folder / 'model'}"
-    if isinstance(model.source, EncoderSource) and model.source.trained:
+    encoder = model.source.trained_encoder() if model.source is not None else None
+    if encoder is not None:
         save_encoder(
-            folder / "encoder", model.source.encoder, card=encoder_card(config, recipe, degradation=space.name),
-            metadata=of_run | {
+            folder / "encoder",
+            encoder,
+            card=encoder_card(config, recipe, degradation=space.name),
+            metadata=of_run
+            | {
                 "patch": module.planner.sizes[0].patch,
-                "training_image_hashes": " ".join(sorted(seen_by(of_run) | seen_by(earlier))),
+                "training_image_hashes": " ".join(sorted(seen_fingerprints(of_run) | seen_fingerprints(earlier))),
             },
             projector=getattr(module.trained.method, "projector", None),
-        )  # fmt: skip
+        )
         text = f"{text}\nencoder: {folder / 'encoder'}"
     card = model_card(config, recipe, table, training_images=len(module.planner.store), degradation=space.name)
     save_model(folder / "model", model, card=card, metadata=of_model)

@@ -1,4 +1,4 @@
-"""What `python -m sr.upscale` is told beside its paths."""
+"""Options of `python -m sr.upscale`."""
 
 from dataclasses import dataclass
 
@@ -8,6 +8,10 @@ class UpscaleConfig:
     """How images are super-resolved.
 
     Attributes:
+        reference: image whose degradation is taken for all, such as a sharper or larger part of the same photograph;
+            empty takes each image's own.
+        ensemble: take the mean over the 8 symmetries of the image, 8 times as slow.
+        overwrite: replace files that are there already; otherwise they are kept.
         tile: side in LR pixels of what the network sees at once; memory goes with its square.
         overlap: LR pixels around a tile's own part that the network sees too.
         estimate: tell in words what the model takes the degradation for.
@@ -17,6 +21,9 @@ class UpscaleConfig:
         cache_dir: where what a model's estimates need is kept, a few MB a model.
     """
 
+    reference: str = ""
+    ensemble: bool = False
+    overwrite: bool = False
     tile: int = 256
     overlap: int = 32
     estimate: bool = True
@@ -26,7 +33,7 @@ class UpscaleConfig:
     cache_dir: str = "~/.cache/unblind"
 
     def check(self) -> None:
-        """Refuse values that mean nothing; tiles are checked where they are cut.
+        """Refuses values that mean nothing; tiles are checked where they are cut.
 
         Raises:
             ValueError: names the option, its value and what would be right.
@@ -36,26 +43,3 @@ class UpscaleConfig:
                 raise ValueError(f"{option}={getattr(self, option)!r} must be one of {', '.join(allowed)}")
         if not 0 < self.max_megapixels < 1e6:
             raise ValueError(f"max_megapixels={self.max_megapixels} must be positive and below 1000000")
-
-
-@dataclass(frozen=True)
-class Request:
-    """One command line.
-
-    Attributes:
-        source: image or folder.
-        target: image or folder.
-        model: of a run or an artefact.
-        overwrite: whether files that are there already are replaced.
-        ensemble: mean over the 8 symmetries.
-        reference: image that the representation is taken from; empty for each image's own.
-        config: everything else.
-    """
-
-    source: str
-    target: str
-    model: str
-    overwrite: bool
-    ensemble: bool
-    reference: str
-    config: UpscaleConfig

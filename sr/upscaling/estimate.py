@@ -23,11 +23,12 @@ from shared.degradations import Space, load_space
 from shared.degradations.words import reading_in_words
 from shared.encoders import Representation
 from shared.files import write_atomically
-from shared.inference import evaluating
+from shared.images.windows import spread_windows
+from shared.inference import eval_mode
 from shared.probing.probe_set import UNLISTED, build_probe, embed
 from shared.probing.ridge import RidgeProbe, fit_ridge, r_squared, ridge_predictions
-from sr.model import KIND, SRModel, model_metadata
-from sr.upscaling.tile_conditions import TurnedImage, represented, spread_windows
+from sr.model import ModelArtefact, SRModel
+from sr.upscaling.tile_conditions import ImageView, represent
 
 VERSION = 2  # raise it when probes are fitted otherwise, so that cached ones are not used
 PATCH = 48  # pixels a side of LR patches, DASR's; images are looked at in windows of this size too
@@ -70,10 +71,10 @@ class Estimator:
         Args:
             image: (C, h, w), see `sr.upscaling.tiled.Upscaling`; at least 16 pixels a side.
         """
-        colours = TurnedImage(image[: 1 if image.shape[0] < 3 else 3])
-        windows = spread_windows(colours, PATCH, WINDOWS)
-        with evaluating(self.model):
-            vectors = represented(self.model, torch.cat([colours.cut(window) for window in windows])).vector
+        colours = ImageView(image[: 1 if image.shape[0] < 3 else 3])
+        windows = spread_windows(colours.height, colours.width, PATCH, WINDOWS)
+        with eval_mode(self.model):
+            vectors = represent(self.model, torch.cat([colours.cut(window) for window in windows])).vector
         read = {name: probe(vectors.float().cpu().numpy()) for name, probe in self.probes.items()}
         return {name: values if name == "angle" else values[:, 0] for name, values in read.items()}
 
@@ -109,9 +110,9 @@ def open_estimator(model: SRModel, path: str | Path, cache_dir: Path) -> Estimat
     Raises:
         ValueError: why there is nothing to tell.
     """
-    if model.config.conditioning in ("none", "constant", "oracle"):
+    if not model.reads_images:
         raise ValueError(f"a model with conditioning={model.config.conditioning} does not look at the degradation")
-    described = model_metadata(path)
+    described = ModelArtefact.open(path).metadata
     space = load_space(str(described.get("config", {}).get("degradation") or described.get("degradation")))
     file = cache_dir / "estimates" / f"{_key(path, space)}.npz"
     found = _read(file)
@@ -157,11 +158,11 @@ class _Looking(nn.Module):
 
     def forward(self, images: Tensor) -> Representation:
         """(B, 3, H, W) -> representation."""
-        return represented(self.model, images)
+        return represent(self.model, images)
 
 
 def _key(path: str | Path, space: Space) -> str:
-    described = KIND.read_config(KIND.folder(path))
+    described = ModelArtefact.open(path).config
     parts = [VERSION, PATCH, described["model"], described["weights_sha256"], space.written]
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:24]
 

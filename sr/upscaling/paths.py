@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
-from shared.images.files import IMAGE_SUFFIXES
+from shared.images import IMAGE_SUFFIXES
 
 KEEPS_EVERYTHING = (".png", ".tif", ".tiff")  # formats that a result in a folder keeps; any other becomes PNG
 

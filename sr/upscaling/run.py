@@ -1,4 +1,4 @@
-"""One command of `sr.upscale` from a checked request: images in, files out, what was not done at the end."""
+"""One command of `sr.upscale`: images in, files out, what was not done at the end."""
 
 import errno
 import logging
@@ -13,17 +13,24 @@ from tqdm.auto import tqdm
 
 from shared.command.command_line import is_out_of_memory
 from shared.devices import device_of
-from shared.images.deep import KEEPS_ALPHA, KEEPS_DEPTH, check_format, read_deep_image, written_image
-from shared.images.files import BACKGROUND
-from sr.model import SMALLEST_IMAGE, SRModel, load_model
-from sr.upscaling.config import Request
+from shared.encoders import MIN_IMAGE_SIDE
+from shared.images import (
+    ALPHA_SUFFIXES,
+    DEEP_SUFFIXES,
+    check_format,
+    composite_over_gray,
+    open_image_writer,
+    read_deep_image,
+)
+from sr.model import SRModel, load_model
+from sr.upscaling.config import UpscaleConfig
 from sr.upscaling.estimate import Estimator, open_estimator
 from sr.upscaling.paths import Job, plan
 from sr.upscaling.tiled import Upscaling, check_tiling
 from sr.upscaling.tiles import Tiling
 
 DONE, SOME_FAILED, SOME_KEPT = 0, 1, 3
-BAR_FROM = 5  # tiles; fewer are done before a progress bar can be read
+BAR_THRESHOLD = 5  # tiles; fewer are done before a progress bar can be read
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)  # nothing else can be written either
 
 logger = logging.getLogger(__name__)
@@ -37,19 +44,24 @@ class CannotWriteError(ValueError):
         self.errno = error.errno
 
 
-def run(request: Request) -> int:
+def run(config: UpscaleConfig, source: Path, target: Path, model: Path) -> int:
     """Super-resolves everything; returns the exit status.
+
+    Args:
+        config: The checked options.
+        source: An image or a folder.
+        target: An image or a folder.
+        model: A run or an artefact.
 
     Raises:
         ValueError, OSError: nothing can be done, in one sentence, or nothing more since the disk is full.
     """
-    config = request.config
     check_tiling(config.tile, config.overlap)
-    jobs = plan(Path(request.source), Path(request.target))
-    wanted = [job for job in jobs if request.overwrite or not job.target.exists()]
+    jobs = plan(source, target)
+    wanted = [job for job in jobs if config.overwrite or not job.target.exists()]
     kept, done = len(jobs) - len(wanted), 0
     failed: list[str] = []
-    worker = Worker(request) if wanted else None
+    worker = Worker(config, model) if wanted else None
     try:
         for job in tqdm(wanted, unit="image", disable=None if len(wanted) > 1 else True, dynamic_ncols=True):
             assert worker is not None
@@ -65,7 +77,7 @@ def run(request: Request) -> int:
                     raise
                 failed.append(_named(job, error))
         if len(jobs) > 1 or kept:
-            _print_summary(done, kept, request)
+            _print_summary(done, kept, target)
     finally:
         for sentence in failed:
             print(f"failed: {sentence}", file=sys.stderr)
@@ -75,40 +87,39 @@ def run(request: Request) -> int:
 class Worker:
     """A model ready to work on one image after the other.
 
+    Args:
+        config: The options.
+        model_path: A run or an artefact.
+
     Raises:
         ValueError, OSError: the model or the reference cannot be used.
     """
 
-    def __init__(self, request: Request) -> None:
-        self._request, config = request, request.config
+    def __init__(self, config: UpscaleConfig, model_path: Path) -> None:
+        self._config = config
         self._device = device_of(config.accelerator)
         self._most_pixels = round(config.max_megapixels * 1e6)
         self._tiling = Tiling(config.tile, config.overlap)
-        model = load_model(request.model)
+        model = load_model(model_path)
         if model.needs_parameters:
             raise ValueError(
-                f"MODEL={request.model} is an oracle: it needs the true parameters of a degradation, which nobody "
+                f"MODEL={model_path} is an oracle: it needs the true parameters of a degradation, which nobody "
                 "knows of these images; take a model of another conditioning"
             )
         self._model = model.to(self._device).to(memory_format=torch.channels_last)  # a third faster on a CPU
-        self._reference = self._read_reference() if request.reference else None
-        self._estimator = _open_estimator(self._model, request)
+        self._reference = self._read_reference(model_path) if config.reference else None
+        self._estimator = _open_estimator(self._model, model_path, config)
         if self._estimator is not None and self._reference is not None:
-            print(f"{request.reference}: {self._estimator.words(self._reference)}")
+            print(f"{config.reference}: {self._estimator.words(self._reference)}")
 
-    def _read_reference(self) -> Tensor:
-        request = self._request
-        if not self._model.looks_at_images:
-            raise ValueError(
-                f"--reference={request.reference}: MODEL={request.model} looks at no image to know a degradation; "
-                "leave it out"
-            )
-        pixels = read_deep_image(request.reference, self._most_pixels)
+    def _read_reference(self, model_path: Path) -> Tensor:
+        path = self._config.reference
+        if not self._model.reads_images:
+            raise ValueError(f"reference={path}: MODEL={model_path} does not estimate a degradation; remove reference")
+        pixels = read_deep_image(path, self._most_pixels)
         height, width = pixels.shape[:2]
-        if min(height, width) < SMALLEST_IMAGE:
-            raise ValueError(
-                f"--reference={request.reference} has {width}x{height} pixels, each side needs {SMALLEST_IMAGE}"
-            )
+        if min(height, width) < MIN_IMAGE_SIDE:
+            raise ValueError(f"reference={path} has {width}x{height} pixels, each side needs {MIN_IMAGE_SIDE}")
         return _tensor_of(pixels)
 
     def upscale(self, job: Job) -> str:
@@ -118,16 +129,16 @@ class Worker:
             CannotWriteError: the result.
             ValueError, OSError, MemoryError: the image cannot be used.
         """
-        request, scale = self._request, self._model.scale
+        config, scale = self._config, self._model.scale
         pixels = read_deep_image(job.source, self._most_pixels)
         height, width = pixels.shape[:2]
         check_format(job.target, scale * height, scale * width)
-        pixels, dtype = _fitting(pixels, job)
+        pixels, dtype = _convert_for_target(pixels, job)
         image = _tensor_of(pixels)
         try:
             upscaling = Upscaling(
-                self._model, image, tiling=self._tiling, ensemble=request.ensemble, reference=self._reference,
-                bf16=request.config.precision == "bf16",
+                self._model, image, tiling=self._tiling, ensemble=config.ensemble, reference=self._reference,
+                bf16=config.precision == "bf16",
             )  # fmt: skip
         except ValueError as error:
             raise ValueError(f"{job.source}: {error}") from error
@@ -149,9 +160,9 @@ class Worker:
         channels = upscaling.channels
         bar = tqdm(
             total=upscaling.tiles, unit="tile", desc=target.name, leave=False, dynamic_ncols=True,
-            disable=None if upscaling.tiles >= BAR_FROM else True,
+            disable=None if upscaling.tiles >= BAR_THRESHOLD else True,
         )  # fmt: skip
-        with bar, written_image(target, height=height, width=width, channels=channels, dtype=dtype) as write:
+        with bar, open_image_writer(target, height=height, width=width, channels=channels, dtype=dtype) as write:
             for band in bands(upscaling, width, dtype, bar):
                 write(band)
 
@@ -170,16 +181,13 @@ def bands(upscaling: Upscaling, width: int, dtype: np.dtype, bar: tqdm) -> Itera
             yield band
 
 
-def _fitting(pixels: np.ndarray, job: Job) -> tuple[np.ndarray, np.dtype]:
-    """The image without what the format of its result cannot hold, and the type of the result."""
+def _convert_for_target(pixels: np.ndarray, job: Job) -> tuple[np.ndarray, np.dtype]:
+    """Removes what the format of the result cannot hold; returns the image and the type of the result."""
     suffix, dtype = job.target.suffix.lower(), pixels.dtype
-    if pixels.shape[2] in (2, 4) and suffix not in KEEPS_ALPHA:
+    if pixels.shape[2] in (2, 4) and suffix not in ALPHA_SUFFIXES:
         logger.warning("%s: %s holds no transparency, it is laid over mid-gray", job.source, suffix)
-        largest = np.iinfo(dtype).max
-        opacity = pixels[..., -1:].astype(np.float32) / largest
-        flat = pixels[..., :-1] * opacity + BACKGROUND / 255 * largest * (1 - opacity)
-        pixels = flat.round().astype(dtype)
-    if dtype == np.uint16 and suffix not in KEEPS_DEPTH:
+        pixels = composite_over_gray(pixels[..., :-1], pixels[..., -1:])
+    if dtype == np.uint16 and suffix not in DEEP_SUFFIXES:
         logger.warning("%s has 16 bits a channel, %s holds 8: use .png or .tif to keep them", job.source, suffix)
         dtype = np.dtype(np.uint8)
     return pixels, dtype
@@ -190,12 +198,12 @@ def _tensor_of(pixels: np.ndarray) -> Tensor:
     return torch.from_numpy(pixels).permute(2, 0, 1)
 
 
-def _open_estimator(model: SRModel, request: Request) -> Estimator | None:
+def _open_estimator(model: SRModel, model_path: Path, config: UpscaleConfig) -> Estimator | None:
     """What tells degradations in words; None, and why is printed, where there is nothing to tell."""
-    if not request.config.estimate:
+    if not config.estimate:
         return None
     try:
-        estimator = open_estimator(model, request.model, Path(request.config.cache_dir).expanduser())
+        estimator = open_estimator(model, model_path, Path(config.cache_dir).expanduser())
     except ValueError as error:
         print(f"no degradation is estimated: {error}")
         return None
@@ -213,6 +221,6 @@ def _named(job: Job, error: BaseException) -> str:
     return sentence if str(job.source) in sentence else f"{job.source}: {sentence}"
 
 
-def _print_summary(done: int, kept: int, request: Request) -> None:
-    kept_words = f", {kept} kept that were there already (--overwrite replaces them)" if kept else ""
-    print(f"{done} done{kept_words}: {request.target}")
+def _print_summary(done: int, kept: int, target: Path) -> None:
+    kept_words = f", {kept} kept that were there already (overwrite=true replaces them)" if kept else ""
+    print(f"{done} done{kept_words}: {target}")

@@ -8,18 +8,14 @@ import torch
 from torch import Tensor
 
 from shared.devices import exact_convolutions
-from shared.inference import evaluating
-from sr.model import SMALLEST_IMAGE, SRModel
-from sr.networks.bicubic import enlarged
-from sr.upscaling.tile_conditions import (
-    SYMMETRIES,
-    Conditions,
-    TurnedImage,
-    most_pixels_of,
-    release_memory,
-    turned_back,
-)
-from sr.upscaling.tiles import ALIGNED, SMALLEST_TILE, Tiling, Window, blended, tile_count
+from shared.encoders import MIN_IMAGE_SIDE
+from shared.images.symmetries import SYMMETRIES, dihedral, inverse
+from shared.images.windows import Window
+from shared.inference import eval_mode
+from sr.model import SRModel
+from sr.networks.bicubic import upsample_bicubic
+from sr.upscaling.tile_conditions import Conditions, ImageView, max_encoder_pixels, release_memory
+from sr.upscaling.tiles import ALIGNMENT, MIN_TILE, Tiling, blend_tiles, tile_count
 
 TILE = 256  # LR pixels a side; on a CPU edsr_small x4 takes 0.4 GB for it, beside the 0.5 GB of torch itself
 OVERLAP = 32  # LR pixels: 24 are exact, enough for the small EDSR, DASR and KDSR with fusions that convolve
@@ -37,21 +33,21 @@ def upscale(
     reach further, or use means over all they see, differ slightly from tile to tile and are blended.
 
     Args:
-        model: on the device that is to compute, in any mode.
-        image: (3, h, w) RGB in [0, 1], h and w at least 16, on any device.
+        model: the model, on the device that is to compute, in any mode.
+        image: the LR image, (3, h, w) RGB in [0, 1], h and w at least 16, on any device.
         tile: side of what the network sees at once, see `Tiling`.
-        overlap: of the tiles, see `Tiling`.
-        ensemble: the mean over the 8 symmetries of the image; each has a representation of its own, since a blur or a
-            motion turns with the image.
-        reference: (3, h', w') in [0, 1], an image that the representation is taken from instead.
+        overlap: width of what neighbouring tiles share, see `Tiling`.
+        ensemble: whether to take the mean over the 8 symmetries of the image; each has a representation of its own,
+            since a blur or a motion turns with the image.
+        reference: an image (3, h', w') in [0, 1] that the representation is taken from instead.
         bf16: whether to run under autocast.
 
     Returns:
         (3, scale * h, scale * w) in [0, 1], on the image's device.
 
     Raises:
-        ValueError: the image or an option is not of this kind, the model needs to be told the true parameters, or the
-            device has too little memory for the smallest tile.
+        ValueError: the image or an option is not of this kind, the model needs the true parameters, or the device has
+            too little memory for the smallest tile.
     """
     for what, one in (("image", image), ("reference", reference)):
         if one is not None and (one.dim() != 3 or one.shape[0] != 3 or not one.is_floating_point()):
@@ -70,11 +66,11 @@ def check_tiling(tile: int, overlap: int) -> None:
     Raises:
         ValueError: in one sentence.
     """
-    if tile < SMALLEST_TILE or tile % ALIGNED:
-        raise ValueError(f"tile={tile} must be a multiple of {ALIGNED}, at least {SMALLEST_TILE}")
-    if overlap < 0 or overlap % (ALIGNED // 2) or overlap > tile // 4:
+    if tile < MIN_TILE or tile % ALIGNMENT:
+        raise ValueError(f"tile={tile} must be a multiple of {ALIGNMENT}, at least {MIN_TILE}")
+    if overlap < 0 or overlap % (ALIGNMENT // 2) or overlap > tile // 4:
         raise ValueError(
-            f"overlap={overlap} must be a multiple of {ALIGNED // 2}, at most {tile // 4}, a quarter of tile={tile}"
+            f"overlap={overlap} must be a multiple of {ALIGNMENT // 2}, at most {tile // 4}, a quarter of tile={tile}"
         )
 
 
@@ -82,23 +78,23 @@ class Upscaling:
     """One image, super-resolved tile by tile.
 
     Args:
-        model: as `upscale`.
-        image: (C, h, w): 1 gray, 2 gray and alpha, 3 RGB or 4 RGBA; floating point in [0, 1], uint8 or uint16, on any
-            device. Gray is shown to the network as RGB, of whose result the mean over the colours is taken; alpha is
-            enlarged by bicubic interpolation.
-        tiling: of the image.
-        ensemble: as `upscale`.
-        reference: as `upscale`, (C, h', w') of any of these kinds.
+        model: as in `upscale`.
+        image: the LR image, (C, h, w): 1 gray, 2 gray and alpha, 3 RGB or 4 RGBA; floating point in [0, 1], uint8 or
+            uint16, on any device. Gray is shown to the network as RGB, of whose result the mean over the colours is
+            taken; alpha is enlarged by bicubic interpolation.
+        tiling: how the image is cut.
+        ensemble: as in `upscale`.
+        reference: as in `upscale`, (C, h', w') of any of these kinds.
         bf16: whether to run under autocast.
 
     Attributes:
-        tiling: as given, or as small as the memory of the device asked for.
-        height, width: of the image.
-        channels: of the image and of the result.
-        tiles: how many there are, of the size given.
+        tiling: how the image is cut; smaller tiles than given once the device ran out of memory.
+        height, width: sides of the image in LR pixels.
+        channels: number of channels of the image and of the result.
+        tiles: number of tiles of the size given.
 
     Raises:
-        ValueError: as `upscale`.
+        ValueError: as in `upscale`.
     """
 
     def __init__(
@@ -109,39 +105,40 @@ class Upscaling:
         if model.needs_parameters:
             raise ValueError("this model is an oracle: it needs the true parameters of a degradation, here unknown")
         for what, one in (("the image", image), ("the reference", reference)):
-            if one is not None and min(one.shape[-2:]) < SMALLEST_IMAGE:
+            if one is not None and min(one.shape[-2:]) < MIN_IMAGE_SIDE:
                 size = f"{one.shape[-1]}x{one.shape[-2]}"
-                raise ValueError(f"{what} has {size} pixels, too few: at least {SMALLEST_IMAGE} a side")
+                raise ValueError(f"{what} has {size} pixels, too few: at least {MIN_IMAGE_SIDE} a side")
         self.model, self.tiling = model, tiling
         self.channels, self.height, self.width = image.shape
         self.tiles = tile_count(self.height, self.width, tiling)
         self._outer, self._bf16 = tiling, bf16
-        colours = image.shape[0] - 1 if image.shape[0] in (2, 4) else image.shape[0]
-        self._is_gray, self._alpha = colours == 1, TurnedImage(image[colours:]) if colours < len(image) else None
-        symmetries = range(SYMMETRIES if ensemble else 1)
-        self._views = [TurnedImage(image[:colours], symmetry) for symmetry in symmetries]
-        seen = None if reference is None else _colours_of(reference)
+        colours = without_alpha(image)
+        self._is_gray = len(colours) == 1
+        self._alpha = ImageView(image[len(colours) :]) if len(colours) < len(image) else None
+        elements = range(SYMMETRIES if ensemble else 1)
+        self._views = [ImageView(colours, element) for element in elements]
+        guide = None if reference is None else ImageView(without_alpha(reference))
         try:
-            with self._running():
-                most = most_pixels_of(model, len(symmetries))
+            with self._inference():
+                max_pixels = max_encoder_pixels(model, len(elements))
                 self._conditions = [
-                    Conditions(model, view, seen and seen.under(view.symmetry), most_pixels=most)
+                    Conditions(model, view, guide and guide.under(view.element), max_pixels=max_pixels)
                     for view in self._views
-                ]  # fmt: skip
+                ]
         except torch.OutOfMemoryError as error:
             raise ValueError("the device has too little memory for the encoder: use accelerator=cpu") from error
 
     def rectangles(self) -> Iterator[tuple[int, int, Tensor]]:
         """Top, left and (C, h, w) in [0, 1], float32 on the CPU, of parts that cover the result once, row by row."""
-        for top, left, part in blended(self.height, self.width, self.model.scale, self._outer, self._result):
+        for top, left, part in blend_tiles(self.height, self.width, self.model.scale, self._outer, self._compute):
             yield top, left, part.clamp_(0, 1)
 
-    def _result(self, window: Window) -> Tensor:
-        """The result of a window, (C, scale * h, scale * w); in smaller tiles where the memory asks for them."""
+    def _compute(self, window: Window) -> Tensor:
+        """Computes the result of a window, (C, scale * h, scale * w), in smaller tiles where memory is short."""
         while max(window.height, window.width) <= self.tiling.tile:
             try:
-                with self._running():
-                    return self._at_once(window)
+                with self._inference():
+                    return self._compute_at_once(window)
             except torch.OutOfMemoryError:
                 pass  # as long as the error is held, so is what the memory was filled with
             release_memory()
@@ -149,50 +146,51 @@ class Upscaling:
         result = torch.empty(0)
         scale = self.model.scale
 
-        def of_part(part: Window) -> Tensor:
-            return self._result(Window(window.top + part.top, window.left + part.left, part.height, part.width))
+        def compute_part(part: Window) -> Tensor:
+            return self._compute(Window(window.top + part.top, window.left + part.left, part.height, part.width))
 
-        for top, left, part in blended(window.height, window.width, scale, self.tiling, of_part):
+        for top, left, part in blend_tiles(window.height, window.width, scale, self.tiling, compute_part):
             if not result.numel():
                 result = part.new_empty(part.shape[0], scale * window.height, scale * window.width)
             result[:, top : top + part.shape[1], left : left + part.shape[2]] = part
         return result
 
-    def _at_once(self, window: Window) -> Tensor:
+    def _compute_at_once(self, window: Window) -> Tensor:
+        """Computes the result of a window in one pass of the network for each view."""
         total = torch.empty(0)
         for view, conditions in zip(self._views, self._conditions, strict=True):
-            place = view.place_of(window)
-            lr_image = view.cut(place).to(self.model.network.mean.device)
-            sr_image = self.model.network(lr_image, condition=conditions.of(place))[0].float().cpu()
-            sr_image = turned_back(sr_image, view.symmetry)
+            window_of_view = view.locate(window)
+            lr_image = view.cut(window_of_view).to(self.model.network.mean.device)
+            sr_image = self.model.network(lr_image, condition=conditions.for_tile(window_of_view))[0].float().cpu()
+            sr_image = dihedral(sr_image, inverse(view.element))
             total = total + sr_image if total.numel() else sr_image
         total = total / len(self._views)
         if self._is_gray:
             total = total.mean(0, keepdim=True)
         if self._alpha is not None:
-            alpha = enlarged(self._alpha.cut(window)[:, :1], self.model.scale)[0].cpu()
+            alpha = upsample_bicubic(self._alpha.cut(window)[:, :1], self.model.scale)[0].cpu()
             total = torch.cat((total, alpha))
         return total
 
     def _take_smaller_tiles(self) -> None:
-        if self.tiling.tile <= SMALLEST_TILE:
+        if self.tiling.tile <= MIN_TILE:
             raise ValueError(
                 f"the device has too little memory even for tiles of {self.tiling.tile} px: free some, or use "
                 "accelerator=cpu"
             )
-        smaller = self.tiling.halved()
+        smaller = self.tiling.halve()
         logger.warning("out of memory with tiles of %d px: going on with %d px", self.tiling.tile, smaller.tile)
         self.tiling = smaller
 
     @contextmanager
-    def _running(self) -> Iterator[None]:
-        """The model in evaluation mode, without gradients, as precise as asked for."""
+    def _inference(self) -> Iterator[None]:
+        """The model in evaluation mode, without gradients, as precise as requested."""
         kind = self.model.network.mean.device.type
         exact = nullcontext() if self._bf16 else exact_convolutions()
-        with evaluating(self.model), torch.autocast(kind, torch.bfloat16, enabled=self._bf16), exact:
+        with eval_mode(self.model), torch.autocast(kind, torch.bfloat16, enabled=self._bf16), exact:
             yield
 
 
-def _colours_of(image: Tensor) -> TurnedImage:
-    """An image without its alpha."""
-    return TurnedImage(image[: 1 if image.shape[0] < 3 else 3])
+def without_alpha(image: Tensor) -> Tensor:
+    """The colours of an image (C, H, W), 1 or 3 of its 1 to 4 channels, as a view."""
+    return image[: 1 if image.shape[0] < 3 else 3]

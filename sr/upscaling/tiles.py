@@ -7,22 +7,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-ALIGNED = 32  # pixels; tiles begin at multiples of it, so that windows and strides of networks fall where they would
-SMALLEST_TILE = 64
-SHARE_OF_RAMP = 4  # results are blended over a quarter of the overlap to both sides of a border
+from shared.images.windows import Window
 
-
-class Window(NamedTuple):
-    """A rectangle of an image."""
-
-    top: int
-    left: int
-    height: int
-    width: int
-
-    def of(self, image: Tensor) -> Tensor:
-        """This part of (..., H, W), not copied."""
-        return image[..., self.top : self.top + self.height, self.left : self.left + self.width]
+ALIGNMENT = 32  # pixels; tiles begin at multiples of it, so that windows and strides of networks fall where they would
+MIN_TILE = 64  # pixels a side
+RAMP_DIVISOR = 4  # of the overlap: results are blended over a quarter of it to both sides of a border
 
 
 @dataclass(frozen=True)
@@ -41,12 +30,12 @@ class Tiling:
     @property
     def ramp(self) -> int:
         """LR pixels to each side of a border over which two tiles are blended."""
-        return self.overlap // SHARE_OF_RAMP
+        return self.overlap // RAMP_DIVISOR
 
-    def halved(self) -> "Tiling":
+    def halve(self) -> "Tiling":
         """Tiles of half the side, not below the smallest."""
-        tile = max(SMALLEST_TILE, self.tile // 2 // ALIGNED * ALIGNED)
-        return Tiling(tile, min(self.overlap, tile // 4 // (ALIGNED // 2) * (ALIGNED // 2)))
+        tile = max(MIN_TILE, self.tile // 2 // ALIGNMENT * ALIGNMENT)
+        return Tiling(tile, min(self.overlap, tile // 4 // (ALIGNMENT // 2) * (ALIGNMENT // 2)))
 
 
 class Span(NamedTuple):
@@ -84,16 +73,16 @@ def tile_count(height: int, width: int, tiling: Tiling) -> int:
     return len(spans(height, tiling)) * len(spans(width, tiling))
 
 
-def blended(
+def blend_tiles(
     height: int, width: int, scale: int, tiling: Tiling, compute: Callable[[Window], Tensor]
 ) -> Iterator[tuple[int, int, Tensor]]:
     """Computes an image tile by tile, in rows; keeps nothing of the results but the strips that are not done yet.
 
     Args:
-        height, width: LR pixels.
-        scale: of the result.
-        tiling: how to cut.
-        compute: from a window of the LR image to its result, (C, scale * h, scale * w), floating point.
+        height, width: sides of the image in LR pixels.
+        scale: factor by which the result is larger.
+        tiling: how the image is cut.
+        compute: function from a window (h, w) of the LR image to its result, (C, scale * h, scale * w), floating point.
 
     Yields:
         Top, left and (C, h, w) of a finished rectangle of the result; together they cover it once.

@@ -8,7 +8,7 @@ from skimage import data
 from torch import nn
 
 from analysis.embedding.probe_sets import ProbeSet, build_probe_set, load_probe_space
-from shared.artefacts.encoder import save_encoder
+from shared.artefacts import save_encoder
 from shared.data.fingerprints import training_images
 from shared.data.store import ImageStore
 from shared.encoders import EncoderConfig, build_encoder

@@ -9,7 +9,7 @@ from skimage import data
 
 from analysis.embed import main
 from analysis.measures.likeness import clusters_of, likeness
-from analysis.own_images import windows
+from analysis.own_images import place_patches
 from tests.analysis.small_probe import THREE_BLURS, save_small_encoder, small_probe, small_store
 
 
@@ -61,6 +61,17 @@ def test_a_second_look_says_the_same_at_once(place, capsys):
     second = capsys.readouterr().out.splitlines()
     assert second[:-1] == first[:-1]
     assert "made before" in second[-1]
+
+
+def test_a_report_of_an_earlier_format_is_made_again(place, capsys, monkeypatch):
+    data = [str(place / "mine"), *options(place, f"runs_dir={place / 'old_runs'}")]
+    with monkeypatch.context() as earlier:
+        earlier.setattr("analysis.own_images.FORMAT", 2)
+        assert main(data) == 0
+    assert main(data) == 0
+    assert "made before" not in capsys.readouterr().out
+    assert main(data) == 0
+    assert "made before" in capsys.readouterr().out
 
 
 def test_more_patches_than_a_page_holds_are_sampled_and_said(place, monkeypatch):
@@ -133,10 +144,11 @@ def test_groups_are_as_many_as_there_are():
 
 def test_windows_cover_an_image_evenly():
     store = small_store(3)
-    image, top, left = windows(store, 32, 9)
+    image, top, left = place_patches(store, 32, 9)
+    assert image.dtype == top.dtype == left.dtype == torch.int64
     assert torch.bincount(image).tolist() == [9, 9, 9]
-    assert sorted(set(top.tolist())) == sorted(set(left.tolist())) == [16, 32, 48]
-    image, top, _ = windows(store, 96, 9)
+    assert sorted(set(top.tolist())) == sorted(set(left.tolist())) == [11, 32, 53]
+    image, top, _ = place_patches(store, 96, 9)
     assert len(image) == 3
     assert top.tolist() == [0, 0, 0]
 

@@ -24,7 +24,7 @@ from shared.encoders import build_encoder
 from tests.bench.measuring import Row, Settings, speed_row
 from tests.bench.real_run import recipe_config, run_in_turn
 
-MOST_WORKERS = 8  # of lightly's examples; never more than processors
+MAX_WORKERS = 8  # of lightly's examples; never more than processors
 PREFETCH = 1  # batches per worker: few, since those ready when its turn comes are a present to the loop
 
 
@@ -76,7 +76,7 @@ def loop_step(module: Pretraining, settings: Settings, *, our_precision: bool) -
     ).to(settings.device)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.06)
     # A loader whose workers run through the timings of the other side would not be idle: they stop at PREFETCH batches.
-    workers = min(MOST_WORKERS, os.cpu_count() or 1)
+    workers = min(MAX_WORKERS, os.cpu_count() or 1)
     dataset = BlurredPairs(module.planner.store, config.views.sizes()[0].patch, config.batch_size * 10**5)
     loader = DataLoader(
         dataset, config.batch_size, shuffle=True, drop_last=True, num_workers=workers, prefetch_factor=PREFETCH

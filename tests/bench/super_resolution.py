@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from shared.encoders import EncoderConfig
-from shared.images.files import write_image
-from shared.inference import evaluating
+from shared.images import write_image
+from shared.inference import eval_mode
 from shared.training.allocator import keep_freed_memory
 from sr.fusion import FUSIONS
 from sr.model import ModelConfig, SRModel, build_model, save_model
@@ -72,7 +72,7 @@ def _inference(model: SRModel, settings: Settings, bound: float) -> list[Row]:
         with settings.autocast():
             return network(lr_image)
 
-    with evaluating(model), evaluating(network):
+    with eval_mode(model), eval_mode(network):
         pairs = timed_in_turn(ours, lambda: plain_dasr(model, lr_image), settings)
         parity = psnr_between(ours(), plain_dasr(model, lr_image))
         exact = psnr_between(model(lr_image), plain_dasr(model, lr_image))

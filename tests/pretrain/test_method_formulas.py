@@ -41,7 +41,7 @@ def test_moco_is_the_published_loss_against_earlier_keys() -> None:
     keys = normalize(method.target_projector(method.target_encoder(first.crops[0][:, 1]).vector), dim=1)
     torch.testing.assert_close(method.queue.keys[:4], keys)
     expected = _moco_reference(method, second.crops[0], keys)
-    loss, logs = method(second)
+    loss, logs, _ = method(second)
     torch.testing.assert_close(loss, expected)
     assert float(logs["queue_fill"]) == pytest.approx(0.8)
 
@@ -50,11 +50,11 @@ def test_moco_says_when_the_queries_say_nothing_of_their_row() -> None:
     method = build("moco", PositivesConfig())
     method(random_views(4))
     views = random_views(4, seed=1)
-    _, logs = method(views)
+    _, logs, _ = method(views)
     assert abs(float(logs["loss_of_other_rows"] - logs["loss"])) > 1e-4
     crops = views.crops[0].clone()
     crops[:, 0] = crops[:1, 0]
-    _, logs = method(ViewBatch((crops,), views.parameters))
+    _, logs, _ = method(ViewBatch((crops,), views.parameters))
     torch.testing.assert_close(logs["loss_of_other_rows"], logs["loss"])
 
 
@@ -63,7 +63,7 @@ def test_moco_first_step_contrasts_with_the_other_rows() -> None:
     method = build("moco", PositivesConfig())
     query = normalize(method.projector(method.encoder(views.crops[0][:, 0]).vector), dim=1)
     key = normalize(method.target_projector(method.target_encoder(views.crops[0][:, 1]).vector), dim=1).detach()
-    loss, _ = method(views)
+    loss, *_ = method(views)
     torch.testing.assert_close(loss, cross_entropy(query @ key.T / 0.07, torch.arange(4)))
     loss.backward()
     assert float(method.encoder.linear.weight.grad.abs().max()) > 0
@@ -96,7 +96,7 @@ def test_moco_enqueues_only_in_training_and_as_many_as_asked() -> None:
 
 
 def test_moco_single_row_is_finite() -> None:
-    loss, _ = build("moco", PositivesConfig())(random_views(1))
+    loss, *_ = build("moco", PositivesConfig())(random_views(1))
     assert float(loss) == 0
 
 
@@ -134,7 +134,7 @@ def test_simsiam_is_the_symmetric_stop_gradient_loss() -> None:
     p = _heads(reference.predictor, z)
     criterion = NegativeCosineSimilarity()
     expected = (criterion(p[:, 0], z[:, 1].detach()) + criterion(p[:, 1], z[:, 0].detach())) / 2
-    loss, _ = method(views)
+    loss, *_ = method(views)
     torch.testing.assert_close(loss, expected)
     loss.backward()
     expected.backward()

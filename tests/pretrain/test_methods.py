@@ -29,7 +29,7 @@ def test_contract(name: str, small: int) -> None:
     method = build(name, policy)
     large = Positives(policy).views_needed()
     views = random_views(6, ((large, 16), (small, 12)) if small else ((large, 16),))
-    loss, logs = method(views)
+    loss, logs, _ = method(views)
     assert loss.shape == ()
     assert torch.equal(logs["loss"], loss.detach())
     assert all(value.shape == () and not value.requires_grad for value in logs.values())
@@ -106,7 +106,7 @@ def test_real_encoder_learns_one_batch(name: str) -> None:
     for _ in range(6):
         if name == "moco":  # keys of the same degradations from earlier steps would be negatives
             method.queue.filled.zero_()
-        loss, _ = method(views)
+        loss, *_ = method(views)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -122,7 +122,7 @@ def test_every_policy_gives_a_finite_gradient(name: str, side: str, aggregate: s
     policy = PositivesConfig(2, side, aggregate)
     method = build(name, policy)
     for seed in (0, 1):
-        loss, _ = method(random_views(4, ((Positives(policy).views_needed(), 16), (1, 12)), seed))
+        loss, *_ = method(random_views(4, ((Positives(policy).views_needed(), 16), (1, 12)), seed))
     loss.backward()
     gradient = method.encoder.linear.weight.grad
     assert torch.isfinite(gradient).all()
@@ -145,7 +145,7 @@ def test_queue_and_target_resume_bit_equal() -> None:
 def test_low_precision_leaves_similarities_in_float32() -> None:
     method = build("moco", PositivesConfig())
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        loss, _ = method(random_views(4))
+        loss, *_ = method(random_views(4))
     assert loss.dtype == torch.float32
     assert isinstance(method, MoCo)
     lengths = method.queue.keys[:4].norm(dim=1)

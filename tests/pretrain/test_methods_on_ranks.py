@@ -47,7 +47,7 @@ def _train(method: nn.Module, model: nn.Module, part: slice) -> dict[str, Tensor
     losses = []
     for step in range(STEPS):
         views = random_views(ROWS, ((3, 16),), seed=step)
-        loss, _ = model(ViewBatch((views.crops[0][part],), views.parameters[part]))
+        loss, *_ = model(ViewBatch((views.crops[0][part],), views.parameters[part]))
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from pretrain.train import main
-from shared.artefacts.encoder import load_encoder
+from shared.artefacts import load_encoder
 from shared.training.checkpointing import DirectCheckpointIO
 from tests.killed_runs import assert_same_state, checkpoint_of, kill_at_the_first_checkpoint, logged, started
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from shared.encoders import Representation
-from sr.conditioning.sources import CONDITIONINGS
+from sr.conditioning import CONDITIONINGS
 from sr.fusion import FUSIONS
 from sr.model import build_model, load_model, save_model
 from tests.sr.small_models import SMALL_OPTIONS, small_config
@@ -134,12 +134,12 @@ def test_the_condition_matters_once_trained(fusion):
 
 
 def test_bicubic_skip_starts_as_bicubic():
-    from sr.networks.bicubic import enlarged
+    from sr.networks.bicubic import upsample_bicubic
 
     model = build_model(small_config(bicubic_skip=True)).eval()
     image = torch.rand(1, 3, 20, 24)
     with torch.no_grad():
-        assert torch.allclose(model(image), enlarged(image, 2), atol=1e-6)
+        assert torch.allclose(model(image), upsample_bicubic(image, 2), atol=1e-6)
 
 
 def test_an_oracle_asks_for_the_parameters():

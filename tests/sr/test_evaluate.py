@@ -10,13 +10,13 @@ from PIL import Image
 
 import sr.evaluation.run
 from shared.degradations import degrade
-from shared.images.files import read_image, write_image
+from shared.images import read_image, write_image
 from sr.evaluate import main
 from sr.evaluation.benchmarks import open_benchmarks
 from sr.evaluation.protocols import load_protocol
 from sr.metrics import psnr_y
 from sr.model import load_model, save_model
-from sr.networks.bicubic import enlarged
+from sr.networks.bicubic import upsample_bicubic
 from tests.sr.evaluation.small_benchmark import BENCHMARK, GOLDEN, needs_golden, rows_of, small_model, write_data_sets
 
 COLUMNS = "dataset,scale,protocol,kernel,blur_sigma,noise_sigma,images,psnr_y,ssim_y"
@@ -88,7 +88,7 @@ def test_one_model_leaves_its_tables(place, capsys):
     assert float(table[0]["psnr_y"]) == pytest.approx(np.mean(of_first), abs=2e-4)
     hr_image = torch.from_numpy(read_image(place / "data/Four/2.png")).permute(2, 0, 1)[None, :, :74, :70] / 255
     lr_image = degrade(hr_image[None], load_protocol("dasr_iso", 2).degradation[[2]])[0]
-    expected = psnr_y(enlarged(lr_image, 2), hr_image, 2)
+    expected = psnr_y(upsample_bicubic(lr_image, 2), hr_image, 2)
     (found,) = [
         row for row in per_image if (row["dataset"], row["kernel"], row["image"]) == ("Four", "iso 1.2", "2.png")
     ]

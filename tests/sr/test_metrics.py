@@ -6,7 +6,7 @@ import torch
 from skimage import data
 from skimage.metrics import structural_similarity
 
-from sr.metrics import SMALLEST_IMAGE, luma, psnr_y, rounded, ssim_y
+from sr.metrics import SSIM_WINDOW, luma, psnr_y, quantize_8bit, ssim_y
 
 
 def pair(noise: float = 12.0, side: int = 90) -> tuple[np.ndarray, np.ndarray]:
@@ -86,12 +86,12 @@ def test_each_image_of_a_batch_has_its_own_score():
 def test_luma_range_and_rounding():
     ends = luma(torch.tensor([0.0, 1.0]).view(2, 1, 1, 1).expand(2, 3, 1, 1)).flatten()
     assert ends.tolist() == pytest.approx([16, 16 + 255 * 219.859 / 256])
-    levels = rounded(torch.tensor([-0.2, 0.0021, 0.4999, 1.7])) * 255
+    levels = quantize_8bit(torch.tensor([-0.2, 0.0021, 0.4999, 1.7])) * 255
     torch.testing.assert_close(levels, torch.tensor([0.0, 1.0, 127.0, 255.0]))
 
 
 def test_too_small_for_the_window():
-    side = SMALLEST_IMAGE + 2 * 2
+    side = SSIM_WINDOW + 2 * 2
     assert ssim_y(torch.rand(1, 3, side, side), torch.rand(1, 3, side, side), 2).shape == (1,)
     with pytest.raises(ValueError, match=r"SSIM takes 11 pixels a side, \(10, 11\) are left"):
         ssim_y(torch.rand(1, 3, side - 1, side), torch.rand(1, 3, side - 1, side), 2)

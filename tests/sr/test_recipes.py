@@ -3,13 +3,12 @@
 import pytest
 import torch
 
-from shared.artefacts.encoder import save_encoder
+from shared.artefacts import save_encoder
 from shared.command.config import load_config
 from shared.encoders import EncoderConfig, build_encoder
-from sr.conditioning.sources import CONDITIONINGS
+from sr.conditioning import CONDITIONINGS
 from sr.train import RECIPES
-from sr.training.config import GROUPS, SHORTHANDS, UNREAD, SRConfig
-from sr.training.encoder_choice import encoder_choice
+from sr.training.config import ALIASES, GROUPS, SHORTHANDS, SRConfig
 from sr.training.run import build
 from tests.sr.small_models import SMALL_OPTIONS
 
@@ -28,7 +27,7 @@ def encoder_path(tmp_path_factory) -> str:
 
 
 def configured(*arguments: str) -> SRConfig:
-    return load_config(SRConfig, RECIPES, list(arguments), groups=GROUPS, shorthands=SHORTHANDS, unread=UNREAD)[1]
+    return load_config(SRConfig, RECIPES, list(arguments), groups=GROUPS, shorthands=SHORTHANDS, aliases=ALIASES)[1]
 
 
 def module_of(encoder_path: str, *arguments: str):
@@ -36,16 +35,16 @@ def module_of(encoder_path: str, *arguments: str):
     config.name = "test"
     config.check()
     name = SMALLER.get(config.network.name, config.network.name)
-    config.network = GROUPS["network"][name](**SMALL_OPTIONS[name])
-    if config.conditioning in ("frozen", "finetune") and not config.encoder:
-        config.encoder = encoder_path
-    config.encoder = encoder_choice(config)
+    config.network = GROUPS["network"].choices[name](**SMALL_OPTIONS[name])
+    if config.conditioning.name in ("frozen", "finetune") and not config.conditioning.encoder:
+        config.conditioning.encoder = encoder_path
+    config.conditioning.choose_encoder(config.runs_dir, {})
     return build(config)[0]
 
 
 def one_step(module) -> None:
     optimizer = module.configure_optimizers()["optimizer"]
-    last = [part for part in module.averaged.network.tail.modules() if isinstance(part, torch.nn.Conv2d)][-1]
+    last = [part for part in module.ema_source.network.tail.modules() if isinstance(part, torch.nn.Conv2d)][-1]
     before = last.weight.detach().clone()
     loss, logs = module.loss(module.planner.plan(0))
     loss.backward()
@@ -68,23 +67,40 @@ def test_every_recipe_builds_and_steps(recipe, encoder_path):
 def test_every_recipe_has_its_controls_by_one_option(recipe, conditioning):
     config = configured(f"--config-name={recipe}", f"conditioning={conditioning}")
     config.check()
-    assert config.conditioning == conditioning
+    assert config.conditioning.name == conditioning
 
 
-def test_only_options_of_the_recipe_that_are_not_read_go(tmp_path):
+def test_options_that_another_conditioning_reads_too_stay_when_it_is_chosen(tmp_path):
     own = tmp_path / "own.yaml"
     own.write_text(
-        "defaults: [schema, {network: edsr_small}, {fusion: affine}, {method: moco}, _self_]\n"
-        "conditioning: joint\nencoder: dasr\nencoder_lr: 1.0e-4\nloss: {name: charbonnier, contrastive: 0.5}\n"
+        "network: edsr_small\nconditioning: {name: joint, fusion: {name: attention3x3, heads: 2}, encoder: dasr, "
+        "input: bands, lr: 1.0e-4, contrastive: 0.5, method: simclr}\nloss: {name: charbonnier}\n"
     )
-    constant = configured(f"--config-name={own}", "conditioning=constant")
-    assert (constant.encoder, constant.encoder_lr) == ("dasr", 0)
-    assert (constant.loss.name, constant.loss.contrastive) == ("charbonnier", 1)
-    with pytest.raises(ValueError, match="encoder=dasr: conditioning=none does not read it"):
-        configured(f"--config-name={own}", "conditioning=none", "encoder=dasr")
+    constant = configured(f"--config-name={own}", "conditioning=constant").conditioning
+    assert (constant.encoder, constant.input, constant.fusion.name, constant.fusion.heads) == (
+        "dasr", "bands", "attention3x3", 2,
+    )  # fmt: skip
+    shared = configured(f"--config-name={own}", "conditioning=shared").conditioning
+    assert (shared.method.name, shared.contrastive) == ("simclr", 0.5)
+    assert configured(f"--config-name={own}", "conditioning=none").loss.name == "charbonnier"
     own.write_text(own.read_text().replace("joint", "oracle"))
-    with pytest.raises(ValueError, match="encoder, encoder_lr, loss.contrastive: conditioning=oracle does not read it"):
+    with pytest.raises(
+        ValueError, match=r"own.yaml: unknown option 'conditioning\.\w+' \(valid with conditioning=oracle"
+    ):
         configured(f"--config-name={own}")
+
+
+def test_old_names_of_options_are_short_for_the_new_ones():
+    config = configured(
+        "conditioning=joint", "encoder=dasr", "encoder_input=bands", "encoder_downsample=false", "encoder_lr=1e-3",
+        "width=32", "fusion=mutual", "fusion.window=3", "method=simclr", "method.temperature=0.5", "positives=center3",
+        "key_momentum=0.9", "loss.contrastive=2",
+    ).conditioning  # fmt: skip
+    assert (config.encoder, config.input, config.downsample, config.lr) == ("dasr", "bands", False, 1e-3)
+    assert (config.width, config.fusion.name, config.fusion.window) == (32, "mutual", 3)
+    assert (config.method.name, config.method.temperature, config.positives.count) == ("simclr", 0.5, 3)
+    assert (config.key_momentum, config.contrastive) == (0.9, 2)
+    assert configured("conditioning=shared", "shared_blocks=3").conditioning.blocks == 3
 
 
 @pytest.mark.parametrize(
@@ -115,13 +131,13 @@ def test_ideas_of_the_notes_are_overrides(options, encoder_path):
     ("options", "match"),
     [
         (["scale=5"], "scale=5 must be 2, 3 or 4"),
-        (["conditioning=frosen"], "conditioning='frosen' must be one of"),
+        (["conditioning=frosen"], "unknown conditioning 'frosen'; did you mean frozen?"),
         (["degradation=blur"], "down-samples by 1, but scale=2"),
         (["encoder=resnet50"], "takes a trained encoder"),
         (["views=2x24"], "one LR patch of each degradation"),
-        (["encoder_lr=1e-4"], "encoder_lr=1e-4: conditioning=frozen does not read it"),
+        (["encoder_lr=1e-4"], "encoder_lr=1e-4: unknown option 'conditioning.lr'"),
         (["loss=l2"], "loss='l2' must be one of"),
-        (["encoder=TRAINED", "encoder_input=bands"], "has its own input and strides"),
+        (["conditioning=random", "encoder=TRAINED", "encoder_input=bands"], "has its own input and strides"),
         (["fusion=attention3x3", "fusion.heads=3"], "do not divide"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",

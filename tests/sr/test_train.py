@@ -8,13 +8,13 @@ import pytest
 import torch
 
 from analysis.measures.run_log import final_loss
-from shared.artefacts.encoder import encoder_metadata, load_encoder, load_projector, save_encoder
+from shared.artefacts import EncoderArtefact, load_encoder, save_encoder
 from shared.command.config import load_config
-from shared.data.fingerprints import seen_by
+from shared.data.fingerprints import seen_fingerprints
 from sr.evaluation.restorers import open_restorers
-from sr.model import load_model, model_metadata
+from sr.model import ModelArtefact, load_model
 from sr.train import RECIPES, main
-from sr.training.config import GROUPS, SHORTHANDS, UNREAD, SRConfig
+from sr.training.config import ALIASES, GROUPS, SHORTHANDS, SRConfig
 from sr.training.run import build
 from sr.training.validation import build_validation, score_bicubic, score_model
 from tests.killed_runs import assert_same_state, checkpoint_of, kill_at_the_first_checkpoint, logged, started
@@ -46,7 +46,7 @@ def test_a_finished_run_holds_what_the_next_stage_needs(finished):
     metrics = json.loads((folder / "metrics.json").read_text())
     assert set(metrics["scores"]) == {"whole", "bicubic", "degradations"}
     model = load_model(folder)
-    options = {"groups": GROUPS, "shorthands": SHORTHANDS, "unread": UNREAD}
+    options = {"groups": GROUPS, "shorthands": SHORTHANDS, "aliases": ALIASES}
     _, held_out, space = build(load_config(SRConfig, RECIPES, SMALL, **options)[1])
     images = build_validation(space, held_out, 64)
     expected = {
@@ -57,7 +57,7 @@ def test_a_finished_run_holds_what_the_next_stage_needs(finished):
         for measure, found in metrics["scores"][name].items():
             assert found["per_degradation"] == pytest.approx(one.to_dict()[measure]["per_degradation"], rel=1e-6)
     assert model(torch.rand(1, 3, 30, 21)).shape == (1, 3, 60, 42)
-    average = torch.load(folder / "last.ckpt", weights_only=True)["state_dict"]["average.network.network.stem.0.weight"]
+    average = torch.load(folder / "last.ckpt", weights_only=True)["state_dict"]["ema.network.network.stem.0.weight"]
     assert torch.equal(model.state_dict()["network.stem.0.weight"], average)
     assert "PSNR-Y" in (folder / "model" / "README.md").read_text()
 
@@ -67,8 +67,12 @@ def test_the_encoder_that_learned_is_kept_for_the_instrument_and_for_other_runs(
     encoder, model = load_encoder(folder), load_model(folder)
     images = torch.rand(2, 3, 24, 24)
     assert torch.equal(encoder(images).vector, model.represent(images).vector)
-    assert load_projector(folder)(encoder(images).vector).shape == (2, 16)
-    assert seen_by(encoder_metadata(folder)) == seen_by(model_metadata(folder)) != frozenset()
+    assert EncoderArtefact.open(folder).load_projector()(encoder(images).vector).shape == (2, 16)
+    assert (
+        seen_fingerprints(EncoderArtefact.open(folder).metadata)
+        == seen_fingerprints(ModelArtefact.open(folder).metadata)
+        != frozenset()
+    )
     loss = final_loss(folder)
     assert loss is not None
     assert loss.negative_rows == 20
@@ -83,9 +87,11 @@ def test_images_that_an_encoder_saw_before_are_not_forgotten(finished, tmp_path)
     arguments = [one for one in SMALL if not one.startswith(("encoder=", "steps="))]
     assert main([*arguments, f"encoder={tmp_path / 'one'}", "steps=1", f"runs_dir={tmp_path}", "name=on"]) == 0
     folder = tmp_path / "sr" / "on"
-    assert seen_by(encoder_metadata(folder)) == seen_by(model_metadata(folder)) | {"an-earlier-image"}
+    assert seen_fingerprints(EncoderArtefact.open(folder).metadata) == seen_fingerprints(
+        ModelArtefact.open(folder).metadata
+    ) | {"an-earlier-image"}
     (restorer,) = open_restorers([str(folder)], str(tmp_path), torch.device("cpu"))
-    assert restorer.seen == seen_by(encoder_metadata(folder))
+    assert restorer.seen == seen_fingerprints(EncoderArtefact.open(folder).metadata)
 
 
 LOGGED = {
@@ -123,7 +129,7 @@ def test_another_conditioning_under_the_name_of_a_run_is_refused_as_such(finishe
     with pytest.raises(SystemExit):
         main([f"runs_dir={tmp_path}", "name=whole"])
     said = capsys.readouterr().err
-    assert "conditioning: joint -> frozen" in said
+    assert "conditioning.name: joint -> frozen" in said
     assert "no such folder" not in said
 
 

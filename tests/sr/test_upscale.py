@@ -9,10 +9,10 @@ import pytest
 import torch
 from PIL import Image
 
-from shared.images.deep import read_deep_image, written_image
-from shared.images.files import read_image
+from shared.images import open_image_writer, read_deep_image, read_image
 from sr.model import load_model, save_model
-from sr.upscale import main, read_request
+from sr.upscale import main, read_arguments
+from sr.upscaling.config import UpscaleConfig
 from sr.upscaling.paths import plan
 from sr.upscaling.tiled import upscale
 from tests.sr.upscaling.upscale_files import PHOTOGRAPH, assert_near, command, save_models, saved, upscaled
@@ -56,7 +56,7 @@ def test_gray_alpha_and_sixteen_bits_are_kept(tmp_path, models, mode, channels, 
     image = np.asarray(Image.fromarray(np.dstack([PHOTOGRAPH, PHOTOGRAPH[::-1, :, 0]])).convert(mode))[:40, :60]
     image = image.reshape(40, 60, channels).astype(dtype) * dtype(np.iinfo(dtype).max // 255)
     size = {"height": 40, "width": 60, "channels": channels, "dtype": image.dtype}
-    with written_image(tmp_path / "a.png", **size) as write:
+    with open_image_writer(tmp_path / "a.png", **size) as write:
         write(image)
     assert command(tmp_path / "a.png", tmp_path / "b.png", models / "none") == 0
     assert_near(read_deep_image(tmp_path / "b.png", 10**6), upscaled(image))
@@ -103,10 +103,10 @@ def test_what_exists_is_kept_unless_told_otherwise(tmp_path, models, capsys):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "a.png").write_text("the old one")
     assert command(source, tmp_path / "out", models / "none") == 3
-    assert "1 done, 1 kept that were there already (--overwrite replaces them)" in capsys.readouterr().out
+    assert "1 done, 1 kept that were there already (overwrite=true replaces them)" in capsys.readouterr().out
     assert (tmp_path / "out" / "a.png").read_text() == "the old one"
     assert command(source / "a.png", tmp_path / "out" / "a.png", models / "none") == 3
-    assert command(source, tmp_path / "out", models / "none", "--overwrite") == 0
+    assert command(source, tmp_path / "out", models / "none", "overwrite=true") == 0
     assert_near(read_deep_image(tmp_path / "out" / "a.png", 10**6), upscaled(PHOTOGRAPH[:40, :60]))
 
 
@@ -119,10 +119,14 @@ def test_ensemble_and_reference(tmp_path, models):
             parameter.add_(torch.randn_like(parameter), alpha=0.15)
     save_model(tmp_path / "awake" / "model", model, card="# card", metadata={"degradation": "dasr_iso_x2"})
     image, reference = (torch.from_numpy(read_image(path)).permute(2, 0, 1) / 255 for path in (source, other))
-    flags = {(): {}, ("--ensemble",): {"ensemble": True}, ("--reference", other): {"reference": reference},
-             ("--ensemble", "--reference", other): {"ensemble": True, "reference": reference}}  # fmt: skip
+    arguments = {
+        (): {},
+        ("ensemble=true",): {"ensemble": True},
+        (f"reference={other}",): {"reference": reference},
+        ("ensemble=true", f"reference={other}"): {"ensemble": True, "reference": reference},
+    }
     results = []
-    for i, (given, options) in enumerate(flags.items()):
+    for i, (given, options) in enumerate(arguments.items()):
         assert command(source, tmp_path / f"b{i}.png", tmp_path / "awake", *given) == 0
         results.append(read_deep_image(tmp_path / f"b{i}.png", 10**6))
         expected = upscale(model, image, **options).clamp(0, 1).mul(255).round().to(torch.uint8)
@@ -148,19 +152,34 @@ def test_a_file_into_a_folder(tmp_path):
     assert plan(source, tmp_path / "b.WEBP")[0].target == tmp_path / "b.WEBP"
 
 
-def test_the_reference_may_stand_apart(tmp_path):
+def test_flags_of_earlier_versions_say_the_new_spelling(tmp_path, capsys):
+    for name in ("a.png", "r 1.png", "m"):
+        (tmp_path / name).write_text("")
+    paths = [tmp_path / name for name in ("a.png", "o.png", "m")]
+    reference = str(tmp_path / "r 1.png")
+    expected = UpscaleConfig(reference=reference, overwrite=True, tile=64)
+    for flags in (["--reference", reference], [f"--reference={reference}"], [f"reference={reference}"]):
+        assert read_arguments([*flags, *map(str, paths), "--overwrite", "tile=64"]) == (expected, *paths)
+        lines = capsys.readouterr().err.splitlines()
+        options = f"reference={reference} overwrite=true" if flags[0].startswith("--") else "overwrite=true"
+        assert lines == [f"upscale: flags will go in the next version, write {options}"]
+    config, *_ = read_arguments([*map(str, paths), "--ensemble"])
+    assert config == UpscaleConfig(ensemble=True)
+    assert capsys.readouterr().err.endswith("write ensemble=true\n")
+    read_arguments([*map(str, paths), "ensemble=true", f"reference={reference}"])
+    assert capsys.readouterr().err == ""
+
+
+def test_the_reference_may_be_in_the_home_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
     for name in ("a.png", "r.png", "m"):
         (tmp_path / name).write_text("")
-    paths = [str(tmp_path / name) for name in ("a.png", "o.png", "m")]
-    for flags in (["--reference", str(tmp_path / "r.png")], [f"--reference={tmp_path / 'r.png'}"]):
-        request = read_request([*flags, *paths, "--overwrite", "tile=64"])
-        assert (request.source, request.target, request.model) == tuple(paths)
-        assert (request.reference, request.overwrite, request.ensemble) == (str(tmp_path / "r.png"), True, False)
-        assert request.config.tile == 64
+    config, *paths = read_arguments(["~/a.png", "~/o.png", "~/m", "reference=~/r.png"])
+    assert (config.reference, *paths) == (str(tmp_path / "r.png"), *(tmp_path / one for one in ("a.png", "o.png", "m")))
 
 
-def test_help_names_flags_and_options(capsys):
+def test_help_names_the_options(capsys):
     assert main(["--help"]) == 0
     said = capsys.readouterr().out
-    for word in ("--overwrite", "--ensemble", "--reference", "max_megapixels", "overlap", "Exit status"):
+    for word in ("overwrite:", "ensemble:", "reference:", "max_megapixels:", "overlap:", "Exit status"):
         assert word in said

@@ -5,7 +5,7 @@ import torch
 from lightly.models.modules.heads import BYOLProjectionHead
 
 from analysis.embedding.embedders import open_subjects
-from shared.artefacts.encoder import load_encoder, load_projector
+from shared.artefacts import EncoderArtefact, load_encoder
 from shared.encoders.statistics import degradation_statistics
 from shared.run_folders.run_folder import newest_run
 from tests.analysis.small_probe import save_small_encoder
@@ -88,7 +88,7 @@ def test_layers(tmp_path):
         in_the_middle, after_the_head = (network.eval()(IMAGES) for network in networks)
         assert torch.equal(in_the_middle, last[:, :, last.shape[2] // 2, last.shape[3] // 2])
         assert torch.equal(after_the_head, head.eval()(representation.vector))
-        assert torch.equal(after_the_head, load_projector(folder)(representation.vector))
+        assert torch.equal(after_the_head, EncoderArtefact.open(folder).load_projector()(representation.vector))
         start = open_subjects([str(folder)], str(tmp_path), "projection")[0][1].build().eval()(IMAGES)
         assert start.shape == after_the_head.shape
         assert not torch.equal(start, after_the_head)

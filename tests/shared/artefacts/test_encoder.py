@@ -5,7 +5,7 @@ import pytest
 import safetensors.torch
 import torch
 
-from shared.artefacts.encoder import encoder_hash, encoder_metadata, load_encoder, save_encoder
+from shared.artefacts import EncoderArtefact, load_encoder, save_encoder
 from shared.encoders import EncoderConfig, build_encoder
 
 OPTIONS = [
@@ -71,7 +71,7 @@ def test_metadata(tmp_path):
     metadata = {"scores": {"knn": 0.5, "loss": float("nan")}, "sizes": (64, 48)}
     encoder = trained_encoder(name="dasr")
     save_encoder(tmp_path, encoder, card="", metadata=metadata)
-    assert encoder_metadata(tmp_path) == {"scores": {"knn": 0.5, "loss": None}, "sizes": [64, 48]}
+    assert EncoderArtefact.open(tmp_path).metadata == {"scores": {"knn": 0.5, "loss": None}, "sizes": [64, 48]}
     with pytest.raises(ValueError, match="plain JSON"):
         save_encoder(tmp_path / "other", encoder, card="", metadata={"tensor": torch.zeros(1)})
     assert not (tmp_path / "other").exists()
@@ -104,15 +104,19 @@ def test_saved_normalisation_wins(tmp_path):
 def test_hash_depends_on_weights_and_config_alone(artefact, tmp_path):
     encoder = trained_encoder(name="dasr")
     save_encoder(tmp_path / "same", encoder, card="another card", metadata={"space": "noise"})
-    assert encoder_hash(tmp_path / "same") == encoder_hash(artefact) == encoder_hash(artefact.parent)
+    assert (
+        EncoderArtefact.open(tmp_path / "same").digest
+        == EncoderArtefact.open(artefact).digest
+        == EncoderArtefact.open(artefact.parent).digest
+    )
     save_encoder(tmp_path / "again", load_encoder(artefact), card="", metadata={})
-    assert encoder_hash(tmp_path / "again") == encoder_hash(artefact)
+    assert EncoderArtefact.open(tmp_path / "again").digest == EncoderArtefact.open(artefact).digest
     encoder.backbone.stages[0][0].bias.data[0] += 1
     save_encoder(tmp_path / "moved", encoder, card="", metadata={})
-    assert encoder_hash(tmp_path / "moved") != encoder_hash(artefact)
+    assert EncoderArtefact.open(tmp_path / "moved").digest != EncoderArtefact.open(artefact).digest
     strided = trained_encoder(name="dasr", downsample=False)
     save_encoder(tmp_path / "strided", strided, card="", metadata={})
-    assert encoder_hash(tmp_path / "strided") != encoder_hash(artefact)
+    assert EncoderArtefact.open(tmp_path / "strided").digest != EncoderArtefact.open(artefact).digest
 
 
 def test_saving_again_replaces_the_encoder_and_keeps_other_files(artefact):

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from shared.data import cache
-from shared.data.cache import DECODERS, ImageSource, cached_images
+from shared.data.cache import DECODERS, ImageSource, open_cached_images
 
 
 def picture(seed: int, height: int = 30, width: int = 40) -> np.ndarray:
@@ -44,8 +44,8 @@ def folders(cache_dir: Path) -> list[Path]:
 
 
 def test_second_opening_decodes_nothing_and_gives_the_same(tmp_path):
-    first = cached_images(sources(), "set", tmp_path / "new" / "cache")
-    second = cached_images(never_loaded(sources()), "set", tmp_path / "new" / "cache")
+    first = open_cached_images(sources(), "set", tmp_path / "new" / "cache")
+    second = open_cached_images(never_loaded(sources()), "set", tmp_path / "new" / "cache")
     for found in (first, second):
         assert found.store.names == tuple(f"image {seed}" for seed in range(5))
         for seed in range(5):
@@ -55,28 +55,28 @@ def test_second_opening_decodes_nothing_and_gives_the_same(tmp_path):
 
 def test_what_could_not_be_decoded_is_remembered(tmp_path):
     mixed = [*sources(2), ImageSource("bad \udce9", "1", refused), *sources(3)[2:]]
-    cached_images(mixed, "set", tmp_path)
-    found = cached_images(never_loaded(mixed), "set", tmp_path)
+    open_cached_images(mixed, "set", tmp_path)
+    found = open_cached_images(never_loaded(mixed), "set", tmp_path)
     assert found.store.names == ("image 0", "image 1", "image 2")
     assert found.skipped == (("bad \udce9", "damaged"),)
 
 
 def test_nothing_decodable(tmp_path):
-    found = cached_images([ImageSource("bad", "1", refused)], "set", tmp_path)
+    found = open_cached_images([ImageSource("bad", "1", refused)], "set", tmp_path)
     assert len(found.store) == 0
     assert found.skipped == (("bad", "damaged"),)
 
 
 @pytest.mark.parametrize("change", ["stamp", "name", "identity", "order", "fewer"])
 def test_any_change_is_another_cache(tmp_path, change):
-    cached_images(sources(), "set", tmp_path)
+    open_cached_images(sources(), "set", tmp_path)
     changed = {
         "stamp": sources(stamp="2"),
         "name": [ImageSource("other", "1", partial(picture, 9)), *sources()[1:]],
         "order": sources()[::-1],
         "fewer": sources(4),
     }.get(change, sources())
-    found = cached_images(changed, "elsewhere" if change == "identity" else "set", tmp_path)
+    found = open_cached_images(changed, "elsewhere" if change == "identity" else "set", tmp_path)
     assert found.store.names == tuple(source.name for source in changed)
     assert len(folders(tmp_path)) == 2
 
@@ -104,20 +104,20 @@ def damage(folder: Path, kind: str) -> None:
     "kind", ["truncated pixels", "hole", "no pixels", "truncated index", "other index", "empty folder"]
 )
 def test_damaged_cache_is_built_again(tmp_path, kind, caplog):
-    cached_images(sources(), "set", tmp_path)
+    open_cached_images(sources(), "set", tmp_path)
     damage(folders(tmp_path)[0], kind)
     with caplog.at_level(logging.WARNING):
-        found = cached_images(sources(), "set", tmp_path)
+        found = open_cached_images(sources(), "set", tmp_path)
     assert np.array_equal(found.store.image(4).numpy(), picture(4, 34))
     assert "damaged" in caplog.text
-    cached_images(never_loaded(sources()), "set", tmp_path)
+    open_cached_images(never_loaded(sources()), "set", tmp_path)
 
 
 def test_left_overs_of_a_killed_run_are_removed(tmp_path):
-    cached_images(sources(), "set", tmp_path)
+    open_cached_images(sources(), "set", tmp_path)
     (folder,) = folders(tmp_path)
     folder.rename(tmp_path / f".{folder.name}-killed")
-    cached_images(sources(), "set", tmp_path)
+    open_cached_images(sources(), "set", tmp_path)
     assert folders(tmp_path) == [folder]
 
 
@@ -126,13 +126,13 @@ def test_interrupted_build_leaves_nothing(tmp_path):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        cached_images([*sources(), ImageSource("stop", "1", interrupt)], "set", tmp_path)
+        open_cached_images([*sources(), ImageSource("stop", "1", interrupt)], "set", tmp_path)
     assert folders(tmp_path) == []
 
 
 def open_in_process(cache_dir: Path, log: Path, results) -> None:
     slow = [ImageSource(f"image {seed}", "1", partial(slow_picture, seed, log)) for seed in range(6)]
-    found = cached_images(slow, "set", cache_dir)
+    found = open_cached_images(slow, "set", cache_dir)
     results.put((found.store.image(5).numpy().copy(), found.store.names))
 
 
@@ -161,11 +161,11 @@ def test_without_locks_the_slower_process_discards_its_copy(tmp_path, monkeypatc
     monkeypatch.setattr(cache.fcntl, "flock", no_locks)
 
     def faster_elsewhere() -> np.ndarray:
-        cached_images(sources(1), "set", tmp_path)
+        open_cached_images(sources(1), "set", tmp_path)
         return picture(0)
 
     slower = [ImageSource("image 0", "1", faster_elsewhere)]
-    found = cached_images(slower, "set", tmp_path)
+    found = open_cached_images(slower, "set", tmp_path)
     assert len(found.store) == 1
     assert len(folders(tmp_path)) == 1
 
@@ -173,10 +173,10 @@ def test_without_locks_the_slower_process_discards_its_copy(tmp_path, monkeypatc
 def test_memory_is_bounded_for_any_number_of_images(tmp_path):
     size = 3 * 500 * 500
     many = [ImageSource(str(seed), "1", partial(np.full, (500, 500, 3), seed, np.uint8)) for seed in range(60)]
-    cached_images(sources(), "warm up", tmp_path)
+    open_cached_images(sources(), "warm up", tmp_path)
     tracemalloc.start()
     try:
-        cached_images(many, "set", tmp_path)
+        open_cached_images(many, "set", tmp_path)
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
@@ -188,7 +188,7 @@ def test_full_disk_is_one_clear_error(tmp_path):
     resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, hard))
     try:
         with pytest.raises(ValueError, match=r"cannot write the image cache in .*too large.*cache_dir"):
-            cached_images(sources(20), "set", tmp_path)
+            open_cached_images(sources(20), "set", tmp_path)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert folders(tmp_path) == []
@@ -197,17 +197,17 @@ def test_full_disk_is_one_clear_error(tmp_path):
 def test_place_that_cannot_be_written(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(ValueError, match=r"cannot write the image cache in .*cache_dir"):
-        cached_images(sources(), "set", tmp_path / "file" / "cache")
+        open_cached_images(sources(), "set", tmp_path / "file" / "cache")
 
 
 def test_older_states_of_the_same_images_are_mentioned(tmp_path, caplog, monkeypatch):
-    cached_images(sources(), "set", tmp_path)
-    cached_images(sources(), "another set", tmp_path)
-    old = cached_images(sources(), "set", tmp_path).store.file.parent.name
-    cached_images(sources(stamp="2"), "set", tmp_path)
+    open_cached_images(sources(), "set", tmp_path)
+    open_cached_images(sources(), "another set", tmp_path)
+    old = open_cached_images(sources(), "set", tmp_path).store.file.parent.name
+    open_cached_images(sources(stamp="2"), "set", tmp_path)
     assert "older states" not in caplog.text
-    monkeypatch.setattr(cache, "MENTIONED_FROM", 1)
-    cached_images(sources(stamp="3"), "set", tmp_path)
+    monkeypatch.setattr(cache, "MENTION_THRESHOLD", 1)
+    open_cached_images(sources(stamp="3"), "set", tmp_path)
     assert "older states of the same images take" in caplog.text
     assert old in caplog.text
     assert len(folders(tmp_path)) == 4

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from shared.data.fingerprints import fingerprints, seen_by, training_images, unseen
+from shared.data.fingerprints import fingerprints, seen_fingerprints, training_images, unseen
 from shared.data.store import ImageStore
 
 
@@ -22,7 +22,7 @@ def test_an_image_is_known_again_whatever_its_place_and_name():
     first, second, small = noise(80, 90, 0), noise(80, 90, 1), noise(20, 90, 2)
     metadata = training_images(store_of(first, small))
     assert metadata["training_images"] == 2
-    left, known = unseen(store_of(second, small, first), seen_by(metadata))
+    left, known = unseen(store_of(second, small, first), seen_fingerprints(metadata))
     assert (left.names, known) == (("0.png",), ["1.png", "2.png"])
 
 
@@ -36,5 +36,5 @@ def test_other_pixels_and_other_sizes_are_other_images():
 @pytest.mark.parametrize("metadata", [{}, {"training_image_hashes": None}, {"training_images": 7}])
 def test_an_artefact_that_keeps_none_has_seen_none_as_far_as_one_knows(metadata):
     store = store_of(noise(80, 90, 0))
-    left, known = unseen(store, seen_by(metadata))
+    left, known = unseen(store, seen_fingerprints(metadata))
     assert (len(left), known) == (1, [])

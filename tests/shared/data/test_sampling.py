@@ -3,7 +3,7 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
-from shared.data.sampling import CropSize, PlannedBatches, Planner, ViewSources, distinct, source_size, turned
+from shared.data.sampling import CropSize, PlannedBatches, Planner, ViewSources, draw_distinct, source_size, turn_crops
 from shared.data.store import ImageStore
 from shared.degradations import load_space
 
@@ -95,7 +95,7 @@ def test_crops_are_turned_as_the_plan_says():
 
 def test_the_eight_turns_of_a_square_differ():
     square = torch.arange(27, dtype=torch.uint8).view(1, 3, 3, 3).expand(8, 3, 3, 3)
-    assert len({crop.numpy().tobytes() for crop in turned(square, torch.arange(8))}) == 8
+    assert len({crop.numpy().tobytes() for crop in turn_crops(square, torch.arange(8))}) == 8
 
 
 def test_every_place_is_reached_and_none_outside():
@@ -124,7 +124,7 @@ def test_views_are_dealt_in_turn_among_different_images():
 
 
 def test_distinct_draws_are_uniform_over_ordered_choices():
-    drawn = distinct(60_000, 3, 4, torch.Generator().manual_seed(0))
+    drawn = draw_distinct(60_000, 3, 4, torch.Generator().manual_seed(0))
     choices, counts = drawn.unique(dim=0, return_counts=True)
     assert len(choices) == 24
     assert all(len(set(row)) == 3 for row in choices.tolist())

@@ -8,7 +8,7 @@ import pytest
 
 from shared.data import cache
 from shared.data.sources import DataConfig, open_images
-from shared.images.files import write_image
+from shared.images import write_image
 
 
 def save_pictures(folder: Path, count: int, height: int = 40, width: int = 50) -> None:

@@ -2,13 +2,14 @@ import builtins
 import io
 import struct
 import zlib
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from shared.images.files import read_image, write_image
+from shared.images.files import check_format, read_image, write_image
 
 ORIENTATION_TAG = 0x0112
 
@@ -168,6 +169,49 @@ def test_what_is_not_handled_is_refused_by_name(tmp_path, kind):
     assert "odd one.tif" in str(caught.value)
 
 
+def big_tiff() -> bytes:
+    stream = io.BytesIO()
+    Image.fromarray(smooth_picture()).save(stream, "TIFF", big_tiff=True)
+    return stream.getvalue()
+
+
+def cut_tiff() -> bytes:
+    """A TIFF with alpha whose directory is damaged before its number of channels."""
+    data = bytes_of(Image.fromarray(smooth_picture()).convert("LA"), "TIFF", tiffinfo={270: "x" * 100})
+    place = struct.unpack_from("<I", data, data.index(struct.pack("<HHI", 270, 2, 101)) + 8)[0]
+    return data.replace(struct.pack("<I", place), struct.pack("<I", len(data)))
+
+
+@pytest.mark.parametrize("data", [big_tiff(), cut_tiff()])
+def test_a_tiff_of_which_pillow_reads_too_little_is_refused(tmp_path, data):
+    (tmp_path / "a.tif").write_bytes(data)
+    with pytest.raises(ValueError, match=r"a\.tif' is a BigTIFF or is damaged; expected a classic TIFF in gray"):
+        read_image(tmp_path / "a.tif")
+
+
+def test_sixteen_bit_tiff_in_white_is_zero_is_refused(tmp_path):
+    data = cv2.imencode(".tif", np.zeros((9, 9), np.uint16))[1].tobytes()
+    gray, inverted = struct.pack("<HHIH", 262, 3, 1, 1), struct.pack("<HHIH", 262, 3, 1, 0)
+    assert data.count(gray) == 1
+    (tmp_path / "a.tif").write_bytes(data.replace(gray, inverted))
+    with pytest.raises(ValueError, match=r"a\.tif' is a 16-bit TIFF with photometric 0"):
+        read_image(tmp_path / "a.tif")
+
+
+def odd_bmp() -> bytes:
+    """5 bits a channel in words of 32: OpenCV decodes it, Pillow opens none of the kind."""
+    header = struct.pack("<IiiHHIIiiIIIII", 40, 30, 20, 1, 32, 3, 2400, 0, 0, 0, 0, 0x7C00, 0x3E0, 0x1F)
+    return b"BM" + struct.pack("<IHHI", 54 + 12 + 2400, 0, 0, 54 + 12) + header + bytes(2400)
+
+
+@pytest.mark.parametrize("data", [bytes_of(Image.new("L", (30, 20)), "PNG"), odd_bmp()])
+def test_a_limit_of_pixels_holds_before_or_after_decoding(tmp_path, data):
+    (tmp_path / "a.png").write_bytes(data)
+    assert read_image(tmp_path / "a.png").shape == read_image(tmp_path / "a.png", 600).shape == (20, 30, 3)
+    with pytest.raises(ValueError, match=r"a\.png' is an image of 30x20 pixels, more than 0\.000599 megapixels"):
+        read_image(tmp_path / "a.png", 599)
+
+
 def test_missing_file_is_an_os_error(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"absent\.png"):
         read_image(tmp_path / "absent.png")
@@ -194,3 +238,18 @@ def test_write_refuses_other_input(tmp_path):
     for wrong in (picture / 255, picture[..., 0], picture[:0]):
         with pytest.raises(ValueError, match="expected uint8"):
             write_image(tmp_path / "a.png", wrong)
+
+
+@pytest.mark.parametrize(
+    ("name", "side", "match"),
+    [
+        ("a.gif", 9, "suffix must be one of"),
+        ("a", 9, "suffix must be one of"),
+        ("a.jpg", 65501, "holds 65500 a side; use .png"),
+        ("a.WEBP", 16384, "holds 16383"),
+    ],
+)
+def test_formats_that_cannot_hold_it_are_refused(name, side, match):
+    with pytest.raises(ValueError, match=match):
+        check_format(Path(name), 9, side)
+    check_format(Path("a.png"), 10**6, 10**6)

@@ -16,7 +16,7 @@ def folder_for(tmp_path, name: str = "", **changed) -> ReportFolder:
 
 
 def make(report: ReportFolder, said: int = 1) -> None:
-    with report.locked(), report.making() as folder:
+    with report.lock(), report.writing() as folder:
         (folder / "page.html").write_text("page")
         (folder / "plots").mkdir()
         (folder / "plots" / "a.png").write_text("picture")
@@ -24,19 +24,19 @@ def make(report: ReportFolder, said: int = 1) -> None:
 
 
 def make_half(report: ReportFolder, error: type[BaseException]) -> None:
-    with report.locked(), report.making() as folder:
+    with report.lock(), report.writing() as folder:
         (folder / "page.html").write_text("half")
         raise error
 
 
 def test_a_report_is_found_again_by_what_was_asked(tmp_path):
     report = folder_for(tmp_path)
-    assert report.found() is None
+    assert report.load() is None
     make(report)
     assert report.path == tmp_path / "analysis" / "a-grid"
     assert (tmp_path / "analysis" / "latest").resolve() == report.path
     again = folder_for(tmp_path, data={"root": None, "cache_dir": "elsewhere"}, runs_dir="y")
-    assert again.found() == {"said": 1}
+    assert again.load() == {"said": 1}
     assert json.loads((report.path / "config.json").read_text())["probe"] == "grid"
 
 
@@ -48,12 +48,12 @@ def test_another_question_gets_another_folder_unless_it_has_a_name(tmp_path, cha
     other = folder_for(tmp_path, **changed)
     assert other.path.name.startswith("a-grid-")
     assert other.path == folder_for(tmp_path, **changed).path
-    assert other.found() is None
+    assert other.load() is None
     make(other, said=2)
-    assert folder_for(tmp_path).found() == {"said": 1}
-    assert folder_for(tmp_path, **changed).found() == {"said": 2}
+    assert folder_for(tmp_path).load() == {"said": 1}
+    assert folder_for(tmp_path, **changed).load() == {"said": 2}
     with pytest.raises(ValueError, match=r"a-grid holds a run of another configuration \(.*give another name="):
-        folder_for(tmp_path, name="a-grid", **changed).found()
+        folder_for(tmp_path, name="a-grid", **changed).load()
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
@@ -63,7 +63,7 @@ def test_what_stops_in_between_leaves_nothing(tmp_path, error):
         make_half(report, error)
     assert [path.name for path in (tmp_path / "analysis").iterdir()] == [".a-grid.lock"]
     make(report)
-    assert report.found() == {"said": 1}
+    assert report.load() == {"said": 1}
 
 
 def test_what_a_kill_leaves_is_swept_away(tmp_path):
@@ -81,9 +81,9 @@ def test_a_report_without_its_page_is_made_again_and_keeps_what_a_user_put_there
     make(report)
     (report.path / "page.html").unlink()
     (report.path / "notes.txt").write_text("mine")
-    assert report.found() is None
+    assert report.load() is None
     make(report, said=2)
-    assert report.found() == {"said": 2}
+    assert report.load() == {"said": 2}
     assert (report.path / "notes.txt").read_text() == "mine"
 
 
@@ -92,4 +92,4 @@ def test_files_of_others_are_left_alone(tmp_path):
     (tmp_path / "analysis" / "a-grid" / "thesis.txt").write_text("mine")
     assert folder_for(tmp_path).path.name.startswith("a-grid-")
     with pytest.raises(ValueError, match="holds files that are not of a run"):
-        folder_for(tmp_path, name="a-grid").found()
+        folder_for(tmp_path, name="a-grid").load()

@@ -70,7 +70,7 @@ def test_latest_points_at_the_newest_finished_run(tmp_path):
 
 def _try_lock(root: str, answers) -> None:
     try:
-        with RunFolder(root, "pretrain", "a").locked():
+        with RunFolder(root, "pretrain", "a").lock():
             answers.put("taken")
     except ValueError as error:
         answers.put(str(error))
@@ -79,7 +79,7 @@ def _try_lock(root: str, answers) -> None:
 def test_a_second_process_is_kept_out(tmp_path):
     context = multiprocessing.get_context("spawn")
     answers = context.Queue()
-    with RunFolder(str(tmp_path), "pretrain", "a").locked():
+    with RunFolder(str(tmp_path), "pretrain", "a").lock():
         process = context.Process(target=_try_lock, args=(str(tmp_path), answers))
         process.start()
         assert "in use by another process" in answers.get(timeout=60)

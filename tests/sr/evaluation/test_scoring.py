@@ -1,4 +1,4 @@
-"""Scores: golden values under noise, what they depend on, and what a network is told of the degradation."""
+"""Scores: golden values under noise, what they depend on, and what a network is given of the degradation."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -13,9 +13,9 @@ from shared.degradations.summary import targets
 from sr.evaluation.benchmarks import Benchmark, open_benchmarks
 from sr.evaluation.protocols import load_protocol
 from sr.evaluation.restorers import Restorer
-from sr.evaluation.scoring import Bootstrap, lr_images_of, score_benchmark
-from sr.metrics import psnr_y
-from sr.networks.bicubic import enlarged
+from sr.evaluation.scoring import make_lr_images, score_benchmark, score_images
+from sr.metrics import psnr_y, ssim_y
+from sr.networks.bicubic import upsample_bicubic
 from tests.sr.evaluation.small_benchmark import BENCHMARK, GOLDEN, needs_golden, rows_of, small_model, write_data_sets
 
 CPU = torch.device("cpu")
@@ -55,7 +55,7 @@ def test_scores_depend_on_no_other_image_nor_on_how_many_go_together(folder, fou
     protocol = load_protocol("dasr_aniso", 4)
     (alone,) = open_benchmarks(str(tmp_path), ["Four"], 64)
     expected = score_benchmark([BICUBIC], four, protocol, device=CPU)["bicubic"]
-    monkeypatch.setattr(sr.evaluation.scoring, "PIXELS_AT_ONCE", 1)
+    monkeypatch.setattr(sr.evaluation.scoring, "PIXEL_CHUNK", 1)
     found = score_benchmark([BICUBIC], alone, protocol, device=CPU)["bicubic"]
     np.testing.assert_allclose(found.psnr[:, 0], expected.psnr[:, 2], atol=1e-3)
     other_noise = score_benchmark([BICUBIC], alone, protocol, seed=1, device=CPU)["bicubic"]
@@ -85,41 +85,44 @@ def test_controls_of_the_representation(four):
 
 
 class Witness(Restorer):
-    """Bicubic enlargement that keeps what it is told."""
+    """Bicubic up-sampling that keeps what it is given."""
 
-    def restore(self, lr_images, scale, *, parameters=None, others=None, bf16=False):
-        TOLD.append((parameters, others))
-        return enlarged(lr_images, scale)
+    def restore(self, lr_images, scale, *, parameters=None, references=None, bf16=False):
+        GIVEN.append((parameters, references))
+        return upsample_bicubic(lr_images, scale)
 
 
-TOLD: list = []
+GIVEN: list = []
 
 
 @pytest.mark.parametrize("representation", ["own", "other_image", "shuffled"])
-def test_what_the_network_is_told(four, representation):
+def test_what_a_restorer_is_given(four, representation):
     protocol = load_protocol("dasr_iso", 2)
     known = targets(protocol.degradation)
-    small = [lr_images_of(four.hr_image(i, 2), protocol.degradation) for i in range(4)]
-    TOLD.clear()
+    small = [make_lr_images(four.hr_image(i, 2), protocol.degradation) for i in range(4)]
+    GIVEN.clear()
     score_benchmark([Witness("w", "w")], four, protocol, representation=representation, device=CPU)
-    assert len(TOLD) == 4
-    for i, (parameters, others) in enumerate(TOLD):
+    assert len(GIVEN) == 4
+    for i, (parameters, references) in enumerate(GIVEN):
         rows = [int((known == one).all(1).nonzero()) for one in parameters]
         assert sorted(rows) == [0, 1, 2, 3]
         assert all((row == d) == (representation != "shuffled") for d, row in enumerate(rows))
         if representation == "own":
-            assert others is None
+            assert references is None
         else:
-            others_of = [one for j, one in enumerate(small) if j != i and one.shape == others.shape]
-            assert any(torch.equal(others, one[rows]) for one in others_of)
+            others_of = [one for j, one in enumerate(small) if j != i and one.shape == references.shape]
+            assert any(torch.equal(references, one[rows]) for one in others_of)
 
 
-def test_intervals_are_over_images_and_paired():
-    values = np.array([[30.0, 24.0, 27.0, 33.0], [20.0, 24.0, 27.0, 21.0]])
-    mean, (low, high) = Bootstrap(400, 0).mean(values)
-    assert mean == pytest.approx(25.75)
-    assert low < mean < high
-    deviation = values.mean(0).std(ddof=1) / 2  # of the mean of four
-    assert high - low == pytest.approx(2 * 3.18 * deviation, rel=0.4)  # as wide as Student's t says
-    assert Bootstrap(400, 0).mean(values + 1 - values) == (1, (1, 1))
-    assert np.isnan(Bootstrap(0, 0).mean(values)[1][0])
+def test_images_are_restored_as_they_are_and_compared_one_by_one(four):
+    restorer, hr_image = Restorer("oracle", model=small_model("oracle")), four.hr_image(0, 2)
+    degradation = load_protocol("dasr_iso", 2).degradation
+    lr_images, known = make_lr_images(hr_image, degradation), targets(degradation)
+    assert torch.equal(lr_images, (lr_images * 255).round() / 255)
+    psnr, ssim = score_images(restorer, lr_images, hr_image.expand(4, -1, -1, -1), 2, parameters=known)
+    assert psnr.dtype == ssim.dtype == np.float64
+    sr_images = restorer.restore(lr_images, 2, parameters=known)
+    for d in range(4):
+        assert psnr[d] == pytest.approx(float(psnr_y(sr_images[d : d + 1], hr_image, 2)), abs=1e-9)
+        assert ssim[d] == pytest.approx(float(ssim_y(sr_images[d : d + 1], hr_image, 2)), abs=1e-9)
+    assert len(set(psnr)) == 4

@@ -287,7 +287,7 @@ def test_the_last_map_is_compressed_and_resized(size):
     assert condition.vector is None
     assert_equal(condition.map, expected)
     assert_equal(condition.map_mean, expected.mean((2, 3)))
-    assert condition.at(torch.zeros(2, FEATURES, *size)) is condition.map
+    assert condition.require_map(torch.zeros(2, FEATURES, *size)) is condition.map
 
 
 def test_all_maps_are_added_before_the_nonlinearity():
@@ -313,7 +313,7 @@ def test_the_vector_is_compressed_as_in_dasr():
     assert condition.map is None
     assert condition.map_mean is None
     assert adapter.vector[0].bias is None
-    assert_equal(condition.everywhere(), reference_vector(adapter, representation))
+    assert_equal(condition.require_vector(), reference_vector(adapter, representation))
 
 
 @pytest.mark.parametrize(
@@ -321,9 +321,9 @@ def test_the_vector_is_compressed_as_in_dasr():
 )
 def test_a_map_of_another_size_is_refused(condition, found):
     with pytest.raises(ValueError, match=rf"map is \(?{found}\)?, the features are \(7, 10\)"):
-        condition.at(torch.zeros(1, FEATURES, 7, 10))
+        condition.require_map(torch.zeros(1, FEATURES, 7, 10))
 
 
 def test_a_missing_vector_is_refused():
     with pytest.raises(ValueError, match="no vector"):
-        Condition(None, torch.zeros(1, 4, 7, 10)).everywhere()
+        Condition(None, torch.zeros(1, 4, 7, 10)).require_vector()

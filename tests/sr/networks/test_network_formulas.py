@@ -13,7 +13,7 @@ from sr.conditioning.adapter import Adapter, RepresentationShape
 from sr.fusion import FUSIONS
 from sr.model import ModelConfig, build_model
 from sr.networks import NETWORKS
-from sr.networks.base import Place
+from sr.networks.base import FusionSlot
 from tests.sr.small_models import small_config
 
 WIDTH = 24
@@ -240,10 +240,11 @@ def build_network(name, fusion, scale, *, fusion_options=None, **options):
     entry = FUSIONS[fusion]
     config = entry.config(**(fusion_options or {}))
     network = NETWORKS[name].build(
-        NETWORKS[name].config(features=16, **options), scale=scale,
-        place=lambda features: Place(entry.fusion(features, WIDTH, config)),
+        NETWORKS[name].config(features=16, **options),
+        scale=scale,
+        make_slot=lambda features: FusionSlot(entry.fusion(features, WIDTH, config)),
         adapter=Adapter(SHAPE, WIDTH, entry.fusion.uses(config)),
-    )  # fmt: skip
+    )
     return randomised(network)
 
 

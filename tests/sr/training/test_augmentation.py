@@ -5,7 +5,7 @@ import torch
 
 from shared.data.sampling import generator_for
 from shared.degradations import degrade, load_space
-from sr.training.augmentation import AugmentationConfig, augmented
+from sr.training.augmentation import AugmentationConfig, augment
 
 BOTH = AugmentationConfig(channel_shuffle=0.5, mixup=0.5)
 
@@ -16,18 +16,18 @@ def crops(rows: int = 8, views: int = 2) -> torch.Tensor:
 
 def test_off_changes_nothing():
     images = crops()
-    assert augmented(images, AugmentationConfig(), seed=0, step=0, first_row=0, rows=8) is images
+    assert augment(images, AugmentationConfig(), seed=0, step=0, first_row=0, rows=8) is images
 
 
 def test_the_same_step_gives_the_same():
-    first, again, later = (augmented(crops(), BOTH, seed=3, step=step, first_row=0, rows=8) for step in (5, 5, 6))
+    first, again, later = (augment(crops(), BOTH, seed=3, step=step, first_row=0, rows=8) for step in (5, 5, 6))
     assert torch.equal(first, again)
     assert not torch.equal(first, later)
 
 
 def test_shuffle_permutes_whole_rows():
     images = crops()
-    shuffled = augmented(images, AugmentationConfig(channel_shuffle=1.0), seed=0, step=0, first_row=0, rows=8)
+    shuffled = augment(images, AugmentationConfig(channel_shuffle=1.0), seed=0, step=0, first_row=0, rows=8)
     assert torch.equal(shuffled.sort(dim=2).values, images.sort(dim=2).values)
     for row in range(8):
         orders = {tuple(next(c for c in range(3) if torch.equal(images[row, v, c], shuffled[row, v, i]))
@@ -38,7 +38,7 @@ def test_shuffle_permutes_whole_rows():
 
 def test_mixup_blends_with_the_next_row():
     images = crops()
-    blended = augmented(images, AugmentationConfig(mixup=1.0), seed=0, step=0, first_row=0, rows=8)
+    blended = augment(images, AugmentationConfig(mixup=1.0), seed=0, step=0, first_row=0, rows=8)
     other = images.roll(-1, dims=0)
     share = ((blended - other) / (images - other)).flatten(1).median(1).values
     assert bool(((share > 0) & (share < 1)).all())
@@ -47,8 +47,8 @@ def test_mixup_blends_with_the_next_row():
 
 def test_shuffle_does_not_depend_on_the_number_of_devices():
     config = AugmentationConfig(channel_shuffle=0.5)
-    whole = augmented(crops(), config, seed=0, step=2, first_row=0, rows=8)
-    halves = [augmented(crops()[s : s + 4], config, seed=0, step=2, first_row=s, rows=8) for s in (0, 4)]
+    whole = augment(crops(), config, seed=0, step=2, first_row=0, rows=8)
+    halves = [augment(crops()[s : s + 4], config, seed=0, step=2, first_row=s, rows=8) for s in (0, 4)]
     assert torch.equal(whole, torch.cat(halves))
 
 

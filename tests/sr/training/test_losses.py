@@ -40,7 +40,6 @@ def test_equal_images_have_no_l1_loss(images):
 
 @pytest.mark.parametrize(("config", "match"), [
     (LossConfig(name="l2"), "loss='l2' must be one of"), (LossConfig(frequency=-1), "loss.frequency=-1"),
-    (LossConfig(contrastive=-1), "loss.contrastive=-1"),
 ])  # fmt: skip
 def test_wrong_options(config, match):
     with pytest.raises(ValueError, match=match):

@@ -3,13 +3,13 @@
 import pytest
 import torch
 
-from shared.artefacts.encoder import save_encoder
+from shared.artefacts import save_encoder
 from shared.command.config import load_config
 from shared.degradations import degrade
 from shared.encoders import EncoderConfig, build_encoder
 from sr.train import RECIPES
-from sr.training.augmentation import augmented
-from sr.training.config import GROUPS, SHORTHANDS, UNREAD, SRConfig
+from sr.training.augmentation import augment
+from sr.training.config import ALIASES, GROUPS, SHORTHANDS, SRConfig
 from sr.training.run import build
 
 SMALL = [
@@ -20,7 +20,7 @@ SMALL = [
 
 def module_of(*options: str):
     arguments = [*SMALL, *options] if "conditioning=joint" in options else [*SMALL[:2], *SMALL[5:], *options]
-    _, config = load_config(SRConfig, RECIPES, arguments, groups=GROUPS, shorthands=SHORTHANDS, unread=UNREAD)
+    _, config = load_config(SRConfig, RECIPES, arguments, groups=GROUPS, shorthands=SHORTHANDS, aliases=ALIASES)
     config.name = "test"
     config.check()
     return build(config)[0]
@@ -33,12 +33,12 @@ def test_crops_are_blended_and_shuffled_before_each_row_has_its_one_degradation(
     (pixels,) = planner.fetch(plan)
     crops = pixels.float().div(255).view(4, 1, *pixels.shape[1:])
     config = module.config.augmentation
-    blended = augmented(crops, config, seed=planner.seed, step=3, first_row=0, rows=4)
+    blended = augment(crops, config, seed=planner.seed, step=3, first_row=0, rows=4)
     assert not torch.allclose(blended, crops, atol=0.01)
     cut = planner.margin
     torch.testing.assert_close(hr_image, blended[:, 0, :, cut:-cut, cut:-cut])
     torch.testing.assert_close(lr_views, degrade(blended, plan.degradation, margin=cut))
-    of_two_degradations = augmented(
+    of_two_degradations = augment(
         degrade(crops, plan.degradation, margin=cut), config, seed=planner.seed, step=3, first_row=0, rows=4
     )
     assert (lr_views - of_two_degradations).abs().max() > 0.02
@@ -62,6 +62,6 @@ def test_the_encoder_moves_at_its_own_rate(tmp_path, rate):
     module = module_of("conditioning=finetune", f"encoder={tmp_path}", f"encoder_lr={rate}", "optimizer.lr=2e-4")
     groups = module.configure_optimizers()["optimizer"].param_groups
     rate_of = {id(p): group["initial_lr"] for group in groups for p in group["params"]}
-    model = module.averaged
+    model = module.ema_source
     assert {rate_of[id(p)] for p in model.source.parameters()} == {rate or 2e-4}
     assert {rate_of[id(p)] for p in model.network.parameters()} == {2e-4}

@@ -5,7 +5,7 @@ import itertools
 import pytest
 import torch
 
-from sr.networks.bicubic import enlarged
+from sr.networks.bicubic import upsample_bicubic
 from sr.training.monitoring import panel
 
 
@@ -21,7 +21,7 @@ def test_a_panel_is_lr_sr_hr_and_bicubic_side_by_side(scale):
     assert [row.stop - row.start for row in rows] == [5 * scale] * 2
     assert [column.stop - column.start for column in columns] == [6 * scale] * 4
     large_pixels = lr_image.repeat_interleave(scale, 2).repeat_interleave(scale, 3)
-    expected = (large_pixels, sr_image.bfloat16().float(), hr_image, enlarged(lr_image, scale))
+    expected = (large_pixels, sr_image.bfloat16().float(), hr_image, upsample_bicubic(lr_image, scale))
     for (i, row), (column, images) in itertools.product(enumerate(rows), zip(columns, expected, strict=True)):
         difference = picture[:, row, column] - 255 * images[i].clamp(0, 1)
         assert difference.abs().max() < 0.501

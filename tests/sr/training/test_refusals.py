@@ -7,22 +7,21 @@ import pytest
 import torch
 
 import sr.evaluation.benchmarks
-from shared.artefacts.encoder import save_encoder
+from shared.artefacts import save_encoder
 from shared.command.config import load_config
 from shared.encoders import EncoderConfig, build_encoder
-from shared.images.files import write_image
+from shared.images import write_image
 from sr.evaluation.benchmarks import open_benchmarks
 from sr.fusion import FUSIONS
 from sr.model import build_model
 from sr.networks import NETWORKS
 from sr.train import RECIPES, main
-from sr.training.config import GROUPS, SHORTHANDS, UNREAD, SRConfig
-from sr.training.encoder_choice import encoder_of
+from sr.training.config import ALIASES, GROUPS, SHORTHANDS, SRConfig
 from tests.sr.small_models import small_config
 
 
 def configured(*options: str):
-    return load_config(SRConfig, RECIPES, list(options), groups=GROUPS, shorthands=SHORTHANDS, unread=UNREAD)[1]
+    return load_config(SRConfig, RECIPES, list(options), groups=GROUPS, shorthands=SHORTHANDS, aliases=ALIASES)[1]
 
 
 def trained_encoder(folder, degradation: str, **options):
@@ -37,20 +36,42 @@ def trained_encoder(folder, degradation: str, **options):
     ("options", "message"),
     [
         (("scale=4", "conditioning=none", "validation_size=48"), "validation_size=48 must be at least 64 for scale=4"),
-        (("conditioning=oracle", "encoder=/no/such"), "encoder=/no/such: conditioning=oracle does not read it"),
-        (("conditioning=none", "encoder_input=bands"), "encoder_input=bands: conditioning=none does not read it"),
-        (("conditioning=joint", "encoder=dasr", "shared_blocks=7"), "shared_blocks=7: conditioning=joint does not"),
-        (("conditioning=constant", "positives=5"), "positives=5: conditioning=constant does not read it"),
-        (("conditioning=oracle", "loss.contrastive=3"), "loss.contrastive=3: conditioning=oracle does not read it"),
-        (("conditioning=oracle", "key_momentum=0.5"), "key_momentum=0.5: conditioning=oracle does not read it"),
-        (("conditioning=frozen", "encoder_lr=1e-4"), "encoder_lr=1e-4: conditioning=frozen does not read it"),
-        (("conditioning=none", "method=byol"), "method=byol: conditioning=none does not read it"),
-        (("conditioning=none", "fusion=mutual", "width=9"), "fusion=mutual, width=9: conditioning=none does not"),
-        (("conditioning=oracle", "views.other_images=0.5"), "views.other_images=0.5: conditioning=oracle does not"),
         (
-            ("conditioning=joint", "loss.contrastive=0.00", "method.queue_size=9", "positives=5"),
-            "method.queue_size=9, positives=5: loss.contrastive=0.00 does not read it",
+            ("conditioning=oracle", "encoder=/no/such"),
+            "encoder=/no/such: unknown option 'conditioning.encoder' (valid with conditioning=oracle",
         ),
+        (
+            ("conditioning=none", "encoder_input=bands"),
+            "encoder_input=bands: unknown option 'conditioning.input' (valid with conditioning=none",
+        ),
+        (
+            ("conditioning=joint", "encoder=dasr", "shared_blocks=7"),
+            "shared_blocks=7: unknown option 'conditioning.blocks'",
+        ),
+        (("conditioning=constant", "positives=5"), "positives=5: unknown option 'conditioning.positives"),
+        (
+            ("conditioning=oracle", "loss.contrastive=3"),
+            "loss.contrastive=3: unknown option 'conditioning.contrastive'",
+        ),
+        (("conditioning=oracle", "key_momentum=0.5"), "key_momentum=0.5: unknown option 'conditioning.key_momentum'"),
+        (
+            ("conditioning=frozen", "encoder_lr=1e-4"),
+            "encoder_lr=1e-4: unknown option 'conditioning.lr' (valid with conditioning=frozen",
+        ),
+        (
+            ("conditioning=none", "method=byol"),
+            "method=byol: unknown option 'conditioning.method' (valid with conditioning=none",
+        ),
+        (("conditioning=none", "fusion=mutual"), "fusion=mutual: unknown option 'conditioning.fusion'"),
+        (("conditioning=none", "width=9"), "width=9: unknown option 'conditioning.width'"),
+        (
+            ("conditioning=oracle", "views.other_images=0.5"),
+            "conditioning=oracle uses one LR patch",
+        ),
+        (("conditioning=joint", "loss.contrastive=-1"), "conditioning.contrastive=-1.0 must not be negative"),
+        (("conditioning=joint", "conditioning.lr=-1"), "conditioning.lr=-1.0 must not be negative"),
+        (("conditioning=oracle", "width=0"), "conditioning.width=0 must be at least 1"),
+        (("conditioning=shared", "shared_blocks=-1"), "conditioning.blocks=-1 must not be negative"),
         (("conditioning=none", "probe_every=3"), "unknown option 'probe_every'"),
         (("conditioning=none", "augmentation.mixup=0.5", "devices=2"), "augmentation.mixup blends rows of one device"),
         (("conditioning=none", "network.blocks=-3"), "network.blocks=-3 must be positive"),
@@ -77,15 +98,15 @@ def test_an_encoder_of_another_scale(tmp_path, capsys):
         main([f"encoder={four}", f"runs_dir={tmp_path}", "dry_run=true", "data.dead_leaves=2"])
     assert "was trained on images down-sampled by 4 (space dasr_iso), but scale=2" in capsys.readouterr().err
     for fits, name in (("blur", "any"), ("dasr_iso_x2", "two"), ("gone.yaml", "gone")):
-        config = configured(f"encoder={trained_encoder(tmp_path / name, fits)}")
-        assert encoder_of(config)[0] is not None, fits
+        conditioning = configured(f"encoder={trained_encoder(tmp_path / name, fits)}").conditioning
+        assert conditioning.open_encoder(2)[0] is not None, fits
 
 
 def test_controls_are_never_made_of_trained_weights(tmp_path):
     folder = trained_encoder(tmp_path, "blur", pretrained=True)
     for conditioning in ("random", "constant"):
-        _, how = encoder_of(configured(f"encoder={folder}", f"conditioning={conditioning}"))
-        assert not how.pretrained
+        options = configured(f"encoder={folder}", f"conditioning={conditioning}").conditioning
+        assert not options.open_encoder(2)[1].pretrained
 
 
 def test_a_run_of_the_other_stage_is_called_so(tmp_path, capsys):
@@ -112,8 +133,11 @@ def test_images_of_another_kind(images, conditioning):
 def test_benchmark_images_that_are_too_large(tmp_path, monkeypatch):
     (tmp_path / "Set").mkdir()
     write_image(tmp_path / "Set" / "large.png", np.zeros((90, 120, 3), np.uint8))
-    monkeypatch.setattr(sr.evaluation.benchmarks, "MOST_PIXELS", 10_000)
-    with pytest.raises(ValueError, match="an image of 120x90 pixels, more than 0.01 megapixels"):
+    monkeypatch.setattr(sr.evaluation.benchmarks, "MAX_PIXELS", 10_000)
+    with pytest.raises(
+        ValueError,
+        match=r"1 of 1 .* an image of 120x90 pixels, more than 0.01 megapixels; fix or remove them: scores are",
+    ):
         open_benchmarks(str(tmp_path), [], 16)
 
 

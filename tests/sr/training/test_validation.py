@@ -6,8 +6,12 @@ import torch
 
 from shared.data.sources import DataConfig, open_images
 from shared.degradations import load_space
+from sr.evaluation.image_scores import ImageScores
+from sr.evaluation.restorers import Restorer
+from sr.metrics import psnr_y
 from sr.model import build_model
-from sr.training.validation import Restored, build_validation, restored_table, score_bicubic, score_model
+from sr.training.validation import build_validation, format_scores, score_bicubic, score_model
+from tests.sr.evaluation.small_benchmark import small_model
 from tests.sr.small_models import small_config
 
 
@@ -36,14 +40,30 @@ def test_a_model_that_starts_as_bicubic_scores_as_bicubic(images):
     assert model.training
 
 
+def test_a_model_is_scored_as_a_restorer_restores(images):
+    """With the parameters of each degradation, in either precision, and left in the mode that it was in."""
+    model = small_model("oracle").train()
+    found = score_model(model, images, bf16=False, device=torch.device("cpu"))
+    d, i = 2, 1
+    known = images.parameters[[d]]
+    sr_image = Restorer("oracle", model=model).restore(images.lr_images[d][i], 2, parameters=known)
+    assert found.psnr[d, i] == pytest.approx(float(psnr_y(sr_image, images.hr_images[i], 2)), abs=1e-9)
+    other = Restorer("oracle", model=model).restore(images.lr_images[d][i], 2, parameters=images.parameters[[0]])
+    assert not torch.equal(sr_image, other)
+    rough = score_model(model, images, bf16=True, device=torch.device("cpu"))
+    assert (rough.psnr != found.psnr).any()
+    np.testing.assert_allclose(rough.psnr, found.psnr, atol=0.5)
+    assert model.training
+
+
 def test_wider_blurs_are_harder(images):
     means = score_bicubic(images, 2).psnr.mean(1)
     assert bool((np.diff(means) < 0).all())
 
 
 def test_table_names_what_it_compares():
-    better, worse = Restored(np.full((2, 3), 30.0), np.ones((2, 3))), Restored(np.full((2, 3), 28.5), np.ones((2, 3)))
-    text = restored_table({"ours": better, "bicubic": worse}, ["sharp", "blurred"])
+    better, worse = (ImageScores(np.full((2, 3), psnr), np.ones((2, 3))) for psnr in (30.0, 28.5))
+    text = format_scores({"ours": better, "bicubic": worse}, ["sharp", "blurred"])
     assert "ours ahead of bicubic, paired: +1.50 [+1.50, +1.50] dB" in text
     assert "30.00" in text
-    assert better.to_dict()["psnr_y"]["per_degradation"] == [30.0, 30.0]
+    assert "sharp" in text

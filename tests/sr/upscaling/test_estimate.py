@@ -173,7 +173,7 @@ def test_the_command_tells_it_per_image(tmp_path, seeing, capsys):
     said = capsys.readouterr().out.splitlines()
     assert said[1].startswith("estimates of the model, blur in pixels of the result and noise of 255: blur (R^2 0.")
     assert [line.partition("; ")[2][:5] for line in said[2:4]] == ["blur ", "blur "]
-    assert main([*arguments, "--overwrite", f"--reference={tmp_path / 'in' / 'b.png'}"]) == 0
+    assert main([*arguments, "overwrite=true", f"reference={tmp_path / 'in' / 'b.png'}"]) == 0
     said = capsys.readouterr().out.splitlines()
     assert said[1].startswith(f"{tmp_path / 'in' / 'b.png'}: blur ")
     assert "; " not in said[2]

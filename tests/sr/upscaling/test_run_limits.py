@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-from shared.images.deep import read_deep_image
+from shared.images import read_deep_image
 from sr.model import build_model, save_model
 from sr.networks.base import SRNetwork
 from sr.upscale import main
@@ -34,7 +34,7 @@ def models(tmp_path_factory) -> Path:
         ("b.png o.png none", "IN=b.png: no such file or folder"),
         ("a.png o.png none2", "MODEL=none2: no such file or folder"),
         ("a.png o.png folder", "folder holds no model, model.safetensors is missing"),
-        ("a.png o.png none --ensembel", "--ensembel is unknown: the flags are --overwrite, --ensemble, --reference"),
+        ("a.png o.png none --ensembel", "'--ensembel' is not of the form key=value"),
         ("a.png o.png none tiel=64", "unknown option 'tiel'; did you mean tile?"),
         ("a.png o.png none tile=many", "tile: Value 'many'"),
         ("a.png o.png none tile=100", "tile=100 must be a multiple of 32"),
@@ -42,14 +42,14 @@ def models(tmp_path_factory) -> Path:
         ("a.png o.png none precision=fp8", "precision='fp8' must be one of fp32, bf16"),
         ("a.png o.png none max_megapixels=0", "max_megapixels=0.0 must be positive and below 1000000"),
         ("a.png o.png none --reference --overwrite", "--reference needs an image"),
-        ("a.png o.png none --reference=a.png", "MODEL=none looks at no image to know a degradation"),
-        ("a.png o.png none --reference=r.png", "--reference=r.png: no such file"),
-        ("a.png o.png joint --reference=text.png", "'text.png' is not an image"),
-        ("a.png o.png joint --reference=tiny.png", "--reference=tiny.png has 9x9 pixels, each side needs 16"),
+        ("a.png o.png none reference=a.png", "MODEL=none does not estimate a degradation; remove reference"),
+        ("a.png o.png none reference=r.png", "reference=r.png: no such file"),
+        ("a.png o.png joint reference=text.png", "'text.png' is not an image"),
+        ("a.png o.png joint reference=tiny.png", "reference=tiny.png has 9x9 pixels, each side needs 16"),
         ("a.png o.png oracle", "MODEL=oracle is an oracle: it needs the true parameters"),
         ("a.png o.gif none", "OUT=o.gif: the suffix must be one of .png"),
-        ("a.png a.png none --overwrite", "IN and OUT are both a.png"),
-        ("a.png . none --overwrite", "the result of a.png would replace the image a.png"),
+        ("a.png a.png none overwrite=true", "IN and OUT are both a.png"),
+        ("a.png . none overwrite=true", "the result of a.png would replace the image a.png"),
         ("folder folder none", "IN and OUT are both folder"),
         ("folder folder/out none", "OUT=folder/out is inside IN=folder"),
         ("folder a.png none", "IN=folder is a folder, but OUT=a.png is a file"),

@@ -7,11 +7,11 @@ import torch
 from torch import Tensor
 
 from shared.encoders import Representation
+from shared.images.symmetries import dihedral, inverse
 from sr.fusion import FUSIONS
 from sr.model import build_model
 from sr.networks import NETWORKS
-from sr.networks.bicubic import enlarged
-from sr.upscaling.tile_conditions import turned, turned_back
+from sr.networks.bicubic import upsample_bicubic
 from sr.upscaling.tiled import Upscaling, upscale
 from sr.upscaling.tiles import Tiling, spans
 from tests.sr.small_models import small_config
@@ -59,7 +59,7 @@ def test_the_default_overlap_is_exact_for_the_small_networks_as_they_are():
         torch.nn.init.normal_([m for m in model.network.tail.modules() if isinstance(m, torch.nn.Conv2d)][-1].weight)
         tiled = upscale(model, image, tile=128)
         assert largest_difference(tiled, at_once(model, image)) < 1e-4
-        assert largest_difference(tiled, enlarged(image[None], 2)[0]) > 0.1
+        assert largest_difference(tiled, upsample_bicubic(image[None], 2)[0]) > 0.1
 
 
 def steps_at(result: Tensor, columns: Tensor) -> Tensor:
@@ -85,7 +85,7 @@ def test_no_step_is_seen_where_the_network_reaches_further(network, monkeypatch)
         model = small_model(conditioning="none")
 
         def forward(lr_image: Tensor, *_, condition: object = None) -> Tensor:
-            return 0.9 * enlarged(lr_image, 2) + 0.1 * lr_image.mean()  # tiles differ by up to 0.03
+            return 0.9 * upsample_bicubic(lr_image, 2) + 0.1 * lr_image.mean()  # tiles differ by up to 0.03
 
         monkeypatch.setattr(model.network, "forward", forward)
     else:
@@ -106,8 +106,7 @@ def test_no_step_is_seen_where_the_network_reaches_further(network, monkeypatch)
 def test_the_ensemble_is_the_mean_over_the_symmetries():
     model, image = small_model(), photograph(101, 150)
     with torch.no_grad():
-        all_ = [turned_back(model(turned(image[None], symmetry)), symmetry)[0] for symmetry in range(8)]
-    assert len({tuple(turned(torch.arange(6.0).view(1, 2, 3), s).flatten().tolist()) for s in range(8)}) == 8
+        all_ = [dihedral(model(dihedral(image[None], element)), inverse(element))[0] for element in range(8)]
     expected = torch.stack(all_).mean(0).clamp(0, 1)
     assert largest_difference(upscale(model, image, ensemble=True, **SMALL), expected) < 1e-5
 
@@ -140,7 +139,7 @@ def test_gray_alpha_and_depths(channels, dtype):
     expected = (expected if channels > 2 else expected.mean(0, keepdim=True)).clamp(0, 1)
     assert largest_difference(result[: len(colours)], expected) < 1e-5
     if channels in (2, 4):
-        assert largest_difference(result[-1:], enlarged(floats[None, -1:], 2)[0].clamp(0, 1)) < 1e-5
+        assert largest_difference(result[-1:], upsample_bicubic(floats[None, -1:], 2)[0].clamp(0, 1)) < 1e-5
 
 
 @pytest.mark.parametrize("bf16", [False, True])

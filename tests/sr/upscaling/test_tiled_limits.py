@@ -7,10 +7,11 @@ import torch
 from torch import Tensor
 
 from shared.encoders import Representation
+from shared.images.windows import spread_windows
 from sr.conditioning.adapter import Condition
 from sr.model import SRModel
-from sr.networks.bicubic import enlarged
-from sr.upscaling.tile_conditions import TurnedImage, most_pixels_of, spread_windows
+from sr.networks.bicubic import upsample_bicubic
+from sr.upscaling.tile_conditions import max_encoder_pixels
 from sr.upscaling.tiled import Upscaling, upscale
 from sr.upscaling.tiles import Tiling
 from tests.sr.upscaling.whole_images import SMALL, at_once, largest_difference, photograph, small_model
@@ -20,25 +21,25 @@ def test_an_image_too_large_for_the_encoder_is_looked_at_in_windows(monkeypatch)
     """The network sees nearly the same, in bounded memory."""
     model, image = small_model(fusion="multi_scale"), photograph(230, 260)
     whole = at_once(model, image)
-    monkeypatch.setattr("sr.upscaling.tile_conditions.ENCODER_BYTES", 2 * 10**7)
-    monkeypatch.setattr("sr.upscaling.tile_conditions.WINDOW", 64)
-    assert 64**2 < most_pixels_of(model) < 200**2
+    monkeypatch.setattr("sr.upscaling.tile_conditions.MAX_ENCODER_BYTES", 2 * 10**7)
+    monkeypatch.setattr("sr.upscaling.tile_conditions.WINDOW_SIDE", 64)
+    assert 64**2 < max_encoder_pixels(model) < 200**2
     seen = []
     represent = model.represent
     monkeypatch.setattr(model, "represent", lambda images: seen.append(images.shape[-2:]) or represent(images))
     result = upscale(model, image, **SMALL)
     assert max(max(size) for size in seen) <= 96 + 2 * 64 + 32
-    assert largest_difference(result, whole) < 0.1 * largest_difference(enlarged(image[None], 2)[0], whole)
+    assert largest_difference(result, whole) < 0.1 * largest_difference(upsample_bicubic(image[None], 2)[0], whole)
 
 
 def test_every_tile_of_an_image_in_windows_has_one_mean_of_the_map(monkeypatch):
     model, image = small_model(fusion="attention3x3"), photograph(230, 260)
-    monkeypatch.setattr("sr.upscaling.tile_conditions.ENCODER_BYTES", 2 * 10**7)
-    monkeypatch.setattr("sr.upscaling.tile_conditions.WINDOW", 64)
-    windows = spread_windows(TurnedImage(image), 64, 16)
+    monkeypatch.setattr("sr.upscaling.tile_conditions.MAX_ENCODER_BYTES", 2 * 10**7)
+    monkeypatch.setattr("sr.upscaling.tile_conditions.WINDOW_SIDE", 64)
+    windows = spread_windows(230, 260, 64, 16)
     with torch.no_grad():
         means = [
-            model.network.adapter(model.represent(window.of(image)[None]), (64, 64)).map_mean for window in windows
+            model.network.adapter(model.represent(window.crop(image)[None]), (64, 64)).map_mean for window in windows
         ]
     seen, looks = [], []
     forward, represent = model.network.forward, model.represent
@@ -98,7 +99,7 @@ def test_out_of_memory_with_the_smallest_tile_is_an_error(monkeypatch):
 
 def test_an_encoder_out_of_memory_looks_at_windows(monkeypatch):
     model, image = small_model(fusion="da_conv"), photograph(150, 180)
-    monkeypatch.setattr("sr.upscaling.tile_conditions.WINDOW", 64)
+    monkeypatch.setattr("sr.upscaling.tile_conditions.WINDOW_SIDE", 64)
     represent = model.represent
 
     def limited(images: Tensor) -> Representation:
@@ -108,7 +109,7 @@ def test_an_encoder_out_of_memory_looks_at_windows(monkeypatch):
 
     monkeypatch.setattr(model, "represent", limited)
     assert upscale(model, image).shape == (3, 300, 360)
-    monkeypatch.setattr("sr.upscaling.tile_conditions.WINDOW", 65)
+    monkeypatch.setattr("sr.upscaling.tile_conditions.WINDOW_SIDE", 65)
     with pytest.raises(ValueError, match="too little memory for the encoder"):
         upscale(model, image)
 

@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from sr.upscaling.tile_conditions import TurnedImage, spread_windows, turned, turned_back
+from shared.images.windows import Window
 from sr.upscaling.tiled import check_tiling
-from sr.upscaling.tiles import SMALLEST_TILE, Tiling, Window, blended, spans, tile_count
+from sr.upscaling.tiles import MIN_TILE, Tiling, blend_tiles, spans, tile_count
 
 
 @pytest.mark.parametrize(("length", "expected"), [(16, 1), (96, 1), (97, 2), (160, 2), (161, 3), (1000, 16)])
@@ -33,45 +33,22 @@ def test_rectangles_cover_the_result_once_and_weights_add_up(size, tiling):
     image = torch.rand(2, height, width, dtype=torch.float64)
 
     def doubled(window: Window) -> Tensor:
-        return window.of(image).repeat_interleave(2, -1).repeat_interleave(2, -2)
+        return window.crop(image).repeat_interleave(2, -1).repeat_interleave(2, -2)
 
     result, times = torch.zeros(2, 2 * height, 2 * width, dtype=torch.float64), torch.zeros(2 * height, 2 * width)
-    for top, left, part in blended(height, width, 2, tiling, doubled):
+    for top, left, part in blend_tiles(height, width, 2, tiling, doubled):
         result[:, top : top + part.shape[1], left : left + part.shape[2]] = part
         times[top : top + part.shape[1], left : left + part.shape[2]] += 1
     assert (times == 1).all()
     assert torch.allclose(result, doubled(Window(0, 0, height, width)))
 
 
-@pytest.mark.parametrize("symmetry", range(8))
-def test_windows_of_a_turned_image(symmetry):
-    image = torch.rand(3, 20, 30)
-    view = TurnedImage(image, symmetry)
-    assert torch.equal(turned_back(turned(image, symmetry), symmetry), image)
-    assert (view.height, view.width) == turned(image, symmetry).shape[1:]
-    window = Window(3, 5, 7, 11)
-    assert torch.equal(turned_back(view.cut(view.place_of(window))[0], symmetry), window.of(image))
-    inside = Window(2, 4, 9, 6)
-    assert torch.equal(view.cut(inside)[0], inside.of(turned(image, symmetry)))
-
-
-def test_windows_are_spread_over_the_image():
-    for height, width, count in ((1000, 2000, 16), (60, 60, 1), (20, 5000, 16), (300, 40, 16)):
-        windows = spread_windows(TurnedImage(torch.rand(3, height, width)), 48, 16)
-        assert min(count, 10) <= len(windows) <= 24
-        assert all(w.top + w.height <= height and w.left + w.width <= width for w in windows)
-        turned_by_90 = spread_windows(TurnedImage(torch.rand(3, width, height)), 48, 16)
-        assert min(count, 10) <= len(turned_by_90) <= 24
-    left, right = windows[0].top, 300 - windows[-1].top - windows[-1].height
-    assert abs(left - right) <= 1
-
-
 def test_what_is_halved_is_a_tiling_again():
     for tile in range(96, 1025, 32):
         for overlap in range(0, tile // 4 + 1, 16):
             tiling = Tiling(tile, overlap)
-            while tiling.tile > SMALLEST_TILE:
-                smaller = tiling.halved()
+            while tiling.tile > MIN_TILE:
+                smaller = tiling.halve()
                 check_tiling(smaller.tile, smaller.overlap)
                 assert smaller.tile < tiling.tile
                 tiling = smaller

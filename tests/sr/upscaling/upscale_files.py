@@ -8,7 +8,7 @@ from PIL import Image
 from skimage import data
 
 from sr.model import build_model, save_model
-from sr.networks.bicubic import enlarged
+from sr.networks.bicubic import upsample_bicubic
 from sr.upscale import main
 from tests.sr.small_models import small_config
 
@@ -34,7 +34,7 @@ def upscaled(image: np.ndarray) -> np.ndarray:
     """What the models give of (H, W, C)."""
     largest = np.iinfo(image.dtype).max
     tensor = torch.from_numpy(image.astype(np.float32) / largest).permute(2, 0, 1)[None]
-    return (enlarged(tensor, 2)[0].clamp(0, 1) * largest).round().permute(1, 2, 0).numpy().astype(image.dtype)
+    return (upsample_bicubic(tensor, 2)[0].clamp(0, 1) * largest).round().permute(1, 2, 0).numpy().astype(image.dtype)
 
 
 def command(*arguments: object) -> int:

@@ -1,0 +1,144 @@
+import io
+import struct
+import warnings
+import zlib
+
+import pytest
+from PIL import Image
+
+from shared.images.header import check_pixels, read_header
+from tests.shared.images.test_files import ORIENTATION_TAG, bytes_of, smooth_picture
+
+
+def exif_of(orientation: int) -> Image.Exif:
+    exif = Image.Exif()
+    exif[ORIENTATION_TAG] = orientation
+    return exif
+
+
+def headers() -> dict[str, bytes]:
+    image = Image.fromarray(smooth_picture(48, 65))
+    exif = Image.Exif()
+    exif[0x010E] = "x" * 60000
+    core_bmp = b"BM" + bytes(8) + struct.pack("<IIHHHH", 26, 12, 65, 48, 1, 24)
+    return {
+        "png": bytes_of(image, "PNG"),
+        "jpg": bytes_of(image, "JPEG"),
+        "progressive jpg": bytes_of(image, "JPEG", progressive=True, exif=exif),
+        "gray jpg": bytes_of(image.convert("L"), "JPEG"),
+        "cmyk jpg": bytes_of(image.convert("CMYK"), "JPEG"),
+        "bmp": bytes_of(image, "BMP"),
+        "old bmp": core_bmp,
+        "tif": bytes_of(image, "TIFF"),
+        "lab tif": bytes_of(Image.frombytes("LAB", image.size, image.tobytes()), "TIFF"),
+        "webp": bytes_of(image, "WEBP"),
+        "lossless webp": bytes_of(image, "WEBP", lossless=True),
+        "alpha webp": bytes_of(image.convert("RGBA"), "WEBP", exif=exif),
+    }
+
+
+@pytest.mark.parametrize("kind", list(headers()))
+def test_the_header_tells_format_and_size(kind):
+    data = headers()[kind]
+    header = read_header(data)
+    assert header.size == (48, 65)
+    assert header.format == {"jpg": "JPEG", "tif": "TIFF"}.get(kind.split()[-1], kind.split()[-1].upper())
+    for length in range(0, min(len(data), 200)):  # cut anywhere it tells the size or nothing
+        header = read_header(data[:length])
+        assert header is None or header.size in (None, (48, 65))
+
+
+@pytest.mark.parametrize(
+    "data", [b"\xff\xd8\xff", b"\xff\xd8" + 50 * b"\xff", b"RIFFxxxxWEBPVP8 " + bytes(30), b"II*\0"]
+)
+def test_damaged_bytes_tell_the_format_alone(data):
+    header = read_header(data)
+    assert header.format in ("JPEG", "WEBP", "TIFF")
+    assert header.size is None
+
+
+@pytest.mark.parametrize("data", [b"", b"\xff\xd8", b"RIFFxxxxWEBPVP9 " + bytes(30), b"a text"])
+def test_other_bytes_have_no_header(data):
+    assert read_header(data) is None
+
+
+def test_formats_beyond_the_list_have_no_header():
+    image = Image.fromarray(smooth_picture())
+    assert read_header(bytes_of(image, "GIF")) is None
+    assert read_header(bytes_of(image, "PPM")) is None
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("form", ["PNG", "JPEG", "WEBP", "TIFF"])
+def test_orientation_does_not_turn_the_size(form, orientation):
+    header = read_header(bytes_of(Image.fromarray(smooth_picture(48, 65)), form, exif=exif_of(orientation)))
+    assert header.orientation == orientation
+    assert header.size == (48, 65)
+
+
+@pytest.mark.parametrize(
+    ("mode", "is_gray"), [("1", True), ("L", True), ("I;16", True), ("LA", True), ("RGB", False), ("P", False)]
+)
+def test_gray_png_is_distinguished_from_colours(mode, is_gray):
+    image = Image.new(mode, (9, 5)) if mode == "I;16" else Image.fromarray(smooth_picture()).convert(mode)
+    assert read_header(bytes_of(image, "PNG")).is_gray is is_gray
+
+
+@pytest.mark.parametrize(
+    ("mode", "photometric", "samples"),
+    [("L", 1, 1), ("LA", 1, 2), ("P", 3, 1), ("RGB", 2, 3), ("RGBA", 2, 4), ("CMYK", 5, 4)],
+)
+def test_channels_of_a_tiff(mode, photometric, samples):
+    header = read_header(bytes_of(Image.fromarray(smooth_picture()).convert(mode), "TIFF"))
+    assert (header.photometric, header.samples) == (photometric, samples)
+
+
+def chunk(kind: bytes, content: bytes) -> bytes:
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+
+def png_with(extra: bytes, before: bytes) -> bytes:
+    data = bytes_of(Image.fromarray(smooth_picture(48, 65)), "PNG")
+    place = data.index(before) - 4
+    return data[:place] + extra + data[place:]
+
+
+@pytest.mark.parametrize("before", [b"IDAT", b"IEND"])
+def test_exif_of_a_png_may_follow_its_pixels(before):
+    exif = chunk(b"eXIf", exif_of(6).tobytes().removeprefix(b"Exif\0\0"))
+    assert read_header(png_with(exif, before)).orientation == 6
+
+
+@pytest.mark.parametrize(
+    "extra", [chunk(b"zTXt", b"k\0\0" + zlib.compress(bytes(3_000_000))), chunk(b"tEXt", b"k\0text")[:-1] + b"x"]
+)
+def test_a_png_is_read_whatever_pillow_thinks_of_its_texts(extra):
+    with pytest.raises((ValueError, OSError)):
+        Image.open(io.BytesIO(png_with(extra, b"IDAT")))
+    assert read_header(png_with(extra, b"IDAT")).size == (48, 65)
+
+
+@pytest.mark.parametrize("exif", [b"Exif\0\0", b"Exif\0\0II*\0", b"Exif\0\0nonsense", b"Exif\0\0MM\0*\0\0\0\x08\0\x09"])
+def test_damaged_exif_is_no_orientation_and_no_warning(exif):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        header = read_header(bytes_of(Image.fromarray(smooth_picture(48, 65)), "JPEG", exif=exif))
+    assert (header.size, header.orientation) == ((48, 65), 1)
+
+
+@pytest.mark.parametrize("kind", list(headers()))
+def test_the_limit_of_pillow_neither_stops_nor_goes(kind, monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert read_header(headers()[kind]).size == (48, 65)
+        read_header(headers()[kind][:40])
+    assert Image.MAX_IMAGE_PIXELS == 100
+    with pytest.raises(Image.DecompressionBombError):
+        Image.open(io.BytesIO(headers()["png"]))
+
+
+def test_the_limit_is_on_the_product():
+    check_pixels((20, 30), 600, "a.png")
+    with pytest.raises(ValueError, match=r"'a\.png' is an image of 30x20 pixels, more than 0\.000599 megapixels"):
+        check_pixels((20, 30), 599, "a.png")
