@@ -1,4 +1,4 @@
-"""Pictures of the embedding in a run's own TensorBoard, drawn by another process while the training goes on."""
+"""Figures of the embedding in the TensorBoard of a training run, drawn by a second process during the training."""
 
 import logging
 import subprocess
@@ -13,26 +13,26 @@ from shared.artefacts import save_encoder
 from shared.command.config import to_plain
 from shared.degradations import Space
 
-FREE_GRID = "grid"  # of the analysis: what is not down-sampled is seen under all its degradations
+SCALE_1_PROBE = "grid"  # probe of `analysis` with every kind of degradation, without down-sampling
 PATCHES = 1000
 
 logger = logging.getLogger(__name__)
 
 
 class BackgroundFigures(pl.Callback):
-    """Every `figures_every` steps saves the encoder and starts `python -m analysis.snapshot`, one at a time.
+    """Callback that saves the encoder every `figures_every` steps and starts `python -m analysis.snapshot` on it.
 
-    It runs beside the training and takes its share of the processors for half a minute or so. The weights, the
-    generators and the data are not touched.
+    At most one such process runs at a time, on the CPU, for half a minute or so. Weights, random generators and data of
+    the training are not affected.
 
     Args:
-        folder: of the run.
-        space: that is trained on; its probe list is drawn where it down-samples.
+        folder: Folder of the training run.
+        space: Degradation space of the training; its own probe list is drawn if it down-samples.
     """
 
     def __init__(self, folder: Path, space: Space) -> None:
         self.folder = folder
-        self.probe = FREE_GRID if space.scale == 1 else space.probe or space.name
+        self.probe = SCALE_1_PROBE if space.scale == 1 else space.probe or space.name
         self._running: subprocess.Popen[bytes] | None = None
 
     def on_train_batch_end(
@@ -44,28 +44,33 @@ class BackgroundFigures(pl.Callback):
         if not (config.figures_every and whole_step and step % config.figures_every == 0 and trainer.is_global_zero):
             return
         if self._running is not None and self._running.poll() is None:
-            logger.warning("step %d: the figures of an earlier step are still being drawn; none for this one", step)
+            logger.warning("step %d: no figures, those of an earlier step are still being drawn", step)
             return
-        self._say_failure()
+        self._warn_of_failure()
         encoder = self.folder / f".snapshot-{step}"
         save_encoder(encoder, pl_module.export_module, card="", metadata={"degradation": config.degradation})
-        data = {key: value for key, value in to_plain(config.data).items() if value is not None}
-        command = [
-            sys.executable, "-m", "analysis.snapshot", str(encoder), f"log={self.folder / 'tensorboard'}",
-            f"step={step}", f"probe={self.probe}", f"patch={config.views.sizes()[0].patch}", f"size={PATCHES}",
-            f"seed={config.seed}", "accelerator=cpu",
-            *(f"data.{key}={value}" for key, value in data.items()),
-        ]  # fmt: skip
+        options = {
+            "log": self.folder / "tensorboard",
+            "step": step,
+            "probe": self.probe,
+            "patch": config.views.sizes()[0].patch,
+            "size": PATCHES,
+            "seed": config.seed,
+            "accelerator": "cpu",
+        }
+        options |= {f"data.{key}": value for key, value in to_plain(config.data).items() if value is not None}
+        command = [sys.executable, "-m", "analysis.snapshot", str(encoder)]
+        command += [f"{key}={value}" for key, value in options.items()]
         with open(self.folder / "figures.log", "wb") as log:
             self._running = subprocess.Popen(command, stdout=log, stderr=log)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if self._running is not None:
             self._running.wait()
-            self._say_failure()
+            self._warn_of_failure()
 
-    def _say_failure(self) -> None:
+    def _warn_of_failure(self) -> None:
         if self._running is not None and self._running.returncode:
-            text = (self.folder / "figures.log").read_text(errors="replace").strip().splitlines()
-            logger.warning("figures could not be drawn: %s", text[-1] if text else "no word why")
+            lines = (self.folder / "figures.log").read_text(errors="replace").strip().splitlines()
+            logger.warning("figures could not be drawn: %s", lines[-1] if lines else "no output")
         self._running = None

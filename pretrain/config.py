@@ -15,17 +15,18 @@ from shared.training.run_config import RunConfig
 
 @dataclass
 class PretrainConfig(RunConfig):
-    """A pretraining run; see `RunConfig` for the rest.
+    """Options of pretraining, in addition to those of `RunConfig`.
 
     Attributes:
-        encoder: the network.
-        method: options of the chosen method (`method=NAME` chooses, `method.OPTION=...` sets).
-        views: crops per degradation and where they come from.
-        positives: how many positives a row has and what is made of them.
-        key_momentum: of the target network, at the first step.
-        key_momentum_end: at the last step, by a cosine; below 0 keeps it constant.
-        probe_every: optimiser steps between probe scores on held-out images; 0 = at the end alone.
-        figures_every: optimiser steps between maps of the embedding in TensorBoard, drawn by another process; 0 = none.
+        encoder: Degradation encoder to train (`encoder=NAME` chooses, `encoder.OPTION=...` sets).
+        method: Self-supervised method and its options (`method=NAME` chooses, `method.OPTION=...` sets).
+        views: Crops per degradation and the images they come from (`views=2x64+4x48` sets the crops).
+        positives: Number of positives per row and their aggregation (`positives=5` or `positives=center5`).
+        key_momentum: Share of its weights that the target network keeps at each step, within 0..1, at the first step.
+        key_momentum_end: Key momentum at the last step, reached along a cosine; below 0 it stays constant.
+        probe_every: Optimiser steps between probe scores on held-out images; 0 scores only at the end.
+        figures_every: Optimiser steps between maps of the embedding in TensorBoard, drawn by a second process; 0 draws
+            none.
     """
 
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
@@ -38,10 +39,10 @@ class PretrainConfig(RunConfig):
     figures_every: int = 0
 
     def check(self) -> None:
-        """Refuse values that no run can have, and combinations that do not fit.
+        """Refuses values out of range and combinations of options that do not fit.
 
         Raises:
-            ValueError: names the option or the combination.
+            ValueError: An option is out of range, or two options exclude each other.
         """
         super().check()
         for option in ("probe_every", "figures_every"):
@@ -50,10 +51,12 @@ class PretrainConfig(RunConfig):
         if not 0 <= self.key_momentum <= 1:
             raise ValueError(f"key_momentum={self.key_momentum} must be within 0..1")
         if self.key_momentum_end > 1:
-            raise ValueError(f"key_momentum_end={self.key_momentum_end} must be within 0..1, or below 0 for a constant")
+            raise ValueError(
+                f"key_momentum_end={self.key_momentum_end} must be within 0..1, or below 0 to keep it constant"
+            )
         if self.accumulation > 1 and getattr(self.method, "keys_per_step", None):
             raise ValueError(
-                f"method.keys_per_step={self.method.keys_per_step} counts per micro-batch: give accumulation=1 with it"
+                f"method.keys_per_step={self.method.keys_per_step} counts per micro-batch and needs accumulation=1"
             )
         self.views.sources()
         Positives(self.positives).check(self.views.sizes()[0].count)

@@ -1,4 +1,4 @@
-"""The queue of keys that MoCo draws its negatives from."""
+"""Queue of keys that serve as negatives for MoCo."""
 
 from __future__ import annotations
 
@@ -7,21 +7,20 @@ from torch import Tensor, nn
 
 
 class KeyQueue(nn.Module):
-    """First-in, first-out store of keys as persistent buffers: saved and resumed with the module.
+    """First-in, first-out store of keys in persistent buffers, saved and resumed with the module.
 
-    Correct for any number of keys at once, also across the wrap and beyond its size. Keys must come
-    gathered over the ranks, so that all ranks hold the same queue (under DDP with
-    `broadcast_buffers=False`).
+    Any number of keys may be enqueued in one call, also more than fit before the wrap or into the queue. They must be
+    gathered over the ranks, so that all ranks hold the same queue (under DDP with `broadcast_buffers=False`).
     Source: MoCo, arXiv:1911.05722, section 3.2; the empty part is masked, not filled with random vectors.
 
     Args:
         size: Capacity in keys, at least 1.
         dim: Length of a key.
-        keys_per_step: Keys taken of each `enqueue`, the first ones (rows are independent draws); None takes
-            all. Held fixed, the age of the negatives does not change with the batch size.
+        keys_per_step: Number of keys that each `enqueue` stores, the first ones (rows are independent draws); None
+            stores all. A fixed number makes the age of the negatives independent of the batch size.
 
     Raises:
-        ValueError: If `size` or `keys_per_step` is less than 1.
+        ValueError: `size` or `keys_per_step` is less than 1.
     """
 
     keys: Tensor
@@ -37,26 +36,26 @@ class KeyQueue(nn.Module):
         self.size = size
         self.keys_per_step = keys_per_step
         self.register_buffer("keys", torch.zeros(size, dim))
-        self.register_buffer("pointer", torch.zeros((), dtype=torch.int64))  # where the next key goes
+        self.register_buffer("pointer", torch.zeros((), dtype=torch.int64))  # index of the next key
         self.register_buffer("filled", torch.zeros((), dtype=torch.int64))  # keys stored, at most `size`
 
     @torch.no_grad()
     def enqueue(self, keys: Tensor) -> None:
-        """Replaces the oldest keys by `keys` (N, D), equal on all ranks; beyond `size` the last ones stay."""
+        """Replaces the oldest keys by `keys` (N, D), the same on all ranks; of more than `size` the last ones stay."""
         keys = keys[: self.keys_per_step].to(self.keys.dtype)
         count = keys.shape[0]
-        kept = min(count, self.size)
-        offsets = torch.arange(count - kept, count, device=self.keys.device)  # (kept,)
-        places = (self.pointer + offsets) % self.size
-        self.keys.index_copy_(0, places, keys[count - kept :])
+        stored = min(count, self.size)
+        offsets = torch.arange(count - stored, count, device=self.keys.device)  # (stored,)
+        slots = (self.pointer + offsets) % self.size
+        self.keys.index_copy_(0, slots, keys[count - stored :])
         self.pointer.copy_((self.pointer + count) % self.size)
         self.filled.copy_((self.filled + count).clamp(max=self.size))
 
     def negatives(self) -> tuple[Tensor, Tensor]:
-        """A copy of the keys (size, D), safe until the backward pass, and which are valid."""
+        """Returns a copy of the keys (size, D), so that `enqueue` may precede the backward pass, and their validity."""
         valid = torch.arange(self.size, device=self.keys.device) < self.filled
         return self.keys.clone(), valid
 
-    def fill(self) -> Tensor:
-        """Filled share of the queue, scalar in [0, 1]."""
+    def fill_fraction(self) -> Tensor:
+        """Returns the filled fraction of the queue, scalar in [0, 1]."""
         return self.filled / self.size

@@ -10,19 +10,19 @@ from pretrain.gathering import gather, gather_with_gradient, own_rows, world_siz
 from pretrain.positives import Terms
 from shared.training.monitors import alignment
 
-EXCLUDED = -1e9  # logit of what must not count: finite, so that a row without negatives has loss 0, not NaN
+EXCLUDED = -1e9  # logit of an excluded pair: finite, so that a row without negatives has loss 0, not NaN
 
 
-def alignment_of(terms: Terms) -> Tensor:
-    """`alignment` of queries and their positives, scalar, detached."""
+def measure_alignment(terms: Terms) -> Tensor:
+    """Computes `alignment` of queries and their positives, scalar, detached."""
     return alignment(terms.queries, terms.keys)
 
 
 def alignment_loss(terms: Terms) -> Tensor:
-    """Negative mean of <query, key>: the negative cosine similarity of SimSiam where both have unit length.
+    """Computes the negative mean of <query, key>: SimSiam's negative cosine similarity if both have unit length.
 
-    Source: SimSiam, arXiv:2011.10566, eq. 1. Keys are not normalised here, so that the mean of keys
-    (`logit_mean`) gives the mean of the cosines.
+    Source: SimSiam, arXiv:2011.10566, eq. 1. Keys are not normalised here, so that a mean of keys (`logit_mean`) gives
+    the mean of the cosines.
 
     Args:
         terms: Predictions as queries and targets as keys.
@@ -30,20 +30,20 @@ def alignment_loss(terms: Terms) -> Tensor:
     return -(terms.queries * terms.keys).sum(dim=-1).mean()
 
 
-def other_rows(terms: Terms) -> Tensor:
-    """Number of rows whose candidates are the negatives of `batch_info_nce`, scalar."""
+def count_other_rows(terms: Terms) -> Tensor:
+    """Counts the rows whose candidates are negatives in `batch_info_nce`, scalar."""
     return torch.tensor(len(terms.candidates) * world_size() - 1)
 
 
 def queue_info_nce(terms: Terms, negatives: Tensor, valid: Tensor, temperature: float) -> Tensor:
-    """InfoNCE of each term against a set of negatives, mean over rows and terms.
+    """Computes InfoNCE of each term against a set of negatives, mean over rows and terms.
 
     Source: MoCo, arXiv:1911.05722, eq. 1.
 
     Args:
         terms: Unit queries and keys.
-        negatives: (N, D) unit keys.
-        valid: (N,) or (B, N), which negatives count for a row.
+        negatives: Unit keys, (N, D).
+        valid: Which negatives count, bool, (N,) for all rows or (B, N) per row.
         temperature: Positive divisor of the similarities.
     """
     with torch.autocast(terms.queries.device.type, enabled=False):
@@ -57,15 +57,15 @@ def queue_info_nce(terms: Terms, negatives: Tensor, valid: Tensor, temperature: 
 
 
 def batch_info_nce(terms: Terms, temperature: float, same_slot: bool = False) -> Tensor:
-    """InfoNCE against the candidates of the other rows of the global batch, mean over rows and terms.
+    """Computes InfoNCE against the candidates of the other rows of the global batch, mean over rows and terms.
 
-    Other candidates of the same row never count as negatives. With two symmetric views it is NT-Xent (SimCLR,
-    arXiv:2002.05709, eq. 1); with `same_slot` the loss of MoCo v3 and Fast-MoCo (one view's keys at a time).
+    Other candidates of the same row are never negatives. With two symmetric views this is NT-Xent (SimCLR,
+    arXiv:2002.05709, eq. 1); with `same_slot` it is the loss of MoCo v3 and Fast-MoCo (keys of one view at a time).
 
     Args:
         terms: Unit queries and keys; gradients flow into both, also across ranks.
         temperature: Positive divisor of the similarities.
-        same_slot: Only the other rows' candidate in the positive's slot is a negative.
+        same_slot: Whether only the candidates in the slot of the positive are negatives.
     """
     with torch.autocast(terms.queries.device.type, enabled=False):
         queries, slots = terms.queries.float(), terms.slots
@@ -83,17 +83,17 @@ def batch_info_nce(terms: Terms, temperature: float, same_slot: bool = False) ->
 
 
 def parameter_info_nce(projections: Tensor, parameters: Tensor, temperature: float, bandwidth: float) -> Tensor:
-    """Supervised contrastive loss whose classes are soft: rows with near parameters.
+    """Computes a supervised contrastive loss with soft classes, given by the similarity of the parameters.
 
-    With similarity w = exp(-|p_i - p_j|^2 / (2 bandwidth^2)), a view of row j is a positive of row i with
-    weight w and a negative with weight 1 - w; all views of a row are positives of each other. A bandwidth
-    towards 0 gives NT-Xent.
-    Source: SupCon, arXiv:2004.11362, eq. 2, with the weights of y-aware InfoNCE, arXiv:2106.08808.
-    Deviation: a positive competes with the weighted negatives only, not with other positives.
+    With similarity w = exp(-|p_i - p_j|^2 / (2 bandwidth^2)), a view of row j is a positive of row i with weight w and
+    a negative with weight 1 - w; all views of a row are positives of each other. As the bandwidth goes to 0 the loss
+    becomes NT-Xent.
+    Source: SupCon, arXiv:2004.11362, eq. 2, with the weights of y-aware InfoNCE, arXiv:2106.08808. Deviation: a
+    positive competes with the weighted negatives only, not with other positives.
 
     Args:
-        projections: (B, V, D) of unit length, V >= 2.
-        parameters: (B, F), in about unit range.
+        projections: Projections of unit length, (B, V, D), V >= 2.
+        parameters: Parameters of the degradations, about unit range, (B, F).
         temperature: Positive divisor of the similarities.
         bandwidth: Standard deviation of w in the units of `parameters`.
     """
@@ -108,7 +108,7 @@ def parameter_info_nce(projections: Tensor, parameters: Tensor, temperature: flo
         distance = torch.cdist(parameters, gather(parameters), compute_mode=exact)  # (B, R)
         weight = torch.exp(-(distance**2) / (2 * bandwidth**2))
         weight = weight.repeat_interleave(views, dim=0).repeat_interleave(views, dim=1)  # (B * V, R * V)
-        log_negative = torch.log1p(-weight).clamp(min=EXCLUDED)  # weight 1: no negative at all
+        log_negative = torch.log1p(-weight).clamp(min=EXCLUDED)  # weight 1: not a negative
         log_negatives = torch.logsumexp(logits + log_negative, dim=1, keepdim=True)  # (B * V, 1)
         itself = own_rows(len(anchors), logits.device)  # (B * V,)
         positive = weight.scatter(1, itself[:, None], 0.0)

@@ -1,11 +1,11 @@
-"""The one LightningModule of stage one: any method on any views."""
+"""LightningModule of stage one, for any method and any views."""
 
 import torch
 from torch import Tensor
 
 from pretrain.config import PretrainConfig
 from pretrain.methods.base import NEGATIVE_ROWS, Method
-from pretrain.views import ViewBatch, degraded_crops
+from pretrain.views import ViewBatch, degrade_crops
 from shared.data.sampling import Plan, Planner
 from shared.degradations.summary import targets
 from shared.encoders import Encoder
@@ -14,15 +14,15 @@ from shared.training.planned_module import PlannedTraining
 
 
 class Pretraining(PlannedTraining):
-    """Trains a method's encoder.
+    """Training of an encoder by a method.
 
     Args:
-        method: encoder, heads, target network, queue.
-        planner: draws the batches.
-        config: of the run.
+        method: Method with its encoder, heads, target network and queue.
+        planner: Planner that draws the batches.
+        config: Options of the training run.
 
     Attributes:
-        last_views: of the last micro-batch, for panels and monitors.
+        last_views: Views of the last micro-batch, for panels.
     """
 
     trained: Method
@@ -39,14 +39,14 @@ class Pretraining(PlannedTraining):
 
     @property
     def export_module(self) -> Encoder:
-        """The encoder that becomes the artefact."""
+        """The encoder that is exported as the artefact."""
         encoder = super().export_module
         assert isinstance(encoder, Encoder)
         return encoder
 
     def loss(self, plan: Plan) -> tuple[Tensor, dict[str, Tensor]]:
-        """Crop, degrade, and hand the views to the method."""
-        crops = degraded_crops(self.fetch(plan), plan.degradation, self.planner.margin, self.device)
+        """Crops and degrades the images of a plan and computes the method's loss and logs."""
+        crops = degrade_crops(self.fetch(plan), plan.degradation, self.planner.margin, self.device)
         known = targets(plan.degradation) if self.trained.needs_parameters else torch.empty(len(plan.degradation), 0)
         self.last_views = ViewBatch(crops, known.to(self.device, non_blocking=True))
         self.trained.key_momentum = self.key_momentum()
@@ -56,11 +56,11 @@ class Pretraining(PlannedTraining):
         return loss, logs
 
     def key_momentum(self) -> float:
-        """Key momentum at the current optimiser step."""
+        """Computes the key momentum at the current optimiser step, in [0, 1]."""
         start, end = self.config.key_momentum, self.config.key_momentum_end
         return start if end < 0 else cosine(start, end, self.global_step / max(1, self.config.steps - 1))
 
     def after_optimizer_step(self) -> None:
-        """Move the target network, then the average."""
+        """Updates the target network, then the moving average."""
         self.trained.after_step()
         super().after_optimizer_step()

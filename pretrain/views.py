@@ -1,4 +1,4 @@
-"""Views: degraded crops, the input of every method."""
+"""Views: degraded crops, the input of all methods."""
 
 import re
 from dataclasses import dataclass
@@ -13,17 +13,18 @@ from shared.encoders import MIN_IMAGE_SIDE
 
 @dataclass
 class ViewsConfig:
-    """Views of one degradation.
+    """Options of the views of one degradation.
 
     Attributes:
-        crops: counts and sizes in pixels, such as `2x64` or `2x64+4x48`; the largest give the targets. Crops are plain:
-            resizing would change blur and noise.
-        other_images: share (0..1) of the views beyond the first that come from other images.
-        images: exactly so many images per degradation, the views dealt evenly (`patches per image` = views / images);
-            0 leaves it to `other_images`.
-        near: rows in succession that differ in one operation of the space only, so that the most visible one does not
-            suffice to tell negatives apart; 1 = independent rows.
-        turned: mirror and turn the source crops at random before they are degraded, so that few images show more.
+        crops: Counts and sizes in pixels, such as `2x64` or `2x64+4x48`; the largest give the targets. Crops are never
+            resized, which would change blur and noise.
+        other_images: Fraction (0..1) of the views after the first that come from other images than the first.
+        images: Number of images per degradation, each with an equal share of the views; 0 applies `other_images`
+            instead.
+        near: Number of consecutive rows that differ in one operation of the space only, so that its most visible
+            operation is not enough to separate negatives; 1 draws all rows independently.
+        turned: Whether source crops are flipped and rotated by multiples of 90 degrees at random before they are
+            degraded, which augments the content but not the degradation.
     """
 
     crops: str = "2x64"
@@ -33,28 +34,26 @@ class ViewsConfig:
     turned: bool = True
 
     def sizes(self) -> tuple[CropSize, ...]:
-        """The crop sizes, largest first.
+        """Parses `crops` into crop sizes, largest first.
 
         Raises:
-            ValueError: `crops` is not of the form above, or a value is out of range.
+            ValueError: `crops` is not of the form `2x64+4x48`, a crop is too small, or a size is given twice.
         """
         parts = [re.fullmatch(r"(\d+)x(\d+)", part.strip()) for part in self.crops.split("+")]
-        found = [CropSize(int(match[1]), int(match[2])) for match in parts if match]
-        if len(found) < len(parts) or any(size.count < 1 for size in found):
+        sizes = [CropSize(int(match[1]), int(match[2])) for match in parts if match]
+        if len(sizes) < len(parts) or any(size.count < 1 for size in sizes):
             raise ValueError(f"views={self.crops!r} is not of the form 2x64 or 2x64+4x48 (count x pixels)")
-        if min(size.patch for size in found) < MIN_IMAGE_SIDE:
-            raise ValueError(f"views={self.crops}: patches have at least {MIN_IMAGE_SIDE} pixels")
-        if len({size.patch for size in found}) < len(found):
-            raise ValueError(
-                f"views={self.crops}: each size stands once, such as {found[0].count * 2}x{found[0].patch}"
-            )
-        return tuple(sorted(found, key=lambda size: -size.patch))
+        if min(size.patch for size in sizes) < MIN_IMAGE_SIDE:
+            raise ValueError(f"views={self.crops}: patches need at least {MIN_IMAGE_SIDE} pixels")
+        if len({size.patch for size in sizes}) < len(sizes):
+            raise ValueError(f"views={self.crops}: give each size once, such as {sizes[0].count * 2}x{sizes[0].patch}")
+        return tuple(sorted(sizes, key=lambda size: -size.patch))
 
     def sources(self) -> ViewSources:
-        """Which images the views come from.
+        """Returns the images that the views are drawn from.
 
         Raises:
-            ValueError: a share outside 0..1, or both options at once.
+            ValueError: An option is out of range, or `images` and `other_images` are both given.
         """
         if not 0 <= self.other_images <= 1:
             raise ValueError(f"views.other_images={self.other_images} must be within 0..1")
@@ -69,23 +68,30 @@ class ViewsConfig:
 
 @dataclass(frozen=True)
 class ViewBatch:
-    """The views of B degradations.
+    """Views of B degradations.
 
     Attributes:
-        crops: one entry per crop size, largest first, each (B, V_s, 3, p_s, p_s) RGB in [0, 1].
-        parameters: (B, F) known parameters, about unit range, for the controls; (B, 0) for every other method.
+        crops: One tensor per crop size, largest first, (B, V_s, 3, p_s, p_s) RGB in [0, 1].
+        parameters: True parameters of the degradations for the controls, about unit range, (B, F); (B, 0) for all other
+            methods.
     """
 
     crops: tuple[Tensor, ...]
     parameters: Tensor
 
 
-def degraded_crops(
+def degrade_crops(
     crops: tuple[Tensor, ...], degradation: Degradation, margin: int, device: torch.device
 ) -> tuple[Tensor, ...]:
-    """Degrade source crops, per size (B * V_s, 3, S, S) uint8 -> (B, V_s, 3, p_s, p_s) in [0, 1].
+    """Degrades source crops, per size (B * V_s, 3, S, S) uint8 -> (B, V_s, 3, p_s, p_s) in [0, 1].
 
-    Views are numbered across sizes, so that each has noise of its own.
+    Views are numbered across sizes, so that each has its own noise.
+
+    Args:
+        crops: Source pixels per crop size, largest first, margin included.
+        degradation: The B degradations.
+        margin: Source pixels around each view.
+        device: Device to degrade on.
     """
     rows, views, first_view = len(degradation), [], 0
     for pixels in crops:

@@ -1,4 +1,4 @@
-"""The self-supervised methods, each in its own file; this table is the only list of them."""
+"""Self-supervised methods, one file each; `METHODS` is the only list of them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ __all__ = [
 class MethodEntry(NamedTuple):
     """A method and the dataclass of its options."""
 
-    method: type[Any]  # a Method, constructed from (encoder, positives, config)
+    method: type[Any]  # a subclass of Method, constructed from (encoder, positives, config)
     config: type[Any]
 
 
@@ -54,14 +54,13 @@ def build_method(name: str, encoder: Encoder, positives: Positives, config: obje
     """Builds a method by its name.
 
     Args:
-        name: A key of `METHODS`.
-        encoder: The online encoder.
-        positives: Which views are positives and how they are aggregated.
-        config: The method's own options, an instance of `METHODS[name].config`.
+        name: Key of `METHODS`.
+        encoder: Online encoder.
+        positives: Policy that selects and aggregates positives.
+        config: Options of the method, an instance of `METHODS[name].config`.
 
     Raises:
-        ValueError: If the name is unknown, the options are those of another method, or the method refuses
-            them.
+        ValueError: The name is unknown, the options belong to another method, or the method refuses them.
     """
     if name not in METHODS:
         near = get_close_matches(name, METHODS, n=1)
@@ -69,5 +68,5 @@ def build_method(name: str, encoder: Encoder, positives: Positives, config: obje
         raise ValueError(f"method {name!r} is unknown{hint} (there are {', '.join(METHODS)})")
     entry = METHODS[name]
     if not isinstance(config, entry.config):
-        raise ValueError(f"method {name} takes a {entry.config.__name__}, got {type(config).__name__}")
+        raise ValueError(f"method {name} needs a {entry.config.__name__}, got {type(config).__name__}")
     return entry.method(encoder, positives, config)

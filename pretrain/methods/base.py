@@ -1,4 +1,4 @@
-"""What every self-supervised method shares: the forward passes over views, and the momentum target."""
+"""Base classes of all methods, forward passes over views, and the momentum target."""
 
 from __future__ import annotations
 
@@ -13,18 +13,17 @@ from pretrain.positives import Positives
 from pretrain.views import ViewBatch
 from shared.encoders import Encoder, Representation
 
-NEGATIVE_ROWS = "negative_rows"  # in the log: of how many other rows, each drawn by itself, a query meets the keys
+NEGATIVE_ROWS = "negative_rows"  # log: number of independently drawn rows that the negatives of a query come from
 
 
 class MethodOutput(NamedTuple):
-    """What a method makes of a batch.
+    """Output of a method for one batch.
 
     Attributes:
-        loss: A scalar.
-        logs: Detached scalars to log; `NEGATIVE_ROWS` among them where the loss is the InfoNCE of one view with one
-            view.
-        first_views: The representation of each row's first view, (B, ...), with gradients, for a network that it also
-            steers; None where the method embeds no whole views.
+        loss: Scalar loss.
+        logs: Detached scalars to log; they include `NEGATIVE_ROWS` if the loss is an InfoNCE between single views.
+        first_views: Representation of the first view of each row, (B, ...), with gradients, for a network that is
+            conditioned on it; None if the method embeds no whole views.
     """
 
     loss: Tensor
@@ -33,21 +32,24 @@ class MethodOutput(NamedTuple):
 
 
 class Method(nn.Module):
-    """A method: views in, loss out. `encoder` is the online encoder, which becomes the artefact.
+    """Base of all methods, which compute a loss from views. The online encoder becomes the artefact.
 
     Args:
-        encoder: The online encoder.
-        positives: Which views are positives and how they are aggregated.
+        encoder: Online encoder.
+        positives: Policy that selects and aggregates positives.
 
     Attributes:
-        key_momentum: Share of the target network kept by each `after_step`, in [0, 1]; set from outside
-            before a step.
-        last_projection: Online projections of the last forward, (N, D), detached, not normalised: for
-            collapse monitors.
+        needs_parameters: Whether the method reads `ViewBatch.parameters`, the true parameters of the degradations; only
+            the controls do.
+        compares_rows: Whether the loss compares the rows of a batch with each other.
+        key_momentum: Share of its weights that the target network keeps at each `after_step`, in [0, 1]; set by the
+            training before each step.
+        last_projection: Online projections of the last forward pass for collapse monitors, (N, D), detached, not
+            normalised.
     """
 
-    needs_parameters = False  # only the controls see the known parameters
-    compares_rows = False  # the rows of one batch with each other
+    needs_parameters = False
+    compares_rows = False
     key_momentum: float
     last_projection: Tensor
 
@@ -63,36 +65,38 @@ class Method(nn.Module):
         raise NotImplementedError
 
     def check(self, patches: tuple[int, ...], rows: int) -> None:
-        """Refuses views that the method cannot use, before training.
+        """Refuses crop sizes and batch sizes that the method cannot use, before the training.
 
         Args:
             patches: Crop sizes in pixels, largest first.
-            rows: Of a micro-batch, over all devices.
+            rows: Number of rows of a micro-batch, over all devices.
 
         Raises:
-            ValueError: The values do not fit; says what would.
+            ValueError: The crops or the rows do not fit the method.
         """
         if self.compares_rows and rows < 2:
-            raise ValueError(f"batch_size: {rows} row in a (micro-)batch, but the method compares rows: at least 2")
+            raise ValueError(
+                f"batch_size: {rows} row in a (micro-)batch; this method compares rows and needs at least 2"
+            )
 
     def after_step(self) -> None:
-        """Called after each optimiser step."""
+        """Updates state that has no gradient, such as a target network; called after each optimiser step."""
 
     def record_projections(self, projections: Tensor) -> None:
-        """Keeps online projections (..., D) as `last_projection`."""
+        """Stores online projections (..., D) as `last_projection`."""
         self.last_projection = projections.detach().flatten(0, -2)
 
 
 class MomentumMethod(Method):
-    """A method whose targets come from an exponential moving average of the encoder and the projector.
+    """Method whose targets come from an exponential moving average of the encoder and the projector.
 
-    The average covers parameters. The target's batch norms stay in train mode, as in MoCo and BYOL: they
-    normalise by the statistics of the keys' own batch and keep running statistics of their own.
+    Only parameters are averaged. As in MoCo and BYOL, the batch norms of the target network stay in training mode: they
+    normalise by the batch statistics of the keys and keep their own running statistics.
 
     Args:
-        encoder: The online encoder.
-        positives: Which views are positives and how they are aggregated.
-        projector: The online projection head, (N, encoder.dim) -> (N, D).
+        encoder: Online encoder.
+        positives: Policy that selects and aggregates positives.
+        projector: Online projection head, (N, encoder.dim) -> (N, D).
     """
 
     def __init__(self, encoder: Encoder, positives: Positives, projector: nn.Module) -> None:
@@ -107,49 +111,48 @@ class MomentumMethod(Method):
 
     @torch.no_grad()
     def target_keys(self, key_crops: Tensor) -> Tensor:
-        """Unit projections of the target network, (B, K, 3, p, p) -> (B, K, D), without gradients."""
-        return unit(per_view(self.target_projector, embed(self.target_encoder, (key_crops,)).vectors))
+        """Computes unit projections of the target network, (B, K, 3, p, p) -> (B, K, D), without gradients."""
+        return l2_normalize(apply_per_view(self.target_projector, embed(self.target_encoder, (key_crops,)).vectors))
 
     @torch.no_grad()
     def after_step(self) -> None:
-        """Moves the target network towards the online network: lightly's `update_momentum` in one fused call."""
+        """Moves the target towards the online network, like lightly's `update_momentum` but in one fused call."""
         online: list[Tensor] = [*self.encoder.parameters(), *self.projector.parameters()]
         target: list[Tensor] = [*self.target_encoder.parameters(), *self.target_projector.parameters()]
         torch._foreach_lerp_(target, online, 1 - self.key_momentum)
 
 
-class Embedded(NamedTuple):
-    """The views of B rows behind an encoder.
+class Embeddings(NamedTuple):
+    """Embeddings of the views of B rows.
 
     Attributes:
-        vectors: (B, V, encoder.dim), large views first.
-        first_views: The representation of each row's first view.
+        vectors: Pooled vectors of all views, large views first, (B, V, encoder.dim).
+        first_views: Representation of the first view of each row.
     """
 
     vectors: Tensor
     first_views: Representation
 
 
-def embed(encoder: Encoder, crops: tuple[Tensor, ...]) -> Embedded:
-    """Embeds all views, one forward per crop size, batched row-major (row 0's views first).
+def embed(encoder: Encoder, crops: tuple[Tensor, ...]) -> Embeddings:
+    """Embeds all views in one forward pass per crop size, row by row (the views of row 0 first).
 
     Args:
-        encoder: Any encoder.
-        crops: Per crop size, largest first, (B, V_s, 3, p_s, p_s) in [0, 1].
+        encoder: Encoder to embed with.
+        crops: Crops per size, largest first, (B, V_s, 3, p_s, p_s) in [0, 1].
     """
-    found = [encoder(crop.flatten(0, 1)) for crop in crops]
-    pairs = zip(found, crops, strict=True)
-    vectors = [one.vector.unflatten(0, crop.shape[:2]) for one, crop in pairs]
-    views = crops[0].shape[1]
-    first = Representation(found[0].vector[::views], tuple(map_[::views] for map_ in found[0].maps))
-    return Embedded(torch.cat(vectors, dim=1), first)
+    outputs = [encoder(crop.flatten(0, 1)) for crop in crops]
+    vectors = [output.vector.unflatten(0, crop.shape[:2]) for output, crop in zip(outputs, crops, strict=True)]
+    views, large = crops[0].shape[1], outputs[0]
+    first_views = Representation(large.vector[::views], tuple(map_[::views] for map_ in large.maps))
+    return Embeddings(torch.cat(vectors, dim=1), first_views)
 
 
-def per_view(head: nn.Module, vectors: Tensor) -> Tensor:
-    """Applies a head to every vector, (B, V, E) -> (B, V, D); its batch norm sees all B * V of them."""
+def apply_per_view(head: nn.Module, vectors: Tensor) -> Tensor:
+    """Applies a head to each vector, (B, V, E) -> (B, V, D); its batch norm normalises over all B * V vectors."""
     return head(vectors.flatten(0, 1)).unflatten(0, vectors.shape[:2])
 
 
-def unit(x: Tensor) -> Tensor:
-    """Rows of length one in float32, (..., D)."""
+def l2_normalize(x: Tensor) -> Tensor:
+    """Scales vectors to length one in float32, (..., D)."""
     return normalize(x.float(), dim=-1)

@@ -1,11 +1,11 @@
-"""BYOL: predict the momentum target's projection, without negatives."""
+"""BYOL: predicts the projection of a momentum target, without negatives."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pretrain.losses import alignment_loss, alignment_of
-from pretrain.methods.base import MethodOutput, MomentumMethod, embed, per_view, unit
+from pretrain.losses import alignment_loss, measure_alignment
+from pretrain.methods.base import MethodOutput, MomentumMethod, apply_per_view, embed, l2_normalize
 from pretrain.positives import Positives
 from pretrain.views import ViewBatch
 from shared.encoders import Encoder
@@ -13,7 +13,7 @@ from shared.encoders import Encoder
 
 @dataclass
 class BYOLConfig:
-    """Options of BYOL; published with a key momentum from 0.99 to 1 on a cosine, as the recipe sets it."""
+    """Options of BYOL; published with a key momentum from 0.99 to 1 along a cosine, as in its recipe."""
 
     hidden_dim: int = 4096  # BYOL, section 3.3
     output_dim: int = 256  # BYOL, section 3.3
@@ -22,13 +22,13 @@ class BYOLConfig:
 class BYOL(MomentumMethod):
     """Bootstrap your own latent; published with `positives.symmetric=true` and two views.
 
-    Source: BYOL, arXiv:2006.07733, eq. 2. Deviation: -cos as in lightly, in place of 2 - 2 cos; the paper's
-    symmetric loss is the sum over both directions, here it is the mean over terms.
+    Source: BYOL, arXiv:2006.07733, eq. 2. Deviation: -cos as in lightly, instead of 2 - 2 cos; the symmetric
+    loss is the mean over the terms, in the paper the sum over both directions.
 
     Args:
-        encoder: The online encoder.
-        positives: Which views are positives and how they are aggregated.
-        config: The options.
+        encoder: Online encoder.
+        positives: Policy that selects and aggregates positives.
+        config: Options of the method.
     """
 
     def __init__(self, encoder: Encoder, positives: Positives, config: BYOLConfig) -> None:
@@ -39,12 +39,12 @@ class BYOL(MomentumMethod):
         self.predictor = BYOLPredictionHead(config.output_dim, config.hidden_dim, config.output_dim)
 
     def forward(self, views: ViewBatch) -> MethodOutput:
-        """Computes the loss."""
+        """Computes the loss of a batch."""
         query_crops, key_crops = self.positives.split(views.crops)
         vectors, first_views = embed(self.encoder, query_crops)
-        projections = per_view(self.projector, vectors)  # (B, Q, D)
+        projections = apply_per_view(self.projector, vectors)  # (B, Q, D)
         self.record_projections(projections)
-        predictions = unit(per_view(self.predictor, projections))
+        predictions = l2_normalize(apply_per_view(self.predictor, projections))
         terms = self.positives.terms(predictions, self.target_keys(key_crops))
         loss = alignment_loss(terms)
-        return MethodOutput(loss, {"loss": loss.detach(), "alignment": alignment_of(terms)}, first_views)
+        return MethodOutput(loss, {"loss": loss.detach(), "alignment": measure_alignment(terms)}, first_views)

@@ -1,4 +1,4 @@
-"""FastSiam: SimSiam whose target is the mean of several views."""
+"""FastSiam: SimSiam with the mean of several views as the target."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from shared.encoders import Encoder
 
 
 class FastSiam(SimSiam):
-    """Each view predicts the mean projection of the others, which is a steadier target than one view.
+    """Siamese networks in which each view predicts the mean projection of the others, a less noisy target.
 
-    Published with four views: `positives.count=3 positives.aggregate=center positives.symmetric=true`. The
-    mean is taken over projections that are not normalised, only their mean is.
+    Published with four views: `positives.count=3 positives.aggregate=center positives.symmetric=true`. Projections are
+    averaged first and normalised after.
     Source: FastSiam, DAGM GCPR 2022, doi:10.1007/978-3-031-16788-1_4, section 3.
 
     Args:
-        encoder: The online encoder.
-        positives: A policy with the centre of several keys as target.
-        config: The options, those of SimSiam.
+        encoder: Online encoder.
+        positives: Policy with the centre of several keys as the target.
+        config: Options, the same as for SimSiam.
 
     Raises:
-        ValueError: If the policy does not average keys.
+        ValueError: The policy does not average keys.
     """
 
     def __init__(self, encoder: Encoder, positives: Positives, config: SimSiamConfig) -> None:
@@ -36,5 +36,5 @@ class FastSiam(SimSiam):
         super().__init__(encoder, positives, config)
 
     def targets(self, keys: Tensor) -> Tensor:
-        """Projections as they are; the centre is normalised after the mean."""
+        """Returns the projections without normalisation; the centre is normalised after the mean."""
         return keys.float()

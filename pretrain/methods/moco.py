@@ -1,4 +1,4 @@
-"""MoCo: keys of a momentum encoder against a queue of earlier keys."""
+"""MoCo: contrasts keys of a momentum encoder with a queue of earlier keys."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from torch import Tensor
 
 from pretrain.gathering import gather, own_rows
 from pretrain.key_queue import KeyQueue
-from pretrain.losses import alignment_of, queue_info_nce
-from pretrain.methods.base import NEGATIVE_ROWS, MethodOutput, MomentumMethod, embed, per_view, unit
+from pretrain.losses import measure_alignment, queue_info_nce
+from pretrain.methods.base import NEGATIVE_ROWS, MethodOutput, MomentumMethod, apply_per_view, embed, l2_normalize
 from pretrain.positives import Positives
 from pretrain.views import ViewBatch
 from shared.encoders import Encoder
@@ -18,29 +18,28 @@ from shared.encoders import Encoder
 
 @dataclass
 class MoCoConfig:
-    """Options of MoCo; DASR's head is `hidden_dim=256 output_dim=256`."""
+    """Options of MoCo; DASR's head has `hidden_dim=256 output_dim=256`."""
 
     hidden_dim: int = 2048  # MoCo v2
     output_dim: int = 128  # MoCo v2
     temperature: float = 0.07  # MoCo v1 and DASR
     queue_size: int = 8192  # keys; DASR
-    keys_per_step: int | None = None  # keys enqueued per step over all ranks, None: all
+    keys_per_step: int | None = None  # keys enqueued per step over all ranks; None: all
 
 
 class MoCo(MomentumMethod):
     """Momentum contrast with a queue, for any policy of positives.
 
-    While the queue is empty (the first step of a run) the keys of the other rows of the batch stand in for
-    it: with the positive alone the loss would be 0 and its gradient too. From the second step on the queue
-    is the only source of negatives, as published, so that their number depends on the queue and not on the
-    batch.
+    While the queue is empty, at the first step of a training, the keys of the other rows of the batch are the
+    negatives: without any, the loss and its gradient would be 0. From the second step on all negatives come from the
+    queue, as published, so that their number depends on the queue and not on the batch.
     Source: MoCo, arXiv:1911.05722, algorithm 1; head of MoCo v2, arXiv:2003.04297. Deviation: no shuffled
     batch norm.
 
     Args:
-        encoder: The online encoder.
-        positives: Which views are positives and how they are aggregated.
-        config: The options.
+        encoder: Online encoder.
+        positives: Policy that selects and aggregates positives.
+        config: Options of the method.
     """
 
     def __init__(self, encoder: Encoder, positives: Positives, config: MoCoConfig) -> None:
@@ -54,45 +53,45 @@ class MoCo(MomentumMethod):
     def forward(self, views: ViewBatch) -> MethodOutput:
         """Computes the loss and, in training, enqueues the keys of all ranks.
 
-        `loss_of_other_rows` in the logs is the loss of each query against another row's positive. Where it equals the
-        loss, the queries say nothing of their row: what lowers both is that fresh keys differ from stale ones.
+        `loss_of_other_rows` in the logs is the same loss with the positives of another row. If it equals the loss, the
+        queries match wrong positives as well as the right ones.
         """
         query_crops, key_crops = self.positives.split(views.crops)
         vectors, first_views = embed(self.encoder, query_crops)
-        projections = per_view(self.projector, vectors)  # (B, Q, D)
+        projections = apply_per_view(self.projector, vectors)  # (B, Q, D)
         self.record_projections(projections)
         keys = self.target_keys(key_crops)  # (B, K, D)
-        terms = self.positives.terms(unit(projections), keys)
+        terms = self.positives.terms(l2_normalize(projections), keys)
         fresh = gather(self.positives.keys_to_enqueue(keys).unflatten(0, (len(keys), -1)))  # (R, K', D)
-        negatives = self._negatives(fresh, len(keys))
+        negatives = self._collect_negatives(fresh, len(keys))
         loss = queue_info_nce(terms, *negatives, self.config.temperature)
         swapped = replace(terms, queries=terms.queries.detach().roll(1, dims=0))
         if self.training:
             self.queue.enqueue(fresh.flatten(0, 1))
         logs = {
             "loss": loss.detach(),
-            "alignment": alignment_of(terms),
-            "queue_fill": self.queue.fill(),
+            "alignment": measure_alignment(terms),
+            "queue_fill": self.queue.fill_fraction(),
             "loss_of_other_rows": queue_info_nce(swapped, *negatives, self.config.temperature),
         }
-        rows = negatives[1].sum() / (len(keys) * fresh.shape[1])  # as many keys come from one row
-        return MethodOutput(
-            loss, logs | ({NEGATIVE_ROWS: rows} if self.positives.compares_single_views else {}), first_views
-        )
+        if self.positives.compares_single_views:
+            _, is_negative = negatives
+            logs[NEGATIVE_ROWS] = is_negative.sum() / (len(keys) * fresh.shape[1])  # K' keys come from one row
+        return MethodOutput(loss, logs, first_views)
 
-    def _negatives(self, fresh: Tensor, rows: int) -> tuple[Tensor, Tensor]:
-        """The queue, or while it is empty the keys of other rows.
+    def _collect_negatives(self, fresh: Tensor, rows: int) -> tuple[Tensor, Tensor]:
+        """Returns the keys of the queue or, while it is empty, those of the other rows.
 
         Args:
-            fresh: (R, K', D), the keys to enqueue of the R rows of all ranks.
-            rows: B, the rows of this rank.
+            fresh: Keys to enqueue of the R rows of all ranks, (R, K', D).
+            rows: Number B of rows of this rank.
 
         Returns:
-            Keys (N + R * K', D) and which of them are negatives of each row (B, N + R * K').
+            Keys (N + R * K', D), and which of them are negatives of each row, (B, N + R * K').
         """
         stored, valid = self.queue.negatives()  # (N, D), (N,)
         all_rows = torch.arange(len(fresh), device=fresh.device)  # (R,)
         all_rows = all_rows.repeat_interleave(fresh.shape[1])  # (R * K',)
         other_row = own_rows(rows, fresh.device)[:, None] != all_rows  # (B, R * K')
-        stand_in = other_row & (self.queue.filled == 0)
-        return torch.cat([stored, fresh.flatten(0, 1)]), torch.cat([valid.expand(rows, -1), stand_in], dim=1)
+        replaces_queue = other_row & (self.queue.filled == 0)
+        return torch.cat([stored, fresh.flatten(0, 1)]), torch.cat([valid.expand(rows, -1), replaces_queue], dim=1)

@@ -1,11 +1,11 @@
-"""SimCLR: the other rows of the batch are the negatives."""
+"""SimCLR: contrasts each row with the other rows of the batch."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pretrain.losses import alignment_of, batch_info_nce, other_rows
-from pretrain.methods.base import NEGATIVE_ROWS, Method, MethodOutput, embed, per_view, unit
+from pretrain.losses import batch_info_nce, count_other_rows, measure_alignment
+from pretrain.methods.base import NEGATIVE_ROWS, Method, MethodOutput, apply_per_view, embed, l2_normalize
 from pretrain.positives import Positives
 from pretrain.views import ViewBatch
 from shared.encoders import Encoder
@@ -22,16 +22,16 @@ class SimCLRConfig:
 
 
 class SimCLR(Method):
-    """In-batch contrast; published with `positives.symmetric=true` and two views (NT-Xent).
+    """Contrast with in-batch negatives; published with `positives.symmetric=true` and two views (NT-Xent).
 
-    Without `symmetric` queries are compared with keys only, both from one encoder and both with gradients.
-    Negatives are gathered over ranks.
+    Without `symmetric`, queries are compared only with keys; both come from one encoder and have gradients. Negatives
+    are gathered over ranks.
     Source: SimCLR, arXiv:2002.05709, eq. 1.
 
     Args:
-        encoder: The online encoder.
-        positives: Which views are positives and how they are aggregated.
-        config: The options.
+        encoder: Online encoder.
+        positives: Policy that selects and aggregates positives.
+        config: Options of the method.
     """
 
     compares_rows = True
@@ -46,15 +46,13 @@ class SimCLR(Method):
         )
 
     def forward(self, views: ViewBatch) -> MethodOutput:
-        """Computes the loss."""
+        """Computes the loss of a batch."""
         vectors, first_views = embed(self.encoder, views.crops)
-        projections = per_view(self.projector, vectors)  # (B, V, D)
+        projections = apply_per_view(self.projector, vectors)  # (B, V, D)
         self.record_projections(projections)
-        terms = self.positives.terms(*self.positives.roles(unit(projections)))
+        terms = self.positives.terms(*self.positives.roles(l2_normalize(projections)))
         loss = batch_info_nce(terms, self.config.temperature)
-        logs = {"loss": loss.detach(), "alignment": alignment_of(terms)}
-        return MethodOutput(
-            loss,
-            logs | ({NEGATIVE_ROWS: other_rows(terms)} if self.positives.compares_single_views else {}),
-            first_views,
-        )
+        logs = {"loss": loss.detach(), "alignment": measure_alignment(terms)}
+        if self.positives.compares_single_views:
+            logs[NEGATIVE_ROWS] = count_other_rows(terms)
+        return MethodOutput(loss, logs, first_views)

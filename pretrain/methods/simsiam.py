@@ -1,4 +1,4 @@
-"""SimSiam: predict the other view's projection, which is held fixed; no negatives, no momentum."""
+"""SimSiam: predicts the projection of the other view without its gradient; no negatives, no momentum."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from pretrain.losses import alignment_loss, alignment_of
-from pretrain.methods.base import Method, MethodOutput, embed, per_view, unit
+from pretrain.losses import alignment_loss, measure_alignment
+from pretrain.methods.base import Method, MethodOutput, apply_per_view, embed, l2_normalize
 from pretrain.positives import Positives
 from pretrain.views import ViewBatch
 from shared.encoders import Encoder
@@ -23,14 +23,14 @@ class SimSiamConfig:
 
 
 class SimSiam(Method):
-    """Siamese networks, predictor and stop-gradient; published with `positives.symmetric=true` and two views.
+    """Siamese networks with predictor and stop-gradient; published with `positives.symmetric=true` and two views.
 
     Source: SimSiam, arXiv:2011.10566, eq. 1 and 2.
 
     Args:
-        encoder: The online encoder.
-        positives: Which views are positives and how they are aggregated.
-        config: The options.
+        encoder: Online encoder.
+        positives: Policy that selects and aggregates positives.
+        config: Options of the method.
     """
 
     def __init__(self, encoder: Encoder, positives: Positives, config: SimSiamConfig) -> None:
@@ -41,16 +41,16 @@ class SimSiam(Method):
         self.predictor = SimSiamPredictionHead(config.output_dim, config.prediction_hidden_dim, config.output_dim)
 
     def forward(self, views: ViewBatch) -> MethodOutput:
-        """Computes the loss."""
+        """Computes the loss of a batch."""
         vectors, first_views = embed(self.encoder, views.crops)
-        projections = per_view(self.projector, vectors)  # (B, V, D)
+        projections = apply_per_view(self.projector, vectors)  # (B, V, D)
         self.record_projections(projections)
         queries, keys = self.positives.roles(projections)
-        predictions = unit(per_view(self.predictor, queries))
+        predictions = l2_normalize(apply_per_view(self.predictor, queries))
         terms = self.positives.terms(predictions, self.targets(keys.detach()))
         loss = alignment_loss(terms)
-        return MethodOutput(loss, {"loss": loss.detach(), "alignment": alignment_of(terms)}, first_views)
+        return MethodOutput(loss, {"loss": loss.detach(), "alignment": measure_alignment(terms)}, first_views)
 
     def targets(self, keys: Tensor) -> Tensor:
-        """What is aggregated on the key side, (B, K, D) -> (B, K, D)."""
-        return unit(keys)
+        """Returns the targets to aggregate, (B, K, D) -> (B, K, D)."""
+        return l2_normalize(keys)

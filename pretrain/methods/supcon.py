@@ -1,11 +1,11 @@
-"""SupCon: a control that takes its positives from the known parameters of the degradations."""
+"""SupCon: a control that derives positives from the true parameters of the degradations."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from pretrain.losses import parameter_info_nce
-from pretrain.methods.base import Method, MethodOutput, embed, per_view, unit
+from pretrain.methods.base import Method, MethodOutput, apply_per_view, embed, l2_normalize
 from pretrain.positives import Positives
 from pretrain.views import ViewBatch
 from shared.encoders import Encoder
@@ -19,25 +19,24 @@ class SupConConfig:
     hidden_dim: int = 2048  # SupCon, section 3.1
     output_dim: int = 128  # SupCon, section 3.1
     temperature: float = 0.1  # SupCon, section 4
-    bandwidth: float = 0.1  # of `ViewBatch.parameters`, in about unit range
+    bandwidth: float = 0.1  # in units of `ViewBatch.parameters`, which have about unit range
     batch_norm: bool = False  # in the head, as published
 
 
 class SupCon(Method):
-    """Supervised contrast, soft classes: positives have equal or near parameters, near negatives count less.
+    """Supervised contrast with soft classes, given by the similarity of the parameters of two rows.
 
-    A control: it shows what contrast can learn when it is told which degradations are alike. All views of a
-    row are anchors and positives of each other; the policy of positives only says how many large views
-    there are.
+    A control: it shows what contrast can learn from labels that say which degradations are similar. All views of a row
+    are anchors and positives of each other; the policy of positives only gives the number of large views.
     Source: SupCon, arXiv:2004.11362; see `parameter_info_nce` for the deviations.
 
     Args:
-        encoder: The online encoder.
-        positives: How many views a row has.
-        config: The options.
+        encoder: Online encoder.
+        positives: Policy that gives the number of large views per row.
+        config: Options of the method.
 
     Raises:
-        ValueError: If the bandwidth is not positive.
+        ValueError: The bandwidth is not positive.
     """
 
     needs_parameters = True
@@ -55,11 +54,13 @@ class SupCon(Method):
         )
 
     def forward(self, views: ViewBatch) -> MethodOutput:
-        """Computes the loss."""
+        """Computes the loss of a batch."""
         vectors, first_views = embed(self.encoder, views.crops)
-        projections = per_view(self.projector, vectors)  # (B, V, D)
+        projections = apply_per_view(self.projector, vectors)  # (B, V, D)
         self.record_projections(projections)
-        loss = parameter_info_nce(unit(projections), views.parameters, self.config.temperature, self.config.bandwidth)
+        loss = parameter_info_nce(
+            l2_normalize(projections), views.parameters, self.config.temperature, self.config.bandwidth
+        )
         return MethodOutput(
             loss, {"loss": loss.detach(), "alignment": alignment(projections[:, :1], projections[:, 1:])}, first_views
         )

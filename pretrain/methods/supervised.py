@@ -1,4 +1,4 @@
-"""Supervised regression of the known parameters: the control that marks the ceiling."""
+"""Supervised regression of the true parameters: the control that gives the ceiling."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from torch import nn
 from torch.nn.functional import mse_loss
 
-from pretrain.methods.base import Method, MethodOutput, embed, per_view
+from pretrain.methods.base import Method, MethodOutput, apply_per_view, embed
 from pretrain.positives import Positives
 from pretrain.views import ViewBatch
 from shared.degradations.summary import SUMMARY_RANGES
@@ -17,23 +17,22 @@ from shared.training.monitors import alignment
 
 @dataclass
 class SupervisedConfig:
-    """The supervised control has no options."""
+    """Options of the supervised control; it has none."""
 
 
 class Supervised(Method):
-    """Regresses the parameters of the degradation from the pooled vector of every view by one linear layer.
+    """Linear regression of the parameters of the degradation from the pooled vector of each view.
 
-    Before it the vectors are standardised over the batch and divided by the root of their number of dimensions:
-    pooled vectors are non-negative and far from zero, and without the division AdamW's equal steps on 2048 weights
-    move a prediction by more than a parameter varies. The loss is the mean squared error. `ViewBatch.parameters`
-    come in about unit range, so they are taken as they are: all weigh the same and nothing has to be estimated on the
-    way. The policy of positives only says how many large views there are. `last_projection` holds the pooled
-    vectors, there being no projector.
+    The vectors are first standardised over the batch and divided by the square root of their dimension: pooled vectors
+    are non-negative and far from zero, and without the division AdamW's equal steps on 2048 weights change a prediction
+    by more than a parameter varies. The loss is the mean squared error; `ViewBatch.parameters` have about unit range,
+    so that all weigh the same. The policy of positives only gives the number of large views. There is no projector:
+    `last_projection` holds the pooled vectors.
 
     Args:
-        encoder: The online encoder.
-        positives: How many views a row has.
-        config: No options.
+        encoder: Online encoder.
+        positives: Policy that gives the number of large views per row.
+        config: Options of the method; there are none.
     """
 
     needs_parameters = True
@@ -45,10 +44,10 @@ class Supervised(Method):
         self.regressor = nn.Linear(encoder.dim, len(SUMMARY_RANGES))
 
     def forward(self, views: ViewBatch) -> MethodOutput:
-        """Computes the loss."""
+        """Computes the loss of a batch."""
         vectors, first_views = embed(self.encoder, views.crops)  # (B, V, dim)
         self.record_projections(vectors)
-        standardised = per_view(self.standardise, vectors) * vectors.shape[-1] ** -0.5
+        standardised = apply_per_view(self.standardise, vectors) * vectors.shape[-1] ** -0.5
         predicted = self.regressor(standardised).float()  # (B, V, F)
         loss = mse_loss(predicted, views.parameters.float()[:, None].expand_as(predicted))
         return MethodOutput(

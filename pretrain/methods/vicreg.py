@@ -1,4 +1,4 @@
-"""VICReg: equal projections of positives, unit variance and no covariance over the batch."""
+"""VICReg: equal projections of positives, unit variance and zero covariance over the batch."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import torch
 import torch.distributed as dist
 
-from pretrain.losses import alignment_of
-from pretrain.methods.base import Method, MethodOutput, embed, per_view
+from pretrain.losses import measure_alignment
+from pretrain.methods.base import Method, MethodOutput, apply_per_view, embed
 from pretrain.positives import Positives
 from pretrain.views import ViewBatch
 from shared.encoders import Encoder
@@ -18,7 +18,7 @@ from shared.encoders import Encoder
 class VICRegConfig:
     """Options of VICReg."""
 
-    hidden_dim: int = 2048  # published with 8192; a ResNet50's width is enough for a dozen parameters
+    hidden_dim: int = 2048  # published with 8192; the width of a ResNet50 suffices for a dozen parameters
     output_dim: int = 2048  # as above
     invariance: float = 25.0  # lambda, VICReg, section 4.2
     variance: float = 25.0  # mu
@@ -26,19 +26,19 @@ class VICRegConfig:
 
 
 class VICReg(Method):
-    """Variance, invariance and covariance of projections; published with two views of each row.
+    """Variance, invariance and covariance of projections; published with two views per row.
 
-    The terms compare projections that are not normalised. Variance and covariance are those of the global
-    batch, for each term, ema_source over terms.
+    The projections are not normalised. Variance and covariance are taken over the global batch for each term, and
+    averaged over the terms.
     Source: VICReg, arXiv:2105.04906, eq. 1 to 6.
 
     Args:
-        encoder: The online encoder.
-        positives: Which views are positives and how they are aggregated.
-        config: The options.
+        encoder: Online encoder.
+        positives: Policy that selects and aggregates positives.
+        config: Options of the method.
 
     Raises:
-        ValueError: If the policy re-normalises means, which the variance term contradicts.
+        ValueError: The policy re-normalises means, which contradicts the variance term.
     """
 
     compares_rows = True
@@ -50,7 +50,7 @@ class VICReg(Method):
         aggregate = positives.config.aggregate
         if aggregate in ("center", "combination"):
             raise ValueError(
-                f"vicreg compares projections of free length, positives.aggregate={aggregate} re-normalises: "
+                f"vicreg compares projections of any length, but positives.aggregate={aggregate} re-normalises them: "
                 "use logit_mean, pair or all_pairs"
             )
         super().__init__(encoder, positives)
@@ -60,11 +60,11 @@ class VICReg(Method):
         )
 
     def forward(self, views: ViewBatch) -> MethodOutput:
-        """Computes the loss."""
+        """Computes the loss of a batch."""
         vectors, first_views = embed(self.encoder, views.crops)
-        projections = per_view(self.projector, vectors)  # (B, V, D)
+        projections = apply_per_view(self.projector, vectors)  # (B, V, D)
         self.record_projections(projections)
         terms = self.positives.terms(*self.positives.roles(projections.float()))
         with torch.autocast(projections.device.type, enabled=False):
             loss = self.criterion(terms.queries, terms.keys)
-        return MethodOutput(loss, {"loss": loss.detach(), "alignment": alignment_of(terms)}, first_views)
+        return MethodOutput(loss, {"loss": loss.detach(), "alignment": measure_alignment(terms)}, first_views)

@@ -1,4 +1,4 @@
-"""A small encoder without batch norm that keeps the contract of `shared.encoders.Encoder`."""
+"""Small encoder without batch norm that fulfils the contract of `shared.encoders.Encoder`."""
 
 import torch
 from torch import Tensor, nn
@@ -10,7 +10,7 @@ from shared.encoders import Representation
 
 
 class LinearEncoder(nn.Module):
-    """4x4 average pool, linear, tanh."""
+    """Average pooling to 4x4, a linear layer and tanh."""
 
     dim = 12
 
@@ -28,7 +28,7 @@ class LinearEncoder(nn.Module):
 
 
 def random_views(rows: int, counts_and_sizes: tuple[tuple[int, int], ...] = ((2, 16),), seed: int = 0) -> ViewBatch:
-    """Uniform noise as views of any number and size, with random parameters."""
+    """Draws views of uniform noise in any number and size, with random parameters."""
     generator = torch.Generator().manual_seed(seed)
     crops = tuple(torch.rand(rows, n, 3, size, size, generator=generator) for n, size in counts_and_sizes)
     return ViewBatch(crops, torch.rand(rows, len(SUMMARY_RANGES), generator=generator))

@@ -1,4 +1,4 @@
-"""Every method on a small encoder with small heads."""
+"""All methods on a small encoder with small heads."""
 
 import torch
 from torch import nn

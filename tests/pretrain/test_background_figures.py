@@ -1,4 +1,4 @@
-"""Pictures of the embedding, drawn by another process into the run's own TensorBoard."""
+"""Figures of the embedding that a second process draws into the TensorBoard of a run."""
 
 import io
 
@@ -10,30 +10,36 @@ import pretrain.background_figures
 from pretrain.train import main
 
 SMALL = [
-    "encoder=dasr", "views=2x32", "batch_size=4", "steps=3", "precision=fp32", "data.dead_leaves=2", "figures_every=2",
-]  # fmt: skip
+    "encoder=dasr",
+    "views=2x32",
+    "batch_size=4",
+    "steps=3",
+    "precision=fp32",
+    "data.dead_leaves=2",
+    "figures_every=2",
+]
 
 
-def test_a_run_draws_its_embedding_while_it_trains(tmp_path, monkeypatch):
+def test_a_run_draws_its_embedding_during_the_training(tmp_path, monkeypatch):
     monkeypatch.setattr(pretrain.background_figures, "PATCHES", 200)
-    assert main([*SMALL, f"runs_dir={tmp_path}", "name=drawn"]) == 0
-    folder = tmp_path / "pretrain" / "drawn"
+    assert main([*SMALL, f"runs_dir={tmp_path}", "name=figures"]) == 0
+    folder = tmp_path / "pretrain" / "figures"
     events = EventAccumulator(str(folder / "tensorboard"))
     events.Reload()
     for tag in ("analysis/map", "analysis/separation"):
-        (picture,) = events.Images(tag)
-        assert picture.step == 2
-        assert min(Image.open(io.BytesIO(picture.encoded_image_string)).size) > 300
+        (figure,) = events.Images(tag)
+        assert figure.step == 2
+        assert min(Image.open(io.BytesIO(figure.encoded_image_string)).size) > 300
     assert not list(folder.glob(".snapshot*"))
 
 
-def test_a_picture_that_fails_does_not_stop_the_run(tmp_path, monkeypatch, caplog):
+def test_a_figure_that_fails_does_not_stop_the_run(tmp_path, monkeypatch, caplog):
     monkeypatch.setattr(pretrain.background_figures, "PATCHES", 5)  # too few for the grid
     assert main([*SMALL, f"runs_dir={tmp_path}", "name=failed"]) == 0
     assert "figures could not be drawn: snapshot: size=5 patches are too few" in caplog.text
 
 
-def test_a_folder_that_no_run_made_for_it_is_never_deleted(tmp_path, capsys):
+def test_only_a_snapshot_folder_is_deleted(tmp_path, capsys):
     from analysis.snapshot import main
 
     (tmp_path / "precious").mkdir()

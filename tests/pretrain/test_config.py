@@ -1,3 +1,5 @@
+"""Options and recipes of pretraining: overrides, refused values, and the headers of recipes."""
+
 from pathlib import Path
 
 import pytest
@@ -22,12 +24,23 @@ def test_every_recipe_composes_and_stays_short(recipe):
     assert lines[0].startswith("# ")
 
 
-def test_fixed_override_names():
+def test_documented_overrides():
     config = load(
-        "name=a", "runs_dir=/tmp/x", "seed=3", "steps=7", "batch_size=6", "checkpoint_every=2", "precision=fp32",
-        "data=folder", "data.root=/p q/ä", "encoder=resnet18", "method=byol", "degradation=blur_noise",
-        "views=2x48+4x32", "positives=1",
-    )  # fmt: skip
+        "name=a",
+        "runs_dir=/tmp/x",
+        "seed=3",
+        "steps=7",
+        "batch_size=6",
+        "checkpoint_every=2",
+        "precision=fp32",
+        "data=folder",
+        "data.root=/p q/ä",
+        "encoder=resnet18",
+        "method=byol",
+        "degradation=blur_noise",
+        "views=2x48+4x32",
+        "positives=1",
+    )
     assert (config.name, config.runs_dir, config.seed, config.steps) == ("a", "/tmp/x", 3, 7)
     assert (config.batch_size, config.checkpoint_every, config.precision) == (6, 2, "fp32")
     assert (config.data.kind, config.data.root) == ("folder", "/p q/ä")
@@ -65,7 +78,7 @@ def test_one_idea_is_one_override():
         (["views.other_images=0.5", "views.images=2"], "give one of the two"),
     ],
 )
-def test_what_is_wrong_is_one_sentence(arguments, message):
+def test_a_wrong_option_is_refused_in_one_line(arguments, message):
     with pytest.raises(ValueError, match=message) as raised:
         load(*arguments)
     assert "\n" not in str(raised.value).strip()
@@ -86,7 +99,7 @@ def test_the_stored_configuration_is_plain_and_names_the_method():
     assert isinstance(plain["encoder"], dict)
 
 
-def test_recipe_headers_say_what_was_measured():
+def test_recipe_headers_give_the_command_and_the_scores():
     for path in sorted(Path(RECIPES).glob("*.yaml")):
         header = [line for line in path.read_text().splitlines() if line.startswith("#")]
         assert any("make pretrain" in line for line in header), path.name

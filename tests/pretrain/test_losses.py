@@ -1,4 +1,4 @@
-"""Losses against formulas written out in loops and against lightly's."""
+"""Losses against formulas written as loops and against lightly's losses."""
 
 import math
 
@@ -85,7 +85,7 @@ def test_batch_info_nce_formula(aggregate: str, same_slot: bool) -> None:
 
 def test_other_views_of_the_row_are_no_negatives() -> None:
     queries, keys = _units(4, 1), _units(4, 2, seed=1)
-    keys[:, 1] = queries[:, 0]  # no term's positive, and as near to the row's query as can be
+    keys[:, 1] = queries[:, 0]  # not the positive of any term, but equal to the query of its row
     loss = batch_info_nce(Terms(queries, keys, torch.tensor([0])), 0.1)
     expected = [
         _info_nce(queries[b, 0], keys[b, 0], [keys[r, s] for r in range(4) if r != b for s in range(2)], 0.1)
@@ -94,29 +94,29 @@ def test_other_views_of_the_row_are_no_negatives() -> None:
     assert float(loss) == pytest.approx(sum(expected) / 4, rel=1e-5)
 
 
-def _soft_reference(views: torch.Tensor, parameters: torch.Tensor, temperature: float, bandwidth: float) -> float:
+def _soft_info_nce(views: torch.Tensor, parameters: torch.Tensor, temperature: float, bandwidth: float) -> float:
     rows, count = views.shape[:2]
-    near = [[math.exp(-float((p - q).square().sum()) / (2 * bandwidth**2)) for q in parameters] for p in parameters]
-    every = [(r, v) for r in range(rows) for v in range(count)]
+    weight = [[math.exp(-float((p - q).square().sum()) / (2 * bandwidth**2)) for q in parameters] for p in parameters]
+    samples = [(r, v) for r in range(rows) for v in range(count)]
     total = 0.0
-    for i, v in every:
-        similarity = {o: math.exp(float(views[i, v] @ views[o]) / temperature) for o in every}
-        negative = sum((1 - near[i][o[0]]) * similarity[o] for o in every)
-        positives = [o for o in every if o != (i, v)]
-        terms = [near[i][o[0]] * -math.log(similarity[o] / (similarity[o] + negative)) for o in positives]
-        total += sum(terms) / sum(near[i][o[0]] for o in positives)
-    return total / len(every)
+    for i, v in samples:
+        similarity = {o: math.exp(float(views[i, v] @ views[o]) / temperature) for o in samples}
+        negative = sum((1 - weight[i][o[0]]) * similarity[o] for o in samples)
+        positives = [o for o in samples if o != (i, v)]
+        terms = [weight[i][o[0]] * -math.log(similarity[o] / (similarity[o] + negative)) for o in positives]
+        total += sum(terms) / sum(weight[i][o[0]] for o in positives)
+    return total / len(samples)
 
 
 @pytest.mark.parametrize("bandwidth", [0.05, 0.5])
 def test_parameter_info_nce_formula(bandwidth: float) -> None:
     views, parameters = _units(5, 3), torch.rand(5, 2, generator=torch.Generator().manual_seed(3))
-    parameters[4] = parameters[0]  # one degradation twice
+    parameters[4] = parameters[0]  # two rows of one degradation
     loss = parameter_info_nce(views, parameters, 0.2, bandwidth)
-    assert float(loss) == pytest.approx(_soft_reference(views, parameters, 0.2, bandwidth), rel=1e-4)
+    assert float(loss) == pytest.approx(_soft_info_nce(views, parameters, 0.2, bandwidth), rel=1e-4)
 
 
-def test_parameter_info_nce_of_narrow_bandwidth_is_ntxent() -> None:
+def test_parameter_info_nce_with_a_narrow_bandwidth_is_ntxent() -> None:
     views, parameters = _units(6, 2), torch.arange(6.0)[:, None]
     loss = parameter_info_nce(views, parameters, 0.2, 1e-3)
     torch.testing.assert_close(loss, NTXentLoss(0.2)(views[:, 0], views[:, 1]))
@@ -126,8 +126,8 @@ def test_parameter_info_nce_pulls_equal_degradations_together() -> None:
     parameters = torch.tensor([[0.0], [0.0], [1.0], [1.0]])
     directions = torch.eye(8)[:2]
     together = directions[[0, 0, 1, 1]][:, None].expand(-1, 2, -1)
-    apart = directions[[0, 1, 0, 1]][:, None].expand(-1, 2, -1)
-    losses = [float(parameter_info_nce(v, parameters, 0.2, 0.1)) for v in (together, apart)]
+    separate = directions[[0, 1, 0, 1]][:, None].expand(-1, 2, -1)
+    losses = [float(parameter_info_nce(v, parameters, 0.2, 0.1)) for v in (together, separate)]
     assert losses[0] < 0.05 < losses[1]
 
 
@@ -155,5 +155,5 @@ def test_autocast_does_not_round_the_losses() -> None:
         assert [float(x) for x in losses()] == [float(x) for x in plain]
 
 
-def test_excluded_is_out_of_reach_of_any_similarity() -> None:
+def test_excluded_logits_have_zero_weight() -> None:
     assert math.exp(EXCLUDED + 2 / 0.01) == 0.0

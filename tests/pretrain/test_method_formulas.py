@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cosine_similarity, cross_entropy, mse_loss, normalize
 
 from pretrain.losses import parameter_info_nce
-from pretrain.methods.fastmoco import FastMoCoConfig, cut
+from pretrain.methods.fastmoco import FastMoCoConfig, cut_into_parts
 from pretrain.methods.moco import MoCoConfig
 from pretrain.positives import PositivesConfig
 from pretrain.views import ViewBatch
@@ -18,12 +18,12 @@ from tests.pretrain.linear_encoder import random_views
 from tests.pretrain.small_methods import CENTER, PAIR, build
 
 
-def _vectors(encoder: nn.Module, views: Tensor) -> Tensor:
-    """Vectors of all views of one size, (B, V, 3, p, p) -> (B, V, D)."""
+def _embed(encoder: nn.Module, views: Tensor) -> Tensor:
+    """Embeds all views of one size, (B, V, 3, p, p) -> (B, V, D)."""
     return torch.stack([encoder(v).vector for v in views.unbind(0)])
 
 
-def _heads(head: nn.Module, x: Tensor) -> Tensor:
+def _apply_head(head: nn.Module, x: Tensor) -> Tensor:
     return head(x.reshape(-1, x.shape[-1])).reshape(*x.shape[:-1], -1)
 
 
@@ -46,14 +46,14 @@ def test_moco_is_the_published_loss_against_earlier_keys() -> None:
     assert float(logs["queue_fill"]) == pytest.approx(0.8)
 
 
-def test_moco_says_when_the_queries_say_nothing_of_their_row() -> None:
+def test_moco_logs_the_loss_of_other_rows() -> None:
     method = build("moco", PositivesConfig())
     method(random_views(4))
     views = random_views(4, seed=1)
     _, logs, _ = method(views)
     assert abs(float(logs["loss_of_other_rows"] - logs["loss"])) > 1e-4
     crops = views.crops[0].clone()
-    crops[:, 0] = crops[:1, 0]
+    crops[:, 0] = crops[:1, 0]  # with equal queries, the positive of any row fits as well
     _, logs, _ = method(ViewBatch((crops,), views.parameters))
     torch.testing.assert_close(logs["loss_of_other_rows"], logs["loss"])
 
@@ -70,7 +70,7 @@ def test_moco_first_step_contrasts_with_the_other_rows() -> None:
 
 
 @pytest.mark.parametrize("enqueue", ["first", "center", "all"])
-def test_moco_first_step_never_takes_keys_of_the_own_row(enqueue: str) -> None:
+def test_moco_first_step_has_no_negatives_of_the_own_row(enqueue: str) -> None:
     method = build("moco", PositivesConfig(3, aggregate="center", enqueue=enqueue))
     views = random_views(4, ((4, 16),))
     keys = method.target_keys(views.crops[0][:, 1:])
@@ -85,7 +85,7 @@ def test_moco_first_step_never_takes_keys_of_the_own_row(enqueue: str) -> None:
     torch.testing.assert_close(method(views)[0], torch.stack(losses).mean())
 
 
-def test_moco_enqueues_only_in_training_and_as_many_as_asked() -> None:
+def test_moco_enqueues_keys_per_step_and_only_in_training() -> None:
     method = build("moco", PositivesConfig(), config=MoCoConfig(16, 8, queue_size=10, keys_per_step=3))
     method.eval()
     method(random_views(8))
@@ -95,33 +95,33 @@ def test_moco_enqueues_only_in_training_and_as_many_as_asked() -> None:
     assert int(method.queue.filled) == 3
 
 
-def test_moco_single_row_is_finite() -> None:
+def test_moco_of_a_single_row_is_finite() -> None:
     loss, *_ = build("moco", PositivesConfig())(random_views(1))
     assert float(loss) == 0
 
 
 def test_simclr_is_ntxent() -> None:
     method, views = build("simclr", PAIR), random_views(6)
-    projections = _heads(copy.deepcopy(method.projector), _vectors(method.encoder, views.crops[0]))
+    projections = _apply_head(copy.deepcopy(method.projector), _embed(method.encoder, views.crops[0]))
     torch.testing.assert_close(method(views)[0], NTXentLoss(0.1)(projections[:, 0], projections[:, 1]))
 
 
 def test_byol_is_the_mean_of_both_directions() -> None:
     method, views = build("byol", PAIR), random_views(6)
     reference = copy.deepcopy(method)
-    online = _heads(reference.predictor, _heads(reference.projector, _vectors(method.encoder, views.crops[0])))
-    target = _heads(reference.target_projector, _vectors(method.target_encoder, views.crops[0])).detach()
+    online = _apply_head(reference.predictor, _apply_head(reference.projector, _embed(method.encoder, views.crops[0])))
+    target = _apply_head(reference.target_projector, _embed(method.target_encoder, views.crops[0])).detach()
     criterion = NegativeCosineSimilarity()
     expected = (criterion(online[:, 0], target[:, 1]) + criterion(online[:, 1], target[:, 0])) / 2
     torch.testing.assert_close(method(views)[0], expected)
 
 
-def test_byol_multi_crop_small_crops_predict_the_large_ones_in_turn() -> None:
+def test_byol_multi_crop_small_crops_predict_alternating_large_ones() -> None:
     method, views = build("byol", PAIR), random_views(6, ((2, 16), (3, 12)))
     reference = copy.deepcopy(method)
-    vectors = torch.cat([_vectors(method.encoder, crops) for crops in views.crops], dim=1)
-    online = _heads(reference.predictor, _heads(reference.projector, vectors))
-    target = _heads(reference.target_projector, vectors[:, :2]).detach()
+    vectors = torch.cat([_embed(method.encoder, crops) for crops in views.crops], dim=1)
+    online = _apply_head(reference.predictor, _apply_head(reference.projector, vectors))
+    target = _apply_head(reference.target_projector, vectors[:, :2]).detach()
     pairs = [(0, 1), (1, 0), (2, 0), (3, 1), (4, 0)]
     expected = torch.stack([-cosine_similarity(online[:, q], target[:, k]).mean() for q, k in pairs]).mean()
     torch.testing.assert_close(method(views)[0], expected)
@@ -130,8 +130,8 @@ def test_byol_multi_crop_small_crops_predict_the_large_ones_in_turn() -> None:
 def test_simsiam_is_the_symmetric_stop_gradient_loss() -> None:
     method, views = build("simsiam", PAIR), random_views(6)
     reference = copy.deepcopy(method)
-    z = _heads(reference.projector, _vectors(reference.encoder, views.crops[0]))
-    p = _heads(reference.predictor, z)
+    z = _apply_head(reference.projector, _embed(reference.encoder, views.crops[0]))
+    p = _apply_head(reference.predictor, z)
     criterion = NegativeCosineSimilarity()
     expected = (criterion(p[:, 0], z[:, 1].detach()) + criterion(p[:, 1], z[:, 0].detach())) / 2
     loss, *_ = method(views)
@@ -144,8 +144,8 @@ def test_simsiam_is_the_symmetric_stop_gradient_loss() -> None:
 def test_fastsiam_predicts_the_mean_of_the_others() -> None:
     method, views = build("fastsiam", CENTER), random_views(6, ((4, 16),))
     reference = copy.deepcopy(method)
-    z = _heads(reference.projector, _vectors(method.encoder, views.crops[0]))
-    p = _heads(reference.predictor, z)
+    z = _apply_head(reference.projector, _embed(method.encoder, views.crops[0]))
+    p = _apply_head(reference.predictor, z)
     losses = []
     for v in range(4):
         target = z[:, [w for w in range(4) if w != v]].mean(1)
@@ -155,23 +155,23 @@ def test_fastsiam_predicts_the_mean_of_the_others() -> None:
 
 def test_vicreg_is_lightlys_loss() -> None:
     method, views = build("vicreg", PositivesConfig()), random_views(6)
-    z = _heads(copy.deepcopy(method.projector), _vectors(method.encoder, views.crops[0]))
+    z = _apply_head(copy.deepcopy(method.projector), _embed(method.encoder, views.crops[0]))
     torch.testing.assert_close(method(views)[0], VICRegLoss()(z[:, 0], z[:, 1]))
 
 
 def _fastmoco_predictions(method: nn.Module, vectors: Tensor) -> Tensor:
-    """(N, B, dim) combined vectors -> unit predictions (B, N, D)."""
-    return normalize(_heads(method.predictor, _heads(method.projector, vectors.transpose(0, 1))), dim=-1)
+    """Computes unit predictions from combined vectors, (N, B, dim) -> (B, N, D)."""
+    return normalize(_apply_head(method.predictor, _apply_head(method.projector, vectors.transpose(0, 1))), dim=-1)
 
 
 def test_fastmoco_parts_predict_the_other_view() -> None:
     method, views = build("fastmoco", PAIR), random_views(6)
     reference, images = copy.deepcopy(method), views.crops[0]
     quarters = [images[..., r : r + 8, c : c + 8] for r in (0, 8) for c in (0, 8)]
-    parts = [_vectors(method.encoder, quarter) for quarter in quarters]  # four of (B, 2, dim)
+    parts = [_embed(method.encoder, quarter) for quarter in quarters]  # four of (B, 2, dim)
     combined = [(a + b) / 2 for a, b in itertools.combinations(parts, 2)]  # six of (B, 2, dim)
     predictions = _fastmoco_predictions(reference, torch.cat([torch.stack(combined)[:, :, v] for v in (0, 1)]))
-    target = normalize(_heads(reference.target_projector, _vectors(method.target_encoder, images)), dim=-1).detach()
+    target = normalize(_apply_head(reference.target_projector, _embed(method.target_encoder, images)), dim=-1).detach()
     losses = [
         cross_entropy(predictions[:, 6 * v + n] @ target[:, 1 - v].T, torch.arange(6)) for v in (0, 1) for n in range(6)
     ]
@@ -184,16 +184,16 @@ def test_fastmoco_images_combine_views_that_are_not_the_key() -> None:
     views = random_views(6, ((3, 16),))
     reference, images = copy.deepcopy(method), views.crops[0]
     quarters = [images[..., r : r + 8, c : c + 8] for r in (0, 8) for c in (0, 8)]
-    combined = torch.stack([_vectors(method.encoder, q)[:, :2].mean(1) for q in quarters])  # (4, B, dim)
+    combined = torch.stack([_embed(method.encoder, q)[:, :2].mean(1) for q in quarters])  # (4, B, dim)
     predictions = _fastmoco_predictions(reference, combined)
     key = normalize(reference.target_projector(method.target_encoder(images[:, 2]).vector), dim=-1).detach()
     losses = [cross_entropy(predictions[:, n] @ key.T, torch.arange(6)) for n in range(4)]
     torch.testing.assert_close(method(views)[0], torch.stack(losses).mean())
 
 
-def test_cut_goes_row_by_row() -> None:
+def test_parts_are_ordered_row_by_row() -> None:
     pixels = torch.arange(16.0).view(1, 1, 1, 4, 4).expand(2, 3, 3, 4, 4)
-    parts = cut(pixels, 2)
+    parts = cut_into_parts(pixels, 2)
     assert parts.shape == (2, 3, 4, 3, 2, 2)
     assert parts[1, 2, :, 0].tolist() == [
         [[0, 1], [4, 5]],
@@ -203,10 +203,10 @@ def test_cut_goes_row_by_row() -> None:
     ]
 
 
-def test_supcon_reads_the_parameters() -> None:
+def test_supcon_depends_on_the_parameters() -> None:
     method, views = build("supcon", PAIR), random_views(6, ((2, 16), (1, 12)))
-    vectors = torch.cat([_vectors(method.encoder, crops) for crops in views.crops], dim=1)
-    projections = normalize(_heads(method.projector, vectors), dim=-1)
+    vectors = torch.cat([_embed(method.encoder, crops) for crops in views.crops], dim=1)
+    projections = normalize(_apply_head(method.projector, vectors), dim=-1)
     expected = parameter_info_nce(projections, views.parameters, 0.1, 0.1)
     torch.testing.assert_close(method(views)[0], expected)
     other = ViewBatch(views.crops, torch.zeros_like(views.parameters))
@@ -215,7 +215,7 @@ def test_supcon_reads_the_parameters() -> None:
 
 def test_supervised_is_the_mean_squared_error_of_every_view() -> None:
     method, views = build("supervised", PAIR), random_views(6)
-    vectors = _vectors(method.encoder, views.crops[0])
+    vectors = _embed(method.encoder, views.crops[0])
     flat = vectors.flatten(0, 1)
     standardised = (vectors - flat.mean(0)) / (flat.var(0, correction=0) + 1e-5).sqrt() / vectors.shape[-1] ** 0.5
     predicted = method.regressor(standardised)

@@ -1,4 +1,4 @@
-"""What all methods have in common: gradients, targets, state, refusals."""
+"""Contract of all methods: gradients, targets, state, refused options."""
 
 import copy
 from dataclasses import replace
@@ -18,14 +18,14 @@ from tests.pretrain.linear_encoder import LinearEncoder, random_views
 from tests.pretrain.small_methods import CENTER, PAIR, SMALL, build
 
 
-def _policy(name: str) -> PositivesConfig:
+def _choose_policy(name: str) -> PositivesConfig:
     return CENTER if name == "fastsiam" else PAIR
 
 
 @pytest.mark.parametrize("name", METHODS)
 @pytest.mark.parametrize("small", [0, 2])
 def test_contract(name: str, small: int) -> None:
-    policy = _policy(name)
+    policy = _choose_policy(name)
     method = build(name, policy)
     large = Positives(policy).views_needed()
     views = random_views(6, ((large, 16), (small, 12)) if small else ((large, 16),))
@@ -42,8 +42,8 @@ def test_contract(name: str, small: int) -> None:
     assert not any(n.startswith("target_") for n in trained)
 
 
-def test_the_rows_behind_the_negatives_are_told() -> None:
-    """Five rows: four others, however many keys each has."""
+def test_negative_rows_are_logged() -> None:
+    """Of five rows, the four others count, whatever their number of keys."""
     many = PositivesConfig(count=3, side="key", aggregate="all_pairs")
     for name, policy in (("simclr", PAIR), ("simclr", many), ("fastmoco", PAIR)):
         views = random_views(5, ((Positives(policy).views_needed(), 16),))
@@ -57,8 +57,8 @@ def test_the_rows_behind_the_negatives_are_told() -> None:
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_methods_that_compare_rows_refuse_a_single_one(name: str) -> None:
-    method = build(name, _policy(name))
+def test_methods_that_compare_rows_refuse_a_single_row(name: str) -> None:
+    method = build(name, _choose_policy(name))
     method.check((64, 48), rows=2)
     if name in ("simclr", "fastmoco", "supcon", "vicreg"):
         with pytest.raises(ValueError, match="1 row in a"):
@@ -68,7 +68,7 @@ def test_methods_that_compare_rows_refuse_a_single_one(name: str) -> None:
 
 
 @pytest.mark.parametrize(("grid", "patches", "bad"), [(3, (64,), 64), (2, (64, 33), 33), (4, (64, 48), 48)])
-def test_fastmoco_refuses_crops_that_have_no_parts(grid: int, patches: tuple[int, ...], bad: int) -> None:
+def test_fastmoco_refuses_crops_without_equal_parts(grid: int, patches: tuple[int, ...], bad: int) -> None:
     method = build("fastmoco", PAIR)
     method.config = replace(method.config, grid=grid)
     with pytest.raises(ValueError, match=f"crop of {bad} pixels cannot be cut into method.grid={grid}"):
@@ -76,16 +76,13 @@ def test_fastmoco_refuses_crops_that_have_no_parts(grid: int, patches: tuple[int
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_after_step_moves_the_target_alone(name: str) -> None:
-    method = build(name, _policy(name))
-    momentum_method = isinstance(method, MomentumMethod)
-    assert momentum_method == (name in ("moco", "byol", "fastmoco"))
+def test_after_step_moves_only_the_target(name: str) -> None:
+    method = build(name, _choose_policy(name))
+    assert isinstance(method, MomentumMethod) == (name in ("moco", "byol", "fastmoco"))
     with torch.no_grad():
-        for parameter in [
-            *method.encoder.parameters(),
-            *getattr(method, "projector", nn.Identity()).parameters(),
-        ]:
-            parameter += 1
+        for part in (method.encoder, getattr(method, "projector", nn.Identity())):
+            for parameter in part.parameters():
+                parameter += 1
     before = {n: p.clone() for n, p in method.named_parameters()}
     method.key_momentum = 0.9
     method.after_step()
@@ -95,9 +92,9 @@ def test_after_step_moves_the_target_alone(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_real_encoder_learns_one_batch(name: str) -> None:
+def test_real_encoder_fits_one_batch(name: str) -> None:
     torch.manual_seed(0)
-    policy = _policy(name)
+    policy = _choose_policy(name)
     method = build(name, policy, build_encoder(EncoderConfig(name="dasr")))
     views = random_views(4, ((Positives(policy).views_needed(), 32),))
     views.crops[0].mul_(torch.linspace(0.2, 1, 4).view(4, 1, 1, 1, 1))  # rows differ in what their views share
@@ -129,11 +126,9 @@ def test_every_policy_gives_a_finite_gradient(name: str, side: str, aggregate: s
     assert float(gradient.abs().max()) > 0
 
 
-def test_queue_and_target_resume_bit_equal() -> None:
-    method, other = (
-        build("moco", PositivesConfig()),
-        build("moco", PositivesConfig(), LinearEncoder(seed=5)),
-    )
+def test_queue_and_target_resume_bit_exactly() -> None:
+    method = build("moco", PositivesConfig())
+    other = build("moco", PositivesConfig(), LinearEncoder(seed=5))
     method(random_views(4))
     other.load_state_dict(copy.deepcopy(method.state_dict()))
     for each in (method, other):
@@ -156,16 +151,16 @@ def test_low_precision_leaves_similarities_in_float32() -> None:
     ("name", "positives", "config", "message"),
     [
         ("mocco", PAIR, SMALL["moco"], "method 'mocco' is unknown; did you mean moco?"),
-        ("moco", PAIR, SMALL["byol"], "method moco takes a MoCoConfig, got BYOLConfig"),
+        ("moco", PAIR, SMALL["byol"], "method moco needs a MoCoConfig, got BYOLConfig"),
         ("moco", PAIR, MoCoConfig(queue_size=0), "queue size 0"),
         ("fastsiam", PAIR, SMALL["fastsiam"], "fastsiam averages several targets"),
-        ("vicreg", CENTER, SMALL["vicreg"], "vicreg compares projections of free length"),
+        ("vicreg", CENTER, SMALL["vicreg"], "vicreg compares projections of any length"),
         ("supcon", PAIR, SupConConfig(bandwidth=0.0), "bandwidth=0.0 must be positive"),
-        ("fastmoco", PAIR, FastMoCoConfig(combine="image"), "combine='image' is unknown"),
+        ("fastmoco", PAIR, FastMoCoConfig(combine="image"), "combine='image' must be one of parts, images"),
         ("fastmoco", PAIR, FastMoCoConfig(combine="images"), "combine=images combines two query views"),
         ("fastmoco", PAIR, FastMoCoConfig(grid=1), "grid=1 must be at least 2"),
     ],
 )
-def test_refusals(name: str, positives: PositivesConfig, config: object, message: str) -> None:
+def test_invalid_options_are_refused(name: str, positives: PositivesConfig, config: object, message: str) -> None:
     with pytest.raises(ValueError, match=message.replace("?", r"\?")):
         build(name, positives, config=config)

@@ -1,4 +1,4 @@
-"""Two gloo ranks with half a batch each against one process with all of it; nothing has batch norm."""
+"""Two gloo ranks with half a batch each against one process with the whole batch; without batch norm."""
 
 import os
 from pathlib import Path
@@ -29,7 +29,7 @@ CASES = {
 ROWS, STEPS = 6, 3
 
 
-def _method(name: str) -> nn.Module:
+def _build(name: str) -> nn.Module:
     torch.manual_seed(0)
     config, positives = CASES[name]
     method = build_method(name, LinearEncoder(), Positives(positives), config)
@@ -41,13 +41,13 @@ def _method(name: str) -> nn.Module:
     return method
 
 
-def _train(method: nn.Module, model: nn.Module, part: slice) -> dict[str, Tensor]:
-    """A few steps on the rows of one rank; losses, weights and the queue."""
+def _train(method: nn.Module, model: nn.Module, rows: slice) -> dict[str, Tensor]:
+    """Trains for a few steps on the rows of one rank; returns losses, weights and the queue."""
     optimizer = torch.optim.SGD([p for p in method.parameters() if p.requires_grad], 0.1)
     losses = []
     for step in range(STEPS):
         views = random_views(ROWS, ((3, 16),), seed=step)
-        loss, *_ = model(ViewBatch((views.crops[0][part],), views.parameters[part]))
+        loss, *_ = model(ViewBatch((views.crops[0][rows],), views.parameters[rows]))
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -63,7 +63,7 @@ def _run_rank(rank: int, folder: str) -> None:
     half = ROWS // 2
     results = {}
     for name in CASES:
-        method = _method(name)
+        method = _build(name)
         model = DistributedDataParallel(method, broadcast_buffers=False)
         results[name] = _train(method, model, slice(rank * half, (rank + 1) * half))
     torch.save(results, os.path.join(folder, f"{rank}.pt"))
@@ -79,10 +79,10 @@ def ranks(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, dict[str, 
 
 @pytest.mark.parametrize("name", CASES)
 def test_two_ranks_equal_one_process(name: str, ranks: list[dict[str, dict[str, Tensor]]]) -> None:
-    method = _method(name)
-    alone = _train(method, method, slice(None))
+    method = _build(name)
+    single = _train(method, method, slice(None))
     first, second = ranks[0][name], ranks[1][name]
-    torch.testing.assert_close((first.pop("losses") + second.pop("losses")) / 2, alone.pop("losses"))
-    for key, value in alone.items():
+    torch.testing.assert_close((first.pop("losses") + second.pop("losses")) / 2, single.pop("losses"))
+    for key, value in single.items():
         torch.testing.assert_close(first[key], value, rtol=1e-4, atol=1e-6)
         assert torch.equal(first[key], second[key]), key

@@ -1,4 +1,4 @@
-"""Every recipe builds, steps and keeps its method's options apart from another's."""
+"""Recipes, methods and combinations of options build and train for one step."""
 
 import pytest
 import torch
@@ -6,7 +6,7 @@ import torch
 from pretrain.config import GROUPS, SHORTHANDS, PretrainConfig
 from pretrain.run import build
 from pretrain.train import RECIPES
-from pretrain.views import ViewBatch, degraded_crops
+from pretrain.views import ViewBatch, degrade_crops
 from shared.command.config import load_config
 from shared.degradations.summary import targets
 
@@ -14,38 +14,38 @@ NAMES = sorted(path.stem for path in RECIPES.glob("*.yaml"))
 TINY = ["batch_size=4", "precision=fp32", "data.dead_leaves=2"]
 
 
-def module_of(*arguments: str):
+def build_module(*arguments: str):
     _, config = load_config(PretrainConfig, RECIPES, [*arguments, *TINY], groups=GROUPS, shorthands=SHORTHANDS)
     config.check()
     if config.encoder.name == "resnet50":
-        config.encoder.name = "resnet10t"  # the same family, a tenth of the time
+        config.encoder.name = "resnet10t"  # same family, a tenth of the time
     return build(config)[0]
 
 
-def one_step(module) -> None:
+def train_one_step(module) -> None:
     optimizer = torch.optim.SGD(module.trained.parameters(), lr=0.01)
     first_convolution = next(p for p in module.ema_source.parameters() if p.ndim == 4)
-    before = first_convolution.detach().clone()
+    weight_before = first_convolution.detach().clone()
     plan = module.planner.plan(0)
-    views = degraded_crops(module.fetch(plan), plan.degradation, module.planner.margin, torch.device("cpu"))
+    views = degrade_crops(module.fetch(plan), plan.degradation, module.planner.margin, torch.device("cpu"))
     loss, logs, _ = module.trained(ViewBatch(views, targets(plan.degradation)))
     loss.backward()
     optimizer.step()
     module.trained.after_step()
     assert torch.isfinite(loss)
-    assert not torch.equal(before, first_convolution)
+    assert not torch.equal(weight_before, first_convolution)
     assert all(torch.isfinite(torch.as_tensor(value)) for value in logs.values())
 
 
 @pytest.mark.parametrize("recipe", NAMES)
 def test_every_recipe_builds_and_trains_its_encoder(recipe):
-    one_step(module_of(f"--config-name={recipe}"))
+    train_one_step(build_module(f"--config-name={recipe}"))
 
 
 @pytest.mark.parametrize("method", sorted(GROUPS["method"].choices))
 def test_every_method_is_one_override_on_the_quick_recipe(method):
     more = ["positives=center3", "views=4x32"] if method == "fastsiam" else ["views=2x32"]
-    one_step(module_of("--config-name=quick", f"method={method}", *more))
+    train_one_step(build_module("--config-name=quick", f"method={method}", *more))
 
 
 @pytest.mark.parametrize(
@@ -58,16 +58,21 @@ def test_every_method_is_one_override_on_the_quick_recipe(method):
         ["method=moco", "positives.symmetric=false", "positives=logit_mean3", "views=4x32", "positives.enqueue=all"],
         ["method=moco", "positives.symmetric=false", "positives=center3", "positives.side=query", "views=4x32"],
         ["method=moco", "positives.symmetric=false", "positives=combination3", "views=4x32", "method.keys_per_step=2"],
-        ["method=fastmoco", "positives.symmetric=false", "positives=2", "positives.side=query", "views=3x32",
-         "method.combine=images"],
+        [
+            "method=fastmoco",
+            "positives.symmetric=false",
+            "positives=2",
+            "positives.side=query",
+            "views=3x32",
+            "method.combine=images",
+        ],
         ["degradation=dasr_aniso", "views=2x32"],
-        ["degradation=blur_noise", "encoder.input=bands_level", "views=2x32", "views.images=2",
-         "views.other_images=0"],
+        ["degradation=blur_noise", "encoder.input=bands_level", "views=2x32", "views.images=2", "views.other_images=0"],
         ["encoder=dasr", "encoder.downsample=false", "views=2x24"],
         ["encoder.stem=no_maxpool", "views=2x32"],
         ["optimizer.name=lars", "views=2x32"],
     ],
     ids=" ".join,
-)  # fmt: skip
-def test_ideas_of_the_notes_are_overrides(options):
-    one_step(module_of("--config-name=quick", *options))
+)
+def test_an_idea_is_a_few_overrides(options):
+    train_one_step(build_module("--config-name=quick", *options))

@@ -1,7 +1,9 @@
+"""Views: parsing of the crop sizes, their sources, and their degradation."""
+
 import pytest
 import torch
 
-from pretrain.views import ViewsConfig, degraded_crops
+from pretrain.views import ViewsConfig, degrade_crops
 from shared.data.sampling import CropSize, ViewSources
 from shared.degradations import degrade, load_space
 
@@ -14,17 +16,17 @@ from shared.degradations import degrade, load_space
         ("2x64+6x48", (CropSize(2, 64), CropSize(6, 48))),
     ],
 )
-def test_sizes_are_read_largest_first(crops, sizes):
+def test_sizes_are_sorted_largest_first(crops, sizes):
     assert ViewsConfig(crops).sizes() == sizes
 
 
 @pytest.mark.parametrize("crops", ["64", "2x", "0x64", "2x64+", "2x64,4x48", "2x8", "1x64+1x64"])
-def test_crops_of_another_form_are_refused(crops):
+def test_malformed_crops_are_refused(crops):
     with pytest.raises(ValueError, match="views="):
         ViewsConfig(crops).sizes()
 
 
-def test_sources():
+def test_sources_and_values_out_of_range():
     assert ViewsConfig(other_images=0.5).sources() == ViewSources(0.5, turned=True)
     with pytest.raises(ValueError, match="within 0..1"):
         ViewsConfig(other_images=1.5).sources()
@@ -32,20 +34,20 @@ def test_sources():
         ViewsConfig(other_images=0.5, images=2).sources()
 
 
-def test_views_of_all_sizes_share_the_degradation_and_have_their_own_noise():
+def test_views_of_all_sizes_share_the_degradation_but_not_the_noise():
     space = load_space("blur_noise")
     margin = space.margin()
     degradation = space.draw(4, torch.Generator().manual_seed(0))
-    flat = (torch.full((4 * 2, 3, 32 + 2 * margin, 32 + 2 * margin), 128, dtype=torch.uint8),
-            torch.full((4 * 1, 3, 24 + 2 * margin, 24 + 2 * margin), 128, dtype=torch.uint8))  # fmt: skip
-    large, small = degraded_crops(flat, degradation, margin, torch.device("cpu"))
+    gray_crops = tuple(
+        torch.full((4 * count, 3, patch + 2 * margin, patch + 2 * margin), 128, dtype=torch.uint8)
+        for count, patch in ((2, 32), (1, 24))
+    )
+    large, small = degrade_crops(gray_crops, degradation, margin, torch.device("cpu"))
     assert large.shape == (4, 2, 3, 32, 32)
     assert small.shape == (4, 1, 3, 24, 24)
     sigma = degradation.parameters[:, 1, 0]
     for views in (large, small):
         assert torch.allclose(views.flatten(1).std(1), sigma, rtol=0.1, atol=0.002)
     assert not torch.equal(large[:, 0, :, :24, :24], small[:, 0])
-    alone = degrade(
-        flat[1].float().div(255).view(4, 1, 3, *flat[1].shape[2:]), degradation, margin=margin, first_view=2
-    )
-    assert torch.equal(alone, small)
+    small_crops = gray_crops[1].float().div(255).view(4, 1, 3, *gray_crops[1].shape[2:])
+    assert torch.equal(degrade(small_crops, degradation, margin=margin, first_view=2), small)
