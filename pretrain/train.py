@@ -1,14 +1,16 @@
 """`python -m pretrain.train --config-name=RECIPE key=value ...`: train a degradation encoder.
 
-Recipes are the files of pretrain/recipes, or the path of a .yaml of your own. A killed run goes on when the same
-command is given again.
+RECIPE is the name of a recipe below or the path of your own .yaml file; the default is `quick`. The options on the
+command line replace those of the recipe. An interrupted run continues when the same command is repeated.
 """
 
 import dataclasses
+import json
 import sys
 from pathlib import Path
 
 from pretrain.config import GROUPS, SHORTHANDS, PretrainConfig
+from pretrain.methods import METHODS
 from shared.command.command_line import attributes_of, command, recipe_titles
 from shared.command.config import load_config
 from shared.training.run_config import RunConfig
@@ -18,28 +20,41 @@ PROGRAM = "pretrain"
 
 
 def main(arguments: list[str]) -> int:
-    """Run the command line; returns the exit status."""
+    """Runs the command line and returns the exit status."""
 
     def work() -> int:
         recipe, config = load_config(PretrainConfig, RECIPES, arguments, groups=GROUPS, shorthands=SHORTHANDS)
         config.name = config.name or recipe
         config.check()
-        # Only now: these imports take seconds, and a typo should not.
+        # imported after the check, so that a typo is reported without waiting for the libraries
         from pretrain.run import run
 
         return run(config, recipe)
 
-    go_on = "stopped; the same command goes on from the last checkpoint"
-    return command(PROGRAM, arguments, work, help_text=_help, after_ctrl_c=go_on)
+    stopped = "stopped; the same command continues from the last checkpoint"
+    return command(PROGRAM, arguments, work, help_text=_help, after_ctrl_c=stopped)
 
 
 def _help() -> str:
-    parts = [f"{f.name}.*" for f in dataclasses.fields(PretrainConfig) if dataclasses.is_dataclass(f.type)]
-    methods = ", ".join(GROUPS["method"].choices)
-    return (
-        f"{__doc__}\nRecipes:\n{recipe_titles(RECIPES)}\n\nMethods (method=NAME): {methods}\n\n"
-        f"Options:\n{attributes_of(RunConfig, PretrainConfig)}\n\nGroups of options: {', '.join(parts)}, method.*"
+    methods = "\n".join(f"  {name:12s}{_format_defaults(entry.config)}" for name, entry in METHODS.items())
+    groups = "\n\n".join(
+        f"{field.name}.*: {_format_defaults(field.type)}\n{attributes_of(field.type)}"
+        for field in dataclasses.fields(PretrainConfig)
+        if isinstance(field.type, type) and dataclasses.is_dataclass(field.type)
     )
+    return (
+        f"{__doc__}\nRecipes (--config-name=NAME):\n{recipe_titles(RECIPES)}\n\n"
+        f"Methods (method=NAME) and the defaults of their options (method.OPTION=VALUE):\n{methods}\n\n"
+        f"Options:\n{attributes_of(RunConfig, PretrainConfig)}\n\n"
+        f"Groups of options (such as optimizer.lr=1e-4) and their defaults:\n\n{groups}"
+    )
+
+
+def _format_defaults(schema: type) -> str:
+    """Formats the defaults of a dataclass of options as they are written on the command line."""
+    defaults = {field.name: field.default for field in dataclasses.fields(schema)}
+    values = {name: value if isinstance(value, str) else json.dumps(value) for name, value in defaults.items()}
+    return " ".join(f"{name}={value}" for name, value in values.items()) or "no options"
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from sr.train import RECIPES, main
 from sr.training.config import ALIASES, GROUPS, SHORTHANDS, SRConfig
 from sr.training.run import build
 from sr.training.validation import build_validation, score_bicubic, score_model
-from tests.killed_runs import assert_same_state, checkpoint_of, kill_at_the_first_checkpoint, logged, started
+from tests.killed_runs import assert_same_state, kill_at_the_first_checkpoint, load_checkpoint, read_losses, start_run
 
 ROOT = Path(__file__).resolve().parents[2]
 SMALL = [
@@ -103,16 +103,16 @@ LOGGED = {
 def test_killed_and_resumed_is_bit_equal(finished, tmp_path):
     arguments = small(tmp_path, "cut")
     folder, uncut = tmp_path / "sr" / "cut", finished / "sr" / "whole"
-    kill_at_the_first_checkpoint(started("sr.train", *arguments), folder)
-    assert 0 < checkpoint_of(folder)["global_step"] < 6
+    kill_at_the_first_checkpoint(start_run("sr.train", *arguments), folder)
+    assert 0 < load_checkpoint(folder)["global_step"] < 6
     assert main(arguments) == 0
-    whole = checkpoint_of(uncut)
+    whole = load_checkpoint(uncut)
     assert whole["global_step"] == 6
     assert "trained.method.queue.keys" in whole["state_dict"]
-    assert_same_state(whole, checkpoint_of(folder))
+    assert_same_state(whole, load_checkpoint(folder))
     weights = [(run / "model" / "model.safetensors").read_bytes() for run in (uncut, folder)]
     assert weights[0] == weights[1]
-    assert logged(folder, LOGGED) == logged(uncut, LOGGED)
+    assert read_losses(folder, LOGGED) == read_losses(uncut, LOGGED)
 
 
 def test_a_finished_run_is_not_touched(finished, capsys):
