@@ -1,4 +1,4 @@
-"""A real MoCo run against the usual loop on lightly's parts, fed by PIL and torchvision in loader processes."""
+"""A MoCo run against the usual training loop with lightly's modules, fed by PIL and torchvision in loader workers."""
 
 import copy
 import os
@@ -24,12 +24,12 @@ from shared.encoders import build_encoder
 from tests.bench.measuring import Row, Settings, speed_row
 from tests.bench.real_run import recipe_config, run_in_turn
 
-MAX_WORKERS = 8  # of lightly's examples; never more than processors
-PREFETCH = 1  # batches per worker: few, since those ready when its turn comes are a present to the loop
+MAX_WORKERS = 8  # as in lightly's examples; at most the number of processors
+PREFETCH = 1  # batches per worker; those prepared during the timings of the run favour the loop
 
 
 class BlurredPairs(Dataset):
-    """Two crops of one image, blurred alike; the images are decoded before the start, as in our run."""
+    """Pairs of crops of one image with the same blur; images are decoded before the start, as in a run."""
 
     def __init__(self, store: ImageStore, patch: int, length: int) -> None:
         self.images = [Image.fromarray(store.image(i).numpy()) for i in range(len(store))]
@@ -46,8 +46,8 @@ class BlurredPairs(Dataset):
         return first, second
 
 
-class MoCoOfParts(nn.Module):
-    """The network with a projection head, and the momentum copies of both."""
+class LightlyMoCo(nn.Module):
+    """Encoder and lightly's projection head, and momentum copies of both."""
 
     def __init__(self, config: PretrainConfig) -> None:
         super().__init__()
@@ -57,25 +57,25 @@ class MoCoOfParts(nn.Module):
         deactivate_requires_grad(self.key_encoder)
         deactivate_requires_grad(self.key_head)
 
-    def queries(self, images: Tensor) -> Tensor:
+    def project_queries(self, images: Tensor) -> Tensor:
         return self.head(self.encoder(images).vector)
 
     @torch.no_grad()
-    def keys(self, images: Tensor) -> Tensor:
+    def project_keys(self, images: Tensor) -> Tensor:
         return self.key_head(self.key_encoder(images).vector)
 
 
-def loop_step(module: Pretraining, settings: Settings, *, our_precision: bool) -> Callable[[], object]:
-    """A function that takes the loop one step on; with `our_precision` as our runs, else as published."""
+def build_loop(module: Pretraining, settings: Settings, *, our_precision: bool) -> Callable[[], object]:
+    """Returns a function that trains for one step, in the precision of runs with `our_precision`, else in fp32."""
     config = module.config
-    model = MoCoOfParts(config).to(settings.device)
+    model = LightlyMoCo(config).to(settings.device)
     if our_precision:
         model = model.to(memory_format=torch.channels_last)
     criterion = NTXentLoss(
         temperature=config.method.temperature, memory_bank_size=(config.method.queue_size, config.method.output_dim)
     ).to(settings.device)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.06)
-    # A loader whose workers run through the timings of the other side would not be idle: they stop at PREFETCH batches.
+    # after PREFETCH batches the workers are idle, so that they do not slow the timings of the run
     workers = min(MAX_WORKERS, os.cpu_count() or 1)
     dataset = BlurredPairs(module.planner.store, config.views.sizes()[0].patch, config.batch_size * 10**5)
     loader = DataLoader(
@@ -88,8 +88,8 @@ def loop_step(module: Pretraining, settings: Settings, *, our_precision: bool) -
             update_momentum(model.encoder, model.key_encoder, m=momentum)
             update_momentum(model.head, model.key_head, m=momentum)
             with settings.autocast() if our_precision else nullcontext():
-                projected = model.queries(queries.to(settings.device))
-                loss = criterion(projected, model.keys(keys.to(settings.device)))
+                projections = model.project_queries(queries.to(settings.device))
+                loss = criterion(projections, model.project_keys(keys.to(settings.device)))
             loss.backward()
             optimizer.step()
             optimizer.zero_grad()
@@ -100,28 +100,22 @@ def loop_step(module: Pretraining, settings: Settings, *, our_precision: bool) -
 
 
 def measure(settings: Settings) -> list[Row]:
-    """Against the loop in fp32 as it is published, and in our precision."""
+    """Measures the run against the loop in fp32, as published, and in the precision of runs."""
     rows = []
     chunk, warmup = (1, 1) if settings.tiny else (50, 20) if settings.device.type == "cuda" else (4, 3)
     for our_precision in (False, True):
         config = recipe_config(settings, "moco_resnet50", "optimizer.name=sgd", "optimizer.lr=0.06")
 
-        def other_of(module: Pretraining, our_precision: bool = our_precision) -> Callable[[], object]:
-            step = loop_step(module, settings, our_precision=our_precision)
+        def build_other_step(module: Pretraining, our_precision: bool = our_precision) -> Callable[[], object]:
+            step = build_loop(module, settings, our_precision=our_precision)
             step()
-            time.sleep(0.0 if settings.tiny else 1.0)  # the workers fill their queue
+            time.sleep(0.0 if settings.tiny else 1.0)  # until the workers have filled their queue
             return step
 
-        timer, _ = run_in_turn(config, settings, other_of, chunk=chunk, warmup=warmup)
+        timer, _ = run_in_turn(config, settings, build_other_step, chunk=chunk, warmup=warmup)
         precision = f"in our {settings.precision}, channels-last" if our_precision else "as published, fp32"
         patches = 2 * config.batch_size
         rows.append(
-            speed_row(
-                f"moco_resnet50: speed over lightly's loop {precision}",
-                timer.pairs,
-                1.0,
-                patches,
-                "patches",
-            )
+            speed_row(f"moco_resnet50: speed over lightly's loop {precision}", timer.pairs, 1.0, patches, "patches")
         )
     return rows

@@ -1,4 +1,4 @@
-"""Ratios of two things timed in turn, so that a machine that drifts slows both, and the rows they are printed as."""
+"""Alternating timings of two implementations, so that a drift of the machine affects both, and rows of results."""
 
 import time
 from collections.abc import Callable
@@ -13,15 +13,15 @@ from shared.devices import precision_of
 
 @dataclass(frozen=True)
 class Settings:
-    """What every part is told.
+    """Settings of all parts.
 
     Attributes:
-        device: that is measured.
-        repetitions: pairs of timings per row.
-        compile: also measure `torch.compile`.
-        images: number of files in the folder of the memory part.
-        tiny: sizes so small that everything runs in seconds; the ratios then mean nothing.
-        scratch: an empty folder that is deleted afterwards.
+        device: Device to measure.
+        repetitions: Number of timed pairs per row.
+        compile: Whether `torch.compile` is measured too.
+        images: Number of files in the folder of the memory part.
+        tiny: Whether sizes are so small that everything runs in seconds; the ratios are then meaningless.
+        scratch: Empty folder for temporary files, deleted afterwards.
     """
 
     device: torch.device
@@ -33,25 +33,25 @@ class Settings:
 
     @property
     def precision(self) -> str:
-        """What runs take on the device where they are told nothing."""
+        """Precision that runs choose on the device by default."""
         return precision_of("auto", self.device)
 
     def autocast(self) -> torch.autocast:
-        """The context in which runs compute."""
+        """Returns the autocast context of runs."""
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16")
 
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table.
+    """One row of the results.
 
     Attributes:
-        name: what was measured, with its sizes.
-        values: of the figure, one per repetition.
-        bound: that the median is held to; None where the figure is only recorded.
-        at_most: the bound is an upper one.
-        unit: of the values, `x` for ratios.
-        detail: absolute figures behind the values.
+        name: Description of the measurement, with its sizes.
+        values: Measured values, one per repetition.
+        bound: Bound on the median; None if the values are only recorded.
+        at_most: Whether the bound is an upper bound.
+        unit: Unit of the values, `x` for ratios.
+        detail: Absolute values in words.
     """
 
     name: str
@@ -63,39 +63,39 @@ class Row:
 
     @property
     def holds(self) -> bool:
-        """Whether the median keeps the bound; always where there is none."""
+        """Whether the median meets the bound, if there is one."""
         if self.bound is None:
             return True
-        found = median(self.values)
-        return found <= self.bound if self.at_most else found >= self.bound
+        value = median(self.values)
+        return value <= self.bound if self.at_most else value >= self.bound
 
-    def line(self) -> str:
-        """The row as text."""
-        figure = f"{_short(median(self.values))} {self.unit}"
-        spread = f"({_short(min(self.values))}..{_short(max(self.values))})" if len(self.values) > 1 else ""
-        verdict = "" if self.bound is None else f"{'<=' if self.at_most else '>='} {self.bound:g}  {self._verdict()}"
+    def format(self) -> str:
+        """Formats the row as a line of text."""
+        figure = f"{_round(median(self.values))} {self.unit}"
+        spread = f"({_round(min(self.values))}..{_round(max(self.values))})" if len(self.values) > 1 else ""
+        verdict = "" if self.bound is None else f"{'<=' if self.at_most else '>='} {self.bound:g}  {self._judge()}"
         return f"  {self.name:<74s}{figure:>10s} {spread:<16s} {verdict:<15s} {self.detail}".rstrip()
 
     def as_dict(self) -> dict[str, object]:
-        """For JSON."""
+        """Returns the row as a dict for JSON."""
         return {**asdict(self), "median": median(self.values), "holds": self.holds}
 
-    def _verdict(self) -> str:
+    def _judge(self) -> str:
         return "ok" if self.holds else "ABOVE" if self.at_most else "BELOW"
 
 
-def _short(value: float) -> str:
+def _round(value: float) -> str:
     return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
 def synchronise(device: torch.device) -> None:
-    """Wait for the device's queued work; CPUs have none."""
+    """Waits for the queued work of a GPU."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
 
 
 def seconds_for(action: Callable[[], object], calls: int, device: torch.device) -> float:
-    """Wall time of one call, over several."""
+    """Measures the mean wall time of a call in seconds."""
     synchronise(device)
     start = time.perf_counter()
     for _ in range(calls):
@@ -104,15 +104,18 @@ def seconds_for(action: Callable[[], object], calls: int, device: torch.device) 
     return (time.perf_counter() - start) / calls
 
 
-def timed_in_turn(
+def time_in_turn(
     first: Callable[[], object], second: Callable[[], object], settings: Settings, *, at_least: float = 0.2
 ) -> list[tuple[float, float]]:
-    """Seconds per call of both, one pair per repetition; which goes first alternates.
+    """Times two actions in turn, one pair per repetition; the one that goes first alternates.
 
     Args:
-        first, second: what is timed; each is called twice before.
-        settings: device and repetitions.
-        at_least: seconds that one timing lasts, by repeating the call.
+        first, second: Actions to time; each is called twice before.
+        settings: Settings with the device and the number of repetitions.
+        at_least: Minimal duration of one timing in seconds, reached by repeating the call.
+
+    Returns:
+        Seconds per call of the first and the second action, one pair per repetition.
     """
     calls = []
     for action in (first, second):
@@ -133,14 +136,14 @@ def timed_in_turn(
 def speed_row(
     name: str, pairs: list[tuple[float, float]], bound: float | None, amount: float = 0.0, unit: str = ""
 ) -> Row:
-    """How many times as fast the first of each pair was as the second.
+    """Builds a row with the speed of the first of each pair relative to the second.
 
     Args:
-        name: of the row.
-        pairs: (ours, theirs) seconds per call.
-        bound: the least ratio.
-        amount: of `unit` per call, for absolute speeds; 0 prints milliseconds.
-        unit: what a call makes.
+        name: Name of the row.
+        pairs: Seconds per call of (ours, theirs).
+        bound: Lower bound on the ratio.
+        amount: Number of units that a call processes, for absolute speeds; 0 gives milliseconds.
+        unit: Name of the unit.
     """
     ours, theirs = median(a for a, _ in pairs), median(b for _, b in pairs)
     detail = f"{1e3 * ours:.1f} against {1e3 * theirs:.1f} ms"

@@ -1,4 +1,4 @@
-"""Peak memory of a short run on built-in images, and of the same run over a folder of many."""
+"""Peak memory of a short run on built-in images, and of the same run on a folder of many images."""
 
 import subprocess
 import sys
@@ -10,10 +10,10 @@ from tests.bench.image_folder import write_images
 from tests.bench.measuring import Row, Settings
 from tests.bench.real_run import TINY
 
-# MB of anonymous memory (what a run takes from others; mapped pages of the image cache can be dropped at any time):
-# weights, moments, activations, probes; on a GPU the host's side of them and of CUDA.
-RUN_BOUND = {"cpu": 3000.0, "cuda": 6000.0}
-FOLDER_BOUND = 200.0  # MB more than that for a folder of 10,000 images
+# MB of anonymous memory (mapped pages of the image cache do not count, since the system can drop them at any time):
+# weights, optimiser state, activations and probes; on a GPU their host side and that of CUDA
+MAX_RUN_MEMORY = {"cpu": 3000.0, "cuda": 6000.0}
+MAX_FOLDER_GROWTH = 200.0  # MB beyond that, for a folder of 10,000 images
 IMAGE_SIDE = 256
 POLL_SECONDS = 0.02
 STEPS = 3
@@ -21,7 +21,13 @@ STEPS = 3
 
 @dataclass
 class Peak:
-    """Largest memory of a run's process in MB: anonymous until the images are decoded, and in all; resident in all."""
+    """Peak memory of the process of a run in MB.
+
+    Attributes:
+        decoding: Anonymous memory until all images are decoded.
+        anonymous: Anonymous memory over the whole run.
+        resident: Resident memory over the whole run.
+    """
 
     decoding: float = 0.0
     anonymous: float = 0.0
@@ -29,40 +35,52 @@ class Peak:
 
 
 def measure(settings: Settings) -> list[Row]:
-    """A run on built-in images, then one over the folder."""
+    """Measures a run on built-in images, then one on the folder."""
     start = time.perf_counter()
     folder = write_images(settings.scratch / "many_images", settings.images, 96 if settings.tiny else IMAGE_SIDE)
-    made = time.perf_counter() - start
-    usual = ["data=builtin"]
-    if settings.tiny:  # the photographs take seconds
-        usual = ["data=folder", f"data.root={write_images(settings.scratch / 'few_images', 12, 96)}"]
-    small = _run(settings, "usual", *usual)
+    write_seconds = time.perf_counter() - start
+    few_images = ["data=builtin"]
+    if settings.tiny:  # decoding the photographs takes seconds
+        few_images = ["data=folder", f"data.root={write_images(settings.scratch / 'few_images', 12, 96)}"]
+    small = _measure_run(settings, "few", *few_images)
     start = time.perf_counter()
-    large = _run(settings, "many", "data=folder", f"data.root={folder}")
-    taken = time.perf_counter() - start
-    what = f"the same over a folder of {settings.images} images"
-    more, more_decoding = large.anonymous - small.anonymous, large.decoding - small.decoding
+    large = _measure_run(settings, "many", "data=folder", f"data.root={folder}")
+    run_seconds = time.perf_counter() - start
+    what = f"a run on a folder of {settings.images} images"
+    growth, decoding_growth = large.anonymous - small.anonymous, large.decoding - small.decoding
     return [
         Row(
-            "a run on built-in images: peak anonymous memory", (small.anonymous,), RUN_BOUND[settings.device.type],
-            at_most=True, unit="MB", detail=f"resident {small.resident:.0f} MB",
+            "a run on built-in images: peak anonymous memory",
+            (small.anonymous,),
+            MAX_RUN_MEMORY[settings.device.type],
+            at_most=True,
+            unit="MB",
+            detail=f"resident {small.resident:.0f} MB",
         ),
         Row(
-            f"{what}: more than that", (more,), FOLDER_BOUND, at_most=True, unit="MB",
-            detail=f"resident {large.resident:.0f} MB; files made in {made:.0f} s, run of {taken:.0f} s",
+            f"{what}: peak memory beyond that",
+            (growth,),
+            MAX_FOLDER_GROWTH,
+            at_most=True,
+            unit="MB",
+            detail=f"resident {large.resident:.0f} MB; written in {write_seconds:.0f} s, run in {run_seconds:.0f} s",
         ),
         Row(
-            f"{what}: more while decoding", (more_decoding,), FOLDER_BOUND, at_most=True, unit="MB",
+            f"{what}: the same while decoding",
+            (decoding_growth,),
+            MAX_FOLDER_GROWTH,
+            at_most=True,
+            unit="MB",
             detail=f"{large.decoding:.0f} against {small.decoding:.0f} MB",
         ),
-    ]  # fmt: skip
+    ]
 
 
-def _run(settings: Settings, name: str, *options: str) -> Peak:
-    """The quick recipe for a few steps, to the end with its probes, in a process of its own with an empty cache.
+def _measure_run(settings: Settings, name: str, *options: str) -> Peak:
+    """Runs the quick recipe for a few steps and its probes, in a process of its own and with an empty image cache.
 
     Raises:
-        RuntimeError: the run failed; with what it said.
+        RuntimeError: The run failed; the message ends with its output.
     """
     cache, log_path = settings.scratch / f"cache-{name}", settings.scratch / f"{name}.log"
     command = [sys.executable, "-m", "pretrain.train", f"name={name}", f"runs_dir={settings.scratch / 'runs'}"]
@@ -80,12 +98,12 @@ def _run(settings: Settings, name: str, *options: str) -> Peak:
                 peak.decoding = max(peak.decoding, anonymous)
             time.sleep(POLL_SECONDS)
     if process.returncode:
-        raise RuntimeError(f"{' '.join(command)} ended with {process.returncode}:\n{log_path.read_text()[-2000:]}")
+        raise RuntimeError(f"{' '.join(command)} exited with {process.returncode}:\n{log_path.read_text()[-2000:]}")
     return peak
 
 
 def anonymous_and_resident(pid: int) -> tuple[float, float]:
-    """Anonymous memory now and the largest resident memory so far, in MB; 0 once the process has ended."""
+    """Reads the current anonymous and the peak resident memory of a process in MB; 0 once it has ended."""
     try:
         lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     except OSError:

@@ -1,4 +1,4 @@
-"""A real pretraining run, interrupted after every few steps to time something else in turn."""
+"""Pretraining run that is interrupted every few steps to time another implementation in turn."""
 
 import os
 import time
@@ -23,37 +23,37 @@ TINY = ("encoder=dasr", "views=2x32", "batch_size=4", "data=folder", "log_every=
 
 
 def recipe_config(settings: Settings, recipe: str, *overrides: str) -> PretrainConfig:
-    """A recipe on the device that is measured; all smaller where tiny."""
-    given = [f"--config-name={recipe}", *overrides]
+    """Loads a recipe for the device to measure, with small sizes if `settings.tiny`."""
+    arguments = [f"--config-name={recipe}", *overrides]
     if settings.tiny:
         folder = settings.scratch / "few_images"
         if not folder.exists():
             write_images(folder, 12, 96)
-        given += [*TINY, f"data.root={folder}", f"data.cache_dir={settings.scratch / 'cache'}"]
+        arguments += [*TINY, f"data.root={folder}", f"data.cache_dir={settings.scratch / 'cache'}"]
     accelerator = "gpu" if settings.device.type == "cuda" else "cpu"
-    given += [f"accelerator={accelerator}", f"runs_dir={settings.scratch / 'runs'}", "name=bench"]
-    _, config = load_config(PretrainConfig, RECIPES, given, groups=GROUPS, shorthands=SHORTHANDS)
+    arguments += [f"accelerator={accelerator}", f"runs_dir={settings.scratch / 'runs'}", "name=bench"]
+    _, config = load_config(PretrainConfig, RECIPES, arguments, groups=GROUPS, shorthands=SHORTHANDS)
     config.check()
     config.precision = settings.precision
     return config
 
 
-class InTurn(pl.Callback):
-    """Times chunks of real steps and, after each, the same number of other steps.
+class AlternatingTimer(pl.Callback):
+    """Timer of chunks of training steps and, after each, of the same number of other steps.
 
     Args:
-        other: one step of the other thing.
-        settings: device and repetitions.
-        chunk: steps timed at once.
-        warmup: steps of both before the first timing.
+        other_step: Function that runs one step of the other implementation.
+        settings: Settings with the device.
+        chunk: Number of steps per timing.
+        warmup: Number of steps of both before the first timing.
 
     Attributes:
-        pairs: (real, other) seconds per step, one pair per repetition.
-        waits: share of each real chunk (0..1) that went into waiting for the loader and gathering pixels.
+        pairs: Seconds per (training, other) step, one pair per repetition.
+        waits: Fraction of each chunk of training steps (0..1) spent waiting for the loader and gathering pixels.
     """
 
-    def __init__(self, other: Callable[[], object], settings: Settings, chunk: int, warmup: int) -> None:
-        self.other, self.device, self.chunk, self.warmup = other, settings.device, chunk, warmup
+    def __init__(self, other_step: Callable[[], object], settings: Settings, chunk: int, warmup: int) -> None:
+        self.other_step, self.device, self.chunk, self.warmup = other_step, settings.device, chunk, warmup
         self.pairs: list[tuple[float, float]] = []
         self.waits: list[float] = []
         self._done = 0
@@ -74,13 +74,13 @@ class InTurn(pl.Callback):
         self._done += 1
         timed = self._done - self.warmup
         if timed == 0:
-            seconds_for(self.other, self.warmup, self.device)
+            seconds_for(self.other_step, self.warmup, self.device)
             self._restart()
         elif timed > 0 and timed % self.chunk == 0:
             synchronise(self.device)
-            real = time.perf_counter() - self._start
-            self.pairs.append((real / self.chunk, seconds_for(self.other, self.chunk, self.device)))
-            self.waits.append(self._waited / real)
+            seconds = time.perf_counter() - self._start
+            self.pairs.append((seconds / self.chunk, seconds_for(self.other_step, self.chunk, self.device)))
+            self.waits.append(self._waited / seconds)
             self._restart()
         self._ended = time.perf_counter()
 
@@ -89,34 +89,38 @@ class InTurn(pl.Callback):
 
 
 def run_in_turn(
-    config: PretrainConfig, settings: Settings, other_of: Callable[[Pretraining], Callable[[], object]],
-    *, chunk: int, warmup: int,
-) -> tuple[InTurn, float]:  # fmt: skip
-    """Train with everything on and time another thing in turn.
+    config: PretrainConfig,
+    settings: Settings,
+    build_other_step: Callable[[Pretraining], Callable[[], object]],
+    *,
+    chunk: int,
+    warmup: int,
+) -> tuple[AlternatingTimer, float]:
+    """Trains with logs, schedules and checkpoints, and times another implementation in turn.
 
     Args:
-        config: of the run; its number of steps is set here.
-        settings: device and repetitions.
-        other_of: makes the other step, given what is trained.
-        chunk: steps timed at once.
-        warmup: steps before the first timing.
+        config: Options of the run; its number of steps is set here.
+        settings: Settings with the device and the number of repetitions.
+        build_other_step: Function that builds the other step for the module of the run.
+        chunk: Number of steps per timing.
+        warmup: Number of steps before the first timing.
 
     Returns:
-        The timings, and the seconds that one checkpoint takes.
+        The timer with its results, and the seconds to save one checkpoint.
     """
     quiet_libraries()
     config.steps = warmup + chunk * settings.repetitions
-    config.checkpoint_every = config.steps  # the last one comes after the last timing
+    config.checkpoint_every = config.steps  # saved after the last timing
     module, _, _ = build(config)
-    timer = InTurn(other_of(module), settings, chunk, warmup)
+    timer = AlternatingTimer(build_other_step(module), settings, chunk, warmup)
     speed = Speed(config.batch_size * module.planner.views)
     folder = settings.scratch / f"{config.method_name}-{time.monotonic_ns()}"
     trainer = build_trainer(config, folder, [speed, PretrainLog(speed, None), timer])
     fit(trainer, module, None)
-    return timer, _seconds_to_save(trainer, folder / "again.ckpt")
+    return timer, _time_saving(trainer, folder / "again.ckpt")
 
 
-def _seconds_to_save(trainer: pl.Trainer, path: Path) -> float:
+def _time_saving(trainer: pl.Trainer, path: Path) -> float:
     start = time.perf_counter()
     trainer.save_checkpoint(path)
     with open(path, "rb") as file:

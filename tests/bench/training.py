@@ -1,4 +1,4 @@
-"""A real training step against the bare backbone's forward, backward and key forward."""
+"""Training step of a run against forward, backward and key forward pass of the backbone."""
 
 import copy
 from collections.abc import Callable
@@ -12,39 +12,41 @@ from pretrain.module import Pretraining
 from tests.bench.measuring import Row, Settings, speed_row
 from tests.bench.real_run import recipe_config, run_in_turn
 
-LONGEST_DATA_WAIT = 5.0  # % of the step
-SHARE_OF_BARE = 0.90
+MAX_DATA_WAIT = 5.0  # % of the step
+MIN_SPEED = 0.90  # of the backbone
 
 
 def measure(settings: Settings) -> list[Row]:
-    """The quick recipe, and the one of MoCo, whose keys pass through a second network, as they are."""
+    """Measures the quick recipe, and that of MoCo, whose keys pass through a second network."""
     return [*_compare(settings, "quick"), *_compare(settings, "moco_resnet50")]
 
 
 def _compare(settings: Settings, recipe: str) -> list[Row]:
     config = recipe_config(settings, recipe)
-    every = config.checkpoint_every
+    checkpoint_every = config.checkpoint_every
     chunk, warmup = (1, 1) if settings.tiny else (20, 20) if settings.device.type == "cuda" else (2, 3)
-    timer, saving = run_in_turn(config, settings, bare_step, chunk=chunk, warmup=warmup)
+    timer, save_seconds = run_in_turn(config, settings, build_backbone_step, chunk=chunk, warmup=warmup)
     patches = config.batch_size * sum(size.count for size in config.views.sizes())
     what = f"{recipe}, {config.encoder.name}, {config.batch_size} x {config.views.crops}"
-    step = median(real for real, _ in timer.pairs)
+    step_seconds = median(seconds for seconds, _ in timer.pairs)
     waits = tuple(100 * wait for wait in timer.waits)
     return [
-        speed_row(f"{what}: speed over the backbone's", timer.pairs, SHARE_OF_BARE, patches, "patches"),
-        Row(f"{what}: data wait", waits, LONGEST_DATA_WAIT, at_most=True, unit="%"),
+        speed_row(f"{what}: speed over the backbone's", timer.pairs, MIN_SPEED, patches, "patches"),
+        Row(f"{what}: data wait", waits, MAX_DATA_WAIT, at_most=True, unit="%"),
         Row(
-            f"{what}: one checkpoint in {every} steps", (100 * saving / (every * step),), unit="%",
-            detail=f"{saving:.2f} s each, not in the rows above",
+            f"{what}: one checkpoint in {checkpoint_every} steps",
+            (100 * save_seconds / (checkpoint_every * step_seconds),),
+            unit="%",
+            detail=f"{save_seconds:.2f} s each, not included in the rows above",
         ),
-    ]  # fmt: skip
+    ]
 
 
-def bare_step(module: Pretraining) -> Callable[[], object]:
-    """One step of a copy of the backbone alone on random input: no bands, heads, optimiser, or data."""
+def build_backbone_step(module: Pretraining) -> Callable[[], object]:
+    """Returns a step of a copy of the backbone on random input, without bands, heads, optimiser and data."""
     method, config = module.trained, module.config
     size = config.views.sizes()[0]
-    # MoCo's queries are half of the views, its keys the other half; SimCLR's views all get gradients
+    # half of the views are queries and half are keys in MoCo; all have gradients in SimCLR
     keys = config.batch_size * size.count // 2 if isinstance(method, MomentumMethod) else 0
     queries = config.batch_size * size.count - keys
     backbone = copy.deepcopy(method.encoder.backbone)
@@ -54,10 +56,10 @@ def bare_step(module: Pretraining) -> Callable[[], object]:
 
     def step() -> None:
         device = module.device
-        if not inputs:  # Lightning has placed the module only now
+        if not inputs:  # at the first step, when Lightning has moved the module to its device
             backbone.to(device)
             key_backbone.to(device)
-            channels = _input_channels(backbone)
+            channels = _count_input_channels(backbone)
             for name, count in (("query", queries), ("key", keys)):
                 images = torch.randn(count, channels, size.patch, size.patch, device=device)
                 inputs[name] = images.contiguous(memory_format=torch.channels_last)
@@ -73,5 +75,5 @@ def bare_step(module: Pretraining) -> Callable[[], object]:
     return step
 
 
-def _input_channels(backbone: nn.Module) -> int:
+def _count_input_channels(backbone: nn.Module) -> int:
     return next(m.in_channels for m in backbone.modules() if isinstance(m, nn.Conv2d))
