@@ -1,4 +1,4 @@
-"""The suite keeps out of the user's home: decoded images go to the session's own folder, shared by its workers."""
+"""Session-wide home folder, shared by all workers, so that no test reads or writes the user's cache of images."""
 
 import os
 from pathlib import Path
@@ -7,7 +7,7 @@ import pytest
 
 
 @pytest.fixture(scope="session", autouse=True)
-def home_of_the_session(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def session_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     base = tmp_path_factory.getbasetemp()
     home = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "home"
     home.mkdir(exist_ok=True)

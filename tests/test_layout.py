@@ -1,4 +1,4 @@
-"""The rules of the layout: who may import whom, and how files are named and sized."""
+"""Rules of the layout: allowed imports, and names, docstrings and lengths of files."""
 
 import ast
 import subprocess
@@ -13,8 +13,8 @@ ALLOWED = {
     "analysis": {"shared", "analysis"},
     "sr": {"shared", "sr", "pretrain.methods", "pretrain.views"},
 }
-# Rooms (folders, and files beside them) of a package, floor by floor from the ground up; imports go down alone.
-FLOORS = {
+# folders and top-level modules of each package in layers, lowest first; they import only from lower layers
+LAYERS = {
     "shared": (
         {"files", "inference", "devices"},
         {"images", "degradations", "encoders", "run_folders", "command"},
@@ -46,43 +46,39 @@ FLOORS = {
 FILES = [path.relative_to(ROOT) for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
 
 
-def imported_modules(path: Path) -> set[str]:
-    found = set()
+def list_imports(path: Path) -> set[str]:
+    """Lists the modules of our packages that a file imports."""
+    names = set()
     for node in ast.walk(ast.parse((ROOT / path).read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
+            names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: relative import"
-            found.add(node.module or "")
-    return {name for name in found if name.split(".")[0] in PACKAGES}
+            names.add(node.module or "")
+    return {name for name in names if name.split(".")[0] in PACKAGES}
 
 
-def room_of(module: str) -> str:
-    return module.split(".")[1]
-
-
-def test_imports_go_one_way_between_packages():
+def test_packages_import_only_allowed_packages():
     for path in FILES:
-        for module in imported_modules(path):
+        for module in list_imports(path):
             allowed = ALLOWED[path.parts[0]]
             assert any(module == name or module.startswith(f"{name}.") for name in allowed), f"{path} imports {module}"
 
 
-def test_imports_go_down_between_the_rooms_of_a_package():
+def test_folders_of_a_package_import_only_from_lower_layers():
     for path in FILES:
-        package, *inside = path.with_suffix("").parts
-        if package not in FLOORS or inside == ["__init__"]:
+        package, importer, *_ = path.with_suffix("").parts
+        if package not in LAYERS or importer == "__init__":
             continue
-        floor_of = {room: number for number, rooms in enumerate(FLOORS[package]) for room in rooms}
-        assert inside[0] in floor_of, f"{path}: its room has no floor in FLOORS"
-        for module in imported_modules(path):
-            if module.startswith(f"{package}.") and room_of(module) != inside[0]:
-                assert floor_of[room_of(module)] < floor_of[inside[0]], (
-                    f"{path} imports {module}, which is not below it"
-                )
+        layers = {name: number for number, names in enumerate(LAYERS[package]) for name in names}
+        assert importer in layers, f"{path}: {importer} is not in LAYERS"
+        for module in list_imports(path):
+            imported = module.split(".")[1:2]
+            if module.startswith(f"{package}.") and imported != [importer]:
+                assert layers[imported[0]] < layers[importer], f"{path} imports {module}, which is not in a lower layer"
 
 
-def test_files_say_what_is_in_them_and_stay_short():
+def test_files_have_docstrings_and_stay_short():
     for path in FILES:
         assert path.stem not in {"utils", "common", "helpers", "misc"}, path
         text = (ROOT / path).read_text(encoding="utf-8")
@@ -93,5 +89,5 @@ def test_files_say_what_is_in_them_and_stay_short():
 def test_checking_a_command_line_loads_no_heavy_library():
     heavy = {"pytorch_lightning", "lightly", "timm", "faiss", "umap", "sklearn", "cv2", "skimage"}
     code = f"import sys, pretrain.train; print(*({heavy!r} & set(sys.modules)))"
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert done.stdout.split() == []
+    process = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert process.stdout.split() == []

@@ -1,4 +1,4 @@
-"""Artefacts of format version 1, written before the packages were sorted into folders, give what they gave."""
+"""Artefacts of format version 1 still load and give the outputs recorded when they were written."""
 
 import json
 from pathlib import Path
@@ -14,16 +14,16 @@ FOLDER = Path(__file__).parent / "version_1"
 EXPECTED = json.loads((FOLDER / "expected.json").read_text())
 
 
-def picture(height: int, width: int) -> torch.Tensor:
-    """(1, 3, H, W) in [0, 1], without a random number."""
+def make_pattern(height: int, width: int) -> torch.Tensor:
+    """Computes a fixed pattern, (1, 3, H, W) in [0, 1]."""
     y, x = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
     return torch.stack([(3 * x + 5 * y) % 17 / 16, (7 * x + 2 * y) % 13 / 12, (x * y) % 11 / 10])[None].float()
 
 
 @torch.no_grad()
-def test_an_encoder_and_its_projector():
+def test_an_encoder_and_its_projector_load():
     artefact = EncoderArtefact.open(FOLDER)
-    vector = artefact.load()(picture(32, 40)).vector
+    vector = artefact.load()(make_pattern(32, 40)).vector
     assert vector[0, :8].tolist() == pytest.approx(EXPECTED["vector"], abs=1e-5)
     assert artefact.load_projector()(vector)[0].tolist() == pytest.approx(EXPECTED["projection"], abs=1e-5)
     assert artefact.encoder_config.input == "bands"
@@ -32,17 +32,17 @@ def test_an_encoder_and_its_projector():
 
 
 @torch.no_grad()
-def test_a_model():
+def test_a_model_loads():
     model = ModelArtefact.open(FOLDER).load()
     assert (model.config.conditioning, model.config.fusion, model.config.width) == ("oracle", "da_conv", 8)
-    sr_image = model(picture(16, 18), parameters=torch.tensor([[0.2, 0.4, 0.6, 0.1, 0.0, 1.0]]))
+    sr_image = model(make_pattern(16, 18), parameters=torch.tensor([[0.2, 0.4, 0.6, 0.1, 0.0, 1.0]]))
     assert sr_image[0, :, ::8, ::9].flatten().tolist() == pytest.approx(EXPECTED["sr_image"], abs=1e-5)
     assert float(sr_image.mean()) == pytest.approx(EXPECTED["sr_mean"], abs=1e-6)
 
 
-def test_the_old_path_of_load_encoder():
+def test_the_former_path_of_load_encoder_works():
     from shared import load_encoder
-    from shared.checkpoints import load_encoder as by_its_old_path
+    from shared.checkpoints import load_encoder as former_load_encoder
 
-    assert by_its_old_path is load_encoder
+    assert former_load_encoder is load_encoder
     assert not load_encoder(FOLDER).training
