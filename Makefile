@@ -1,4 +1,4 @@
-# `make help` lists the targets. VENV=/path uses another environment, PYTHON=python3.12 another interpreter for it.
+# `make help` lists the targets. VENV=/path selects another environment, PYTHON=python3.12 the interpreter to create it with.
 VENV ?= .venv
 PYTHON ?= python3
 RECIPE ?= quick
@@ -15,7 +15,7 @@ INSTALLED := $(VENV)/.installed
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
-setup: $(INSTALLED) ## Make the environment in .venv (once; other targets do it when needed)
+setup: $(INSTALLED) ## Install everything into .venv (the other targets do so when needed)
 
 $(INSTALLED): pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14) and "unblind needs Python 3.11 to 3.13, this is " + sys.version.split()[0])'
@@ -26,13 +26,13 @@ $(INSTALLED): pyproject.toml
 pretrain: $(INSTALLED) ## Train a degradation encoder: RECIPE=quick ARGS="seed=1 name=mine data=folder data.root=PATH"
 	@$(PY) -m pretrain.train --config-name=$(RECIPE) $(ARGS)
 
-embed-viz: $(INSTALLED) ## Measure and draw encoders: ENCODERS="runs/pretrain/a statistics" ARGS="probe=unseen layer=map"
+embed-viz: $(INSTALLED) ## Measure and plot encoders: ENCODERS="runs/pretrain/a statistics" ARGS="probe=unseen layer=map"
 	@$(PY) -m analysis.report $(ENCODERS) $(ARGS)
 
 sr-train: $(INSTALLED) ## Train a super-resolution network: RECIPE=quick ARGS="conditioning=frozen encoder=runs/pretrain/x"
 	@$(PY) -m sr.train --config-name=$(RECIPE) $(ARGS)
 
-sr-eval: $(INSTALLED) ## Evaluate by a protocol: MODEL=bicubic|PATH ARGS="protocol=dasr_iso scale=4 data.root=PATH datasets=[Set5]"
+sr-eval: $(INSTALLED) ## Score a model on benchmarks: MODEL=bicubic|PATH ARGS="protocol=dasr_iso scale=4 data.root=PATH datasets=[Set5]"
 	@$(PY) -m sr.evaluate $(MODEL) $(ARGS)
 
 upscale: $(INSTALLED) ## Super-resolve images: IN=PATH OUT=PATH MODEL=PATH ARGS="ensemble=true overwrite=true"
@@ -44,8 +44,8 @@ test: $(INSTALLED) ## Run the tests on all cores
 lint: $(INSTALLED) ## Check style and types (ruff, mypy)
 	@$(PY) -m ruff check . && $(PY) -m ruff format --check . && $(PY) -m mypy
 
-bench: $(INSTALLED) ## Measure speed and memory as ratios: ARGS="degradations" for one part
+bench: $(INSTALLED) ## Measure speed and memory: ARGS="degradations" for one part
 	@$(PY) -m tests.bench $(ARGS)
 
-clean: ## Remove the environment and caches; runs are kept
+clean: ## Remove .venv and caches, but no runs
 	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
