@@ -17,7 +17,6 @@ from analysis.config import OwnImagesConfig
 from analysis.embedding.blocks import even_rows
 from analysis.embedding.cache import BATCH, embedded, kept, rendered
 from analysis.embedding.embedders import Subject, open_subjects
-from analysis.embedding.probe_sets import ProbeSet
 from analysis.figures.pictures import slug_of
 from analysis.measures.likeness import Likeness, clusters_of, likeness
 from analysis.measures.scores import COLLAPSED, has_collapsed
@@ -29,6 +28,7 @@ from shared.data.store import ImageStore
 from shared.devices import device_of, precision_of
 from shared.files import write_atomically, write_json
 from shared.inference import embed_batches
+from shared.probing import ProbeSet
 from shared.run_folders.report_folder import ReportFolder
 
 PRINTED = 40  # images; the rest is in the table's file

@@ -14,19 +14,20 @@ from tqdm.auto import tqdm
 from analysis.config import AnalysisConfig
 from analysis.embedding.cache import embedded, rendered
 from analysis.embedding.embedders import SUPERVISED, Subject, at_vector, left_out, open_subjects
-from analysis.embedding.probe_sets import ProbeSet, build_probe_set, load_probe_space, source_side, unseen_rows
+from analysis.embedding.probe_spaces import load_probe_space, unseen_rows
 from analysis.embedding.projection import pca_map, trustworthiness, umap_map
 from analysis.figures.pictures import slug_of, write_pictures, write_progress
 from analysis.figures.projector import write_projector
 from analysis.measures.loss_floor import LossFloor, loss_floor
 from analysis.measures.score_table import ALL_TITLES, WORDS, differences_of, notes_of, rows_of, text_of
-from analysis.measures.scores import Scores, score
+from analysis.measures.scores import ReportScores, score_for_report
 from analysis.page.page import PageData, write_page
 from shared.command.config import to_plain
 from shared.data.fingerprints import fingerprints, unseen
 from shared.data.sources import open_images
 from shared.devices import device_of, precision_of
 from shared.files import write_json
+from shared.probing import ProbeSet, build_probe_set, source_side
 from shared.run_folders.report_folder import ReportFolder
 
 FORMAT = 2  # of scores.json
@@ -39,7 +40,7 @@ class Look:
 
     subject: Subject
     embedding: np.ndarray
-    scores: Scores
+    scores: ReportScores
     map: tuple[np.ndarray, float]
     loss: LossFloor | None = None
 
@@ -127,7 +128,7 @@ def look_at(
                 embedding = embed(subject, probe)
                 bar.update()
                 bar.set_description(f"scores of {subject.name}")
-                scores = score(embedding, probe, repeats=config.repeats, seed=config.seed)
+                scores = score_for_report(embedding, probe, repeats=config.repeats, seed=config.seed)
                 bar.update()
             except (ValueError, RuntimeError) as error:
                 if subject.asked or subject.method != SUPERVISED:
@@ -196,7 +197,7 @@ def _heading(probe: ProbeSet, config: AnalysisConfig) -> str:
 
 
 def _page(
-    config: AnalysisConfig, probe: ProbeSet, patches: np.ndarray, scores: dict[str, Scores],
+    config: AnalysisConfig, probe: ProbeSet, patches: np.ndarray, scores: dict[str, ReportScores],
     maps: dict[str, tuple[np.ndarray, float]], notes: list[str],
 ) -> PageData:  # fmt: skip
     family, family_names = probe.families()

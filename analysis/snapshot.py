@@ -57,7 +57,7 @@ def draw(config: SnapshotConfig, encoder: Path) -> None:
     from analysis.figures.map_plots import map_sheet
     from analysis.figures.pictures import colours_of
     from analysis.figures.plots import separation_heatmap
-    from analysis.measures.scores import score
+    from analysis.measures.scores import score_for_report
     from analysis.run import map_of, probe_for
     from shared.devices import device_of, precision_of
 
@@ -76,7 +76,7 @@ def draw(config: SnapshotConfig, encoder: Path) -> None:
         sheet = map_sheet(points, colours_of(probe), encoder=words, method=config.map.upper(), trustworthiness=trust)
         board.add_figure("analysis/map", sheet, config.step)
         if probe.is_listed:
-            matrix = score(embedding, probe, repeats=0, seed=config.seed).separation
+            matrix = score_for_report(embedding, probe, repeats=0, seed=config.seed).separation
             board.add_figure("analysis/separation", separation_heatmap(matrix, probe.names, encoder=words), config.step)
 
 

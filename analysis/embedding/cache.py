@@ -12,8 +12,8 @@ from torch import nn
 from tqdm import tqdm
 
 from analysis.embedding.embedders import Subject
-from analysis.embedding.probe_sets import ProbeSet
 from shared.inference import embed_batches
+from shared.probing import ProbeSet
 
 BATCH = 128  # patches; larger batches were no faster for a ResNet50 on a CPU
 BAR_FROM = 5  # batches; fewer are done before a progress bar can be read

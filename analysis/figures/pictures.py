@@ -6,14 +6,14 @@ from pathlib import Path
 
 import numpy as np
 
-from analysis.embedding.probe_sets import ProbeSet
 from analysis.figures.map_colours import ProbeColours
 from analysis.figures.map_plots import encoder_sheet, map_sheet
 from analysis.figures.plots import score_comparison, separation_heatmap, silhouette_bars, training_progress
 from analysis.figures.probe_scatter import probe_scatter
 from analysis.figures.style import save
 from analysis.measures.run_log import probe_curves
-from analysis.measures.scores import MORE_IS_BETTER, Scores
+from analysis.measures.scores import MORE_IS_BETTER, ReportScores
+from shared.probing import ProbeSet
 
 COMPARED = (
     "knn_accuracy", "separation", "nmi", "silhouette", "degradation_first", "content_knn", "r2/log_sigma",
@@ -28,7 +28,7 @@ def colours_of(probe: ProbeSet) -> ProbeColours:
 
 
 def write_pictures(
-    folder: Path, probe: ProbeSet, asked: Sequence[str], scores: dict[str, Scores],
+    folder: Path, probe: ProbeSet, asked: Sequence[str], scores: dict[str, ReportScores],
     maps: dict[str, tuple[np.ndarray, float]], method: str,
 ) -> list[Path]:  # fmt: skip
     """Draws a report's pictures, each as PNG and SVG.

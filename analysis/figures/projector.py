@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from analysis.embedding.probe_sets import ProbeSet
 from analysis.embedding.projection import pca_map
+from shared.probing import ProbeSet
 
 DIRECTIONS = 50  # principal components: the projector reads them as text, and draws at most so many well
 SPRITE_SIDE = 8192  # pixels that the projector's image of all patches may have a side

@@ -5,10 +5,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from analysis.embedding.blocks import unit_blocks
-from analysis.embedding.probe_sets import ProbeSet
 from shared.degradations.words import reading_in_words
-from shared.probing.measures import nearest_outside, spherical_kmeans, unit_rows
-from shared.probing.ridge import fit_ridge, r_squared, ridge_predictions
+from shared.probing import (
+    ProbeSet,
+    fit_ridge,
+    nearest_outside,
+    r_squared,
+    ridge_predictions,
+    spherical_kmeans,
+    unit_rows,
+)
 
 NEIGHBOURS = 10
 READ_FROM = 0.3  # R^2 on the probe set below which a parameter is not told: the encoder hardly reads it

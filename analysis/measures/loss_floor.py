@@ -9,13 +9,20 @@ from typing import Any
 import numpy as np
 
 from analysis.embedding.embedders import Subject
-from analysis.embedding.probe_sets import ProbeSet, build_probe_set, load_probe_space, source_side
+from analysis.embedding.probe_spaces import load_probe_space
 from analysis.measures.geometry import contrastive_floor, information_read
 from analysis.measures.run_log import final_loss
 from shared.data.store import ImageStore
 from shared.degradations.summary import targets
-from shared.probing.bootstrap import bootstrap_over_images, centred, percentile_interval
-from shared.probing.ridge import ridge_predictions
+from shared.probing import (
+    ProbeSet,
+    bootstrap_over_images,
+    build_probe_set,
+    percentile_interval,
+    recentre,
+    ridge_predictions,
+    source_side,
+)
 
 PATCHES = 1000  # of the training space, from which the probes read
 
@@ -94,7 +101,7 @@ def loss_floor(
     predicted = ridge_predictions(embed(subject, probe), parameters, image)
     read = information_read(parameters, predicted)
     draws = bootstrap_over_images(partial(_read, parameters, predicted), image, repeats, seed)
-    interval = percentile_interval(centred(draws, read), int(image.max()) + 1, (0, math.inf))
+    interval = percentile_interval(recentre(draws, read), int(image.max()) + 1, (0, math.inf))
     return LossFloor(ended.loss, ended.negative_rows, space.name, read, interval)
 
 

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 
-from analysis.measures.scores import MORE_IS_BETTER, Scores
+from analysis.measures.scores import MORE_IS_BETTER, ReportScores
 from shared.command.text_table import aligned_blocks, number, with_interval
 
 TITLES = {
@@ -30,7 +30,7 @@ nothing; - where it has no such level. About 1 interval in 20 leaves out 0 by ch
 differences stand side by side, one that is only just real says little."""
 
 
-def rows_of(scores: dict[str, Scores], titles: dict[str, str] = TITLES) -> list[list[str]]:
+def rows_of(scores: dict[str, ReportScores], titles: dict[str, str] = TITLES) -> list[list[str]]:
     """The table with its header: a row per score, a column per subject, and one for chance."""
     chance = next(iter(scores.values())).chance
     rows = [["", *scores, "chance"]]
@@ -40,7 +40,7 @@ def rows_of(scores: dict[str, Scores], titles: dict[str, str] = TITLES) -> list[
     return rows
 
 
-def differences_of(scores: dict[str, Scores]) -> list[list[str]]:
+def differences_of(scores: dict[str, ReportScores]) -> list[list[str]]:
     """How far the first subject is ahead of each other one, with a header; `~` where the images may explain it.
 
     Without an interval nothing is known of a difference: it has a `~` too.
@@ -59,13 +59,13 @@ def differences_of(scores: dict[str, Scores]) -> list[list[str]]:
     return rows
 
 
-def notes_of(scores: dict[str, Scores], notes: Sequence[str]) -> list[str]:
+def notes_of(scores: dict[str, ReportScores], notes: Sequence[str]) -> list[str]:
     """What is said of the subjects, and of all of it."""
     of_subjects = (f"{subject}: {note}" for subject, one in scores.items() for note in one.notes)
     return [f"{note}." for note in (*of_subjects, *notes)]
 
 
-def text_of(scores: dict[str, Scores], asked: Sequence[str] = (), notes: Sequence[str] = ()) -> str:
+def text_of(scores: dict[str, ReportScores], asked: Sequence[str] = (), notes: Sequence[str] = ()) -> str:
     """The tables as plain text of at most 100 columns, and the notes.
 
     Args:
@@ -79,7 +79,7 @@ def text_of(scores: dict[str, Scores], asked: Sequence[str] = (), notes: Sequenc
     return "\n\n".join([*(block for table in tables for block in _blocks(table)), *notes_of(scores, notes)])
 
 
-def _titled(scores: dict[str, Scores], titles: dict[str, str] = TITLES) -> dict[str, str]:
+def _titled(scores: dict[str, ReportScores], titles: dict[str, str] = TITLES) -> dict[str, str]:
     """Titles of the scores that there are, in the order of the table."""
     return {name: title for name, title in titles.items() if name in next(iter(scores.values())).values}
 

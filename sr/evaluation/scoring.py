@@ -9,7 +9,7 @@ from torch import Tensor
 
 from shared.degradations import Degradation, degrade
 from shared.degradations.summary import targets
-from shared.probing.bootstrap import bootstrap_over_images, percentile_interval
+from shared.probing import bootstrap_over_images, percentile_interval
 from sr.evaluation.benchmarks import Benchmark
 from sr.evaluation.protocols import Protocol, seed_of
 from sr.evaluation.restorers import Restorer

@@ -14,8 +14,7 @@ from shared.data.sources import ImageStore
 from shared.degradations import Space, degrade
 from shared.degradations.summary import targets
 from shared.inference import evaluating
-from shared.probing.bootstrap import bootstrap_over_images, percentile_interval
-from shared.probing.probe_set import listed_degradations
+from shared.probing import bootstrap_over_images, listed_degradations, percentile_interval
 from sr.metrics import psnr_y, rounded, ssim_y
 from sr.model import SRModel
 from sr.networks.bicubic import enlarged

@@ -17,15 +17,13 @@ import torch
 from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
 
-from shared.data.sampling import source_size
 from shared.data.sources import DataConfig, open_images
 from shared.degradations import Space, load_space
 from shared.degradations.words import reading_in_words
 from shared.encoders import Representation
 from shared.files import write_atomically
-from shared.inference import evaluating
-from shared.probing.probe_set import UNLISTED, build_probe, embed
-from shared.probing.ridge import RidgeProbe, fit_ridge, r_squared, ridge_predictions
+from shared.inference import embed_batches, evaluating
+from shared.probing import RidgeProbe, build_run_probe, fit_ridge, r_squared, ridge_predictions, source_side
 from sr.model import KIND, SRModel, model_metadata
 from sr.upscaling.tile_conditions import TurnedImage, represented, spread_windows
 
@@ -132,16 +130,16 @@ def fit(model: SRModel, space: Space, cache_dir: Path) -> tuple[dict[str, RidgeP
     Raises:
         ValueError: the built-in images are too small for the space.
     """
-    smallest = source_size(PATCH, space.scale, space.margin())
-    _, held_out = open_images(DataConfig(dead_leaves=0, cache_dir=str(cache_dir)), smallest)
-    probe = build_probe(space, held_out, PATCH)
-    drawn = probe.label == UNLISTED
-    image = probe.image[drawn]
-    vectors = embed(_Looking(model), probe.images[torch.from_numpy(drawn)])
+    _, held_out = open_images(DataConfig(dead_leaves=0, cache_dir=str(cache_dir)), source_side(space, PATCH))
+    probe = build_run_probe(space, held_out, PATCH)
+    drawn = probe.select(torch.from_numpy(np.flatnonzero(probe.probed)))
+    image = drawn.image.numpy()
+    found = embed_batches(_Looking(model), drawn.batches(), bf16=False, vector_of=lambda found: found.vector)
+    vectors = np.concatenate(list(found))
     probes, r2 = {}, {}
     with threadpool_limits(limits=1):  # the pools of numpy, sklearn and torch spin while they wait for each other
-        for name, values in probe.targets().items():
-            target = values[drawn].reshape(len(vectors), -1)  # (N, P), NaN where it does not apply
+        for name, values in drawn.targets().items():
+            target = values.reshape(len(vectors), -1)  # (N, P), NaN where it does not apply
             r2[name] = r_squared(target, ridge_predictions(vectors, target, image))
             if r2[name] >= READ_FROM:
                 probes[name] = fit_ridge(vectors, target, image)

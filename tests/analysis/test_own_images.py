@@ -10,7 +10,8 @@ from skimage import data
 from analysis.embed import main
 from analysis.measures.likeness import clusters_of, likeness
 from analysis.own_images import windows
-from tests.analysis.small_probe import THREE_BLURS, save_small_encoder, small_probe, small_store
+from tests.analysis.small_encoders import save_small_encoder
+from tests.shared.probing.small_probes import THREE_BLURS, small_probe, small_store
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,8 @@ from analysis.figures.pictures import slugs_of
 from analysis.measures.run_log import final_loss, probe_curves
 from analysis.report import main
 from shared.data.sources import DataConfig, open_images
-from tests.analysis.small_probe import THREE_BLURS, save_small_encoder
+from tests.analysis.small_encoders import save_small_encoder
+from tests.shared.probing.small_probes import THREE_BLURS
 
 
 @pytest.fixture(scope="module")

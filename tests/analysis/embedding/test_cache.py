@@ -8,7 +8,8 @@ from torch import nn
 from analysis.embedding import cache as module
 from analysis.embedding.cache import embed_stream, embedded, rendered
 from analysis.embedding.embedders import Subject, open_subjects
-from tests.analysis.small_probe import save_small_encoder, small_probe
+from tests.analysis.small_encoders import save_small_encoder
+from tests.shared.probing.small_probes import small_probe
 
 CPU = torch.device("cpu")
 

@@ -8,7 +8,7 @@ from analysis.embedding.embedders import open_subjects
 from shared.artefacts.encoder import load_encoder, load_projector
 from shared.encoders.statistics import degradation_statistics
 from shared.run_folders.run_folder import newest_run
-from tests.analysis.small_probe import save_small_encoder
+from tests.analysis.small_encoders import save_small_encoder
 
 IMAGES = torch.rand(2, 3, 32, 40, generator=torch.Generator().manual_seed(0))
 

@@ -28,8 +28,8 @@ steps:
 
 @pytest.fixture(autouse=True)
 def few_patches(monkeypatch):
-    monkeypatch.setattr("shared.probing.probe_set.PATCHES", 64)
-    monkeypatch.setattr("shared.probing.probe_set.DRAWN", 6)
+    monkeypatch.setattr("shared.probing.probe_builders.PATCHES", 64)
+    monkeypatch.setattr("shared.probing.probe_builders.DRAWN", 6)
 
 
 @pytest.fixture
@@ -93,7 +93,7 @@ def test_probes_are_fitted_once_per_model(tmp_path, seeing, monkeypatch, capsys)
     model = saved_model(tmp_path / "one")
     first = open_estimator(model, tmp_path / "one", tmp_path / "cache")
     assert "once per model" in capsys.readouterr().out
-    monkeypatch.setattr(sr.upscaling.estimate, "build_probe", lambda *_: pytest.fail("fitted again"))
+    monkeypatch.setattr(sr.upscaling.estimate, "build_run_probe", lambda *_: pytest.fail("fitted again"))
     again = open_estimator(model, tmp_path / "one", tmp_path / "cache")
     assert capsys.readouterr().out == ""
     image = degraded(tmp_path / "one.yaml", 1.5, 0)
