@@ -18,7 +18,8 @@ from analysis.embedding.blocks import even_rows
 from analysis.embedding.cache import BATCH, embedded, kept, rendered
 from analysis.embedding.embedders import Subject, open_subjects
 from analysis.figures.pictures import slug_of
-from analysis.measures.likeness import Likeness, clusters_of, likeness
+from analysis.measures.image_groups import group_images
+from analysis.measures.image_reading import ImageReading, read_images
 from analysis.measures.scores import COLLAPSED, has_collapsed
 from analysis.page.page import MOST_POINTS, PageData, write_page
 from analysis.run import FORMAT, PAGE, RESULTS, STAGE, map_of, probe_for, trusted
@@ -96,11 +97,11 @@ def look_at(config: OwnImagesConfig, paths: Sequence[str]) -> int:
             embedding = _embedded(subject, patches, cache / "embeddings" / f"{key}.npy", device=device, bf16=bf16)
             try:
                 notes += [f"{COLLAPSED}, and tells nothing"] if has_collapsed(of_probe) else []
-                looks = likeness(embedding, probe, np.asarray(of_probe))
+                reading = read_images(embedding, probe, np.asarray(of_probe))
             except ValueError as error:
                 raise ValueError(f"{subject.name}: {error}") from error
             with report.making() as folder:
-                found = _write(folder, config, subject, probe, patches, embedding, looks, notes)
+                found = _write(folder, config, subject, probe, patches, embedding, reading, notes)
             when = f"{time.perf_counter() - started:.0f} s"
     _print(found)
     print(f"\npage: {report.path / PAGE} ({when})")
@@ -143,18 +144,18 @@ def _embedded(subject: Subject, patches: OwnPatches, path: Path, *, device: torc
 
 def _write(
     folder: Path, config: OwnImagesConfig, subject: Subject, probe: ProbeSet, patches: OwnPatches,
-    embedding: np.ndarray, looks: Likeness, notes: list[str],
+    embedding: np.ndarray, reading: ImageReading, notes: list[str],
 ) -> dict[str, Any]:  # fmt: skip
     """All files of the report; the results."""
     image = patches.image.numpy()
     names = _shortest(patches.store.names)
-    group = clusters_of(embedding, image, config.seed) + 1
-    sentences = [looks.sentence(image == i, probe.names) for i in range(len(names))]
-    untold = ", ".join(f"{name} (R^2 {value:.2f})" for name, value in looks.not_read.items())
-    if untold:
-        notes = [*notes, f"not told, since {subject.name} hardly reads it from the probe set: {untold}"]
-    write_atomically(folder / TABLE, _table(names, group, sentences, looks, image))
-    write_page(folder / PAGE, _page(config, subject.name, names, group, sentences, looks, patches, embedding, notes))
+    group = group_images(embedding, image, config.seed) + 1
+    sentences = [reading.describe(image == i, probe.names) for i in range(len(names))]
+    omitted = ", ".join(f"{name} (R^2 {value:.2f})" for name, value in reading.unreliable.items())
+    if omitted:
+        notes = [*notes, f"not told, since {subject.name} hardly reads it from the probe set: {omitted}"]
+    write_atomically(folder / TABLE, _table(names, group, sentences, reading, image))
+    write_page(folder / PAGE, _page(config, subject.name, names, group, sentences, reading, patches, embedding, notes))
     place = np.stack((patches.top.numpy(), patches.left.numpy()), 1)
     with (folder / "embeddings.npz").open("wb") as file:
         np.savez(file, embedding=embedding, image=image, image_names=np.array(names), place=place)
@@ -165,7 +166,7 @@ def _write(
             {"image": one, "group": int(number), "looks_like": sentence}
             for one, number, sentence in zip(names, group, sentences, strict=True)
         ],
-        "r2_of_what_is_not_told": looks.not_read,
+        "r2_of_what_is_not_told": reading.unreliable,
     }  # fmt: skip
     write_json(folder / RESULTS, result)
     return result
@@ -177,23 +178,32 @@ def _shortest(paths: Sequence[str]) -> list[str]:
     return [os.path.relpath(path, shared) for path in paths]
 
 
-def _table(names: list[str], group: np.ndarray, sentences: list[str], looks: Likeness, image: np.ndarray) -> bytes:
+def _table(
+    names: list[str], group: np.ndarray, sentences: list[str], reading: ImageReading, image: np.ndarray
+) -> bytes:
     """A row per image: name, group, the medians of what was read, similarity to the probe set, the sentence."""
     text = io.StringIO()
     writer = csv.writer(text)
-    plain = [name for name in looks.parameters if name != "angle"]
+    plain = [name for name in reading.parameters if name != "angle"]
     writer.writerow(["image", "group", *plain, "similarity", "looks_like"])
     for i, (name, number, sentence) in enumerate(zip(names, group, sentences, strict=True)):
         rows = image == i
-        read = [f"{np.median(looks.parameters[one][rows]):.4g}" for one in plain]
-        writer.writerow([name, int(number), *read, f"{np.median(looks.similarity[rows]):.4f}", sentence])
+        medians = [f"{np.median(reading.parameters[one][rows]):.4g}" for one in plain]
+        writer.writerow([name, int(number), *medians, f"{np.median(reading.similarity[rows]):.4f}", sentence])
     return text.getvalue().encode()
 
 
 def _page(
-    config: OwnImagesConfig, subject: str, names: list[str], group: np.ndarray, sentences: list[str], looks: Likeness,
-    patches: OwnPatches, embedding: np.ndarray, notes: list[str],
-) -> PageData:  # fmt: skip
+    config: OwnImagesConfig,
+    subject: str,
+    names: list[str],
+    group: np.ndarray,
+    sentences: list[str],
+    reading: ImageReading,
+    patches: OwnPatches,
+    embedding: np.ndarray,
+    notes: list[str],
+) -> PageData:
     """The page, of as many patches as it can show, drawn evenly over the images."""
     shown = even_rows(len(patches), MOST_POINTS, config.seed)
     image = patches.image.numpy()[shown]
@@ -208,7 +218,7 @@ def _page(
         maps={f"{config.map.upper()}{trusted(trust)}": map_}, patches=patches.cut(shown),
         words=[sentences[i] for i in image], label=np.full(len(image), -1), names=[],
         family=group[image] - 1, family_names=[f"group {i}" for i in range(1, int(group.max()) + 1)],
-        parameters={name: values[shown] for name, values in looks.parameters.items()},
+        parameters={name: values[shown] for name, values in reading.parameters.items()},
         image=image, image_names=names,
         score_rows=[["image", "group", "looks like"]]
         + [[n, f"group {g}", s] for n, g, s in zip(names, group, sentences, strict=True)][:PRINTED],

@@ -6,12 +6,15 @@ from shared.probing.measures import chance_accuracy, nearest_outside, spherical_
 from shared.probing.network_scores import NetworkScorer
 from shared.probing.probe_builders import build_probe_set, build_run_probe, listed_degradations, source_side
 from shared.probing.probe_set import UNLISTED, ProbeSet
-from shared.probing.ridge import RidgeProbe, fit_ridge, r_squared, ridge_predictions
+from shared.probing.reader import PARAMETER_NAMES, DegradationReader, describe_readings, fit_reader
+from shared.probing.ridge import RidgeProbe, ridge_predictions
 from shared.probing.run_scores import score_table, scores_to_json, scores_to_scalars
 from shared.probing.scores import EmbeddingScorer, EmbeddingScores, finite_mean, score_embedding
 
 __all__ = [
+    "PARAMETER_NAMES",
     "UNLISTED",
+    "DegradationReader",
     "EmbeddingScorer",
     "EmbeddingScores",
     "NetworkScorer",
@@ -23,14 +26,14 @@ __all__ = [
     "build_run_probe",
     "chance_accuracy",
     "chance_purity",
+    "describe_readings",
     "finite_mean",
-    "fit_ridge",
+    "fit_reader",
     "image_weights",
     "listed_degradations",
     "nearest_outside",
     "percentile_interval",
     "purity",
-    "r_squared",
     "recentre",
     "ridge_predictions",
     "score_embedding",

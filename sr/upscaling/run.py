@@ -94,7 +94,7 @@ class Worker:
         self._reference = self._read_reference() if request.reference else None
         self._estimator = _open_estimator(self._model, request)
         if self._estimator is not None and self._reference is not None:
-            print(f"{request.reference}: {self._estimator.words(self._reference)}")
+            print(f"{request.reference}: {self._estimator.describe(self._reference)}")
 
     def _read_reference(self) -> Tensor:
         request = self._request
@@ -133,7 +133,7 @@ class Worker:
             raise ValueError(f"{job.source}: {error}") from error
         words = ""
         if self._estimator is not None and self._reference is None:
-            words = f"; {self._estimator.words(image)}"
+            words = f"; {self._estimator.describe(image)}"
         try:
             job.target.parent.mkdir(parents=True, exist_ok=True)
             self._write(upscaling, job.target, dtype)
@@ -199,7 +199,7 @@ def _open_estimator(model: SRModel, request: Request) -> Estimator | None:
     except ValueError as error:
         print(f"no degradation is estimated: {error}")
         return None
-    print(estimator.described())
+    print(estimator.summary())
     return estimator
 
 
