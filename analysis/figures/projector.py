@@ -20,7 +20,7 @@ def write_projector(folder: Path, probe: ProbeSet, patches: np.ndarray, embeddin
         folder: to write to; what is in it of an earlier export is replaced.
         probe: the probe set.
         patches: (N, 3, p, p) uint8.
-        embeddings: (N, D) by the name of the subject.
+        embeddings: (N, D) by the name of the embedder.
     """
     from torch.utils.tensorboard import SummaryWriter
 

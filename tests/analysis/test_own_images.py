@@ -79,7 +79,7 @@ def test_more_patches_than_a_page_holds_are_sampled_and_said(place, monkeypatch)
 )
 def test_a_broken_encoder_is_told_in_words(place, capsys, monkeypatch, value, said):
     broken = np.full((48, 256), value, np.float32)
-    monkeypatch.setattr("analysis.own_images.embedded", lambda *_, **__: broken)
+    monkeypatch.setattr("analysis.own_images.embed_cached", lambda *_, **__: broken)
     arguments = [str(place / "mine"), *options(place, f"name=broken-{value}")]
     if np.isnan(value):
         with pytest.raises(SystemExit):
