@@ -22,9 +22,9 @@ def main(arguments: list[str]) -> int:
         config.check()
         if not images:
             raise ValueError("no images given: python -m analysis.embed PHOTO.jpg, or a folder")
-        from analysis.own_images import look_at  # only now: its imports take seconds
+        from analysis.own_images import describe_images  # only now: its imports take seconds
 
-        return look_at(config, images)
+        return describe_images(config, images)
 
     return command(PROGRAM, arguments, work, help_text=_help, after_ctrl_c="stopped; nothing is kept")
 

@@ -1,4 +1,4 @@
-"""A user's images, held against a probe set: what each looks like, and which look alike."""
+"""A user's images, compared with a probe set: what each looks like, and which look alike."""
 
 import csv
 import hashlib
@@ -15,14 +15,16 @@ import torch
 
 from analysis.config import OwnImagesConfig
 from analysis.embedding.blocks import even_rows
-from analysis.embedding.cache import BATCH, embedded, kept, rendered
-from analysis.embedding.embedders import Subject, open_subjects
-from analysis.embedding.probe_sets import ProbeSet
+from analysis.embedding.cache import BATCH, embed_cached, load_or_write, render_patches
+from analysis.embedding.embedders import Embedder, open_embedders
+from analysis.embedding.probe_choice import choose_probe
+from analysis.embedding.projection import format_trust, project
 from analysis.figures.pictures import slug_of
-from analysis.measures.likeness import Likeness, clusters_of, likeness
+from analysis.measures.image_groups import group_images
+from analysis.measures.image_reading import ImageReading, read_images
 from analysis.measures.scores import COLLAPSED, has_collapsed
 from analysis.page.page import MOST_POINTS, PageData, write_page
-from analysis.run import PAGE, RESULTS, STAGE, map_of, probe_for, trusted
+from analysis.report_files import PAGE, RESULTS, STAGE
 from shared.command.config import to_plain
 from shared.data.sources import open_files
 from shared.data.store import ImageStore
@@ -30,6 +32,7 @@ from shared.devices import device_of, precision_of
 from shared.files import write_atomically, write_json
 from shared.images.windows import spread_windows
 from shared.inference import embed_batches
+from shared.probing import ProbeSet
 from shared.run_folders.report_folder import ReportFolder
 
 FORMAT = 3  # of scores.json; raise it when patches are cut or read otherwise, so that no old report is shown again
@@ -69,40 +72,49 @@ class OwnPatches:
         return self.store.crops(*places, self.patch).contiguous().numpy()
 
 
-def look_at(config: OwnImagesConfig, paths: Sequence[str]) -> int:
+def describe_images(config: OwnImagesConfig, paths: Sequence[str]) -> int:
     """Writes `runs/analysis/<name>/` and prints a line per image; the exit status."""
     started = time.perf_counter()
     device = device_of(config.accelerator)
     config.precision = precision_of(config.precision, device)
     store = open_files([Path(path) for path in paths], Path(config.data.cache_dir).expanduser(), config.patch)
-    (subject, *_), _ = open_subjects([config.encoder] if config.encoder else [], config.runs_dir, config.layer)
-    probe, _, notes = probe_for(config, [subject])
+    (embedder, *_), _ = open_embedders([config.encoder] if config.encoder else [], config.runs_dir, config.layer)
+    probe, _, notes = choose_probe(config, [embedder])
     if not probe.is_listed:
         raise ValueError(f"probe={config.probe}: own images are held against listed degradations, such as probe=grid")
     pixels = fingerprint(store)
     report = ReportFolder(
-        config.runs_dir, STAGE, name=config.name, default=slug_of(f"{Path(paths[0]).resolve().stem}-by-{subject.name}"),
-        asked=to_plain(config) | {
-            "images": list(store.names), "pixels": pixels, "subject": subject.hash, "probe_hash": probe.hash(),
-            "format": FORMAT, "degradations": probe.names,
+        config.runs_dir,
+        STAGE,
+        name=config.name,
+        default=slug_of(f"{Path(paths[0]).resolve().stem}-by-{embedder.name}"),
+        asked=to_plain(config)
+        | {
+            "images": list(store.names),
+            "pixels": pixels,
+            "subject": embedder.hash,
+            "probe_hash": probe.hash(),
+            "format": FORMAT,
+            "degradations": probe.names,
         },
-        results=RESULTS, needed=(PAGE, TABLE),
-    )  # fmt: skip
+        results=RESULTS,
+        needed=(PAGE, TABLE),
+    )
     with report.lock():
         found, when = report.load(), "made before"
         if found is None:
             cache, bf16 = Path(config.data.cache_dir).expanduser(), config.precision == "bf16"
-            of_probe = embedded(subject, probe, rendered(probe, cache), cache, device=device, bf16=bf16)
+            of_probe = embed_cached(embedder, probe, render_patches(probe, cache), cache, device=device, bf16=bf16)
             patches = OwnPatches(store, config.patch, *place_patches(store, config.patch, config.patches))
-            key = f"own-{patches.hash(pixels)}-{subject.hash}-{config.precision}"
-            embedding = _embedded(subject, patches, cache / "embeddings" / f"{key}.npy", device=device, bf16=bf16)
+            key = f"own-{patches.hash(pixels)}-{embedder.hash}-{config.precision}"
+            embedding = _embed(embedder, patches, cache / "embeddings" / f"{key}.npy", device=device, bf16=bf16)
             try:
                 notes += [f"{COLLAPSED}, and tells nothing"] if has_collapsed(of_probe) else []
-                looks = likeness(embedding, probe, np.asarray(of_probe))
+                reading = read_images(embedding, probe, np.asarray(of_probe))
             except ValueError as error:
-                raise ValueError(f"{subject.name}: {error}") from error
+                raise ValueError(f"{embedder.name}: {error}") from error
             with report.writing() as folder:
-                found = _write(folder, config, subject, probe, patches, embedding, looks, notes)
+                found = _write(folder, config, embedder, probe, patches, embedding, reading, notes)
             when = f"{time.perf_counter() - started:.0f} s"
     _print(found)
     print(f"\npage: {report.path / PAGE} ({when})")
@@ -129,44 +141,54 @@ def fingerprint(store: ImageStore) -> str:
     return digest.hexdigest()[:16]
 
 
-def _embedded(subject: Subject, patches: OwnPatches, path: Path, *, device: torch.device, bf16: bool) -> np.ndarray:
+def _embed(embedder: Embedder, patches: OwnPatches, path: Path, *, device: torch.device, bf16: bool) -> np.ndarray:
     """(M, D), mapped from the cache: neither the patches nor the embedding are ever whole in memory."""
     from tqdm.auto import tqdm
 
     def parts() -> Iterator[np.ndarray]:
-        starts = tqdm(range(0, len(patches), BATCH), desc=subject.name, unit="batch", disable=None, leave=False)
+        starts = tqdm(range(0, len(patches), BATCH), desc=embedder.name, unit="batch", disable=None, leave=False)
         batches = (patches.cut(slice(start, start + BATCH)) for start in starts)
-        return embed_batches(subject.build().to(device), batches, bf16=bf16)
+        return embed_batches(embedder.build().to(device), batches, bf16=bf16)
 
-    return kept(path, len(patches), parts)
+    return load_or_write(path, len(patches), parts)
 
 
 def _write(
-    folder: Path, config: OwnImagesConfig, subject: Subject, probe: ProbeSet, patches: OwnPatches,
-    embedding: np.ndarray, looks: Likeness, notes: list[str],
-) -> dict[str, Any]:  # fmt: skip
+    folder: Path,
+    config: OwnImagesConfig,
+    embedder: Embedder,
+    probe: ProbeSet,
+    patches: OwnPatches,
+    embedding: np.ndarray,
+    reading: ImageReading,
+    notes: list[str],
+) -> dict[str, Any]:
     """All files of the report; the results."""
     image = patches.image.numpy()
     names = _shortest(patches.store.names)
-    group = clusters_of(embedding, image, config.seed) + 1
-    sentences = [looks.sentence(image == i, probe.names) for i in range(len(names))]
-    untold = ", ".join(f"{name} (R^2 {value:.2f})" for name, value in looks.not_read.items())
-    if untold:
-        notes = [*notes, f"not told, since {subject.name} hardly reads it from the probe set: {untold}"]
-    write_atomically(folder / TABLE, _table(names, group, sentences, looks, image))
-    write_page(folder / PAGE, _page(config, subject.name, names, group, sentences, looks, patches, embedding, notes))
+    group = group_images(embedding, image, config.seed) + 1
+    sentences = [reading.describe(image == i, probe.names) for i in range(len(names))]
+    omitted = ", ".join(f"{name} (R^2 {value:.2f})" for name, value in reading.unreliable.items())
+    if omitted:
+        notes = [*notes, f"not told, since {embedder.name} hardly reads it from the probe set: {omitted}"]
+    write_atomically(folder / TABLE, _table(names, group, sentences, reading, image))
+    write_page(folder / PAGE, _page(config, embedder.name, names, group, sentences, reading, patches, embedding, notes))
     place = np.stack((patches.top.numpy(), patches.left.numpy()), 1)
     with (folder / "embeddings.npz").open("wb") as file:
         np.savez(file, embedding=embedding, image=image, image_names=np.array(names), place=place)
     result = {
-        "format": FORMAT, "subject": subject.name, "hash": subject.hash, "layer": config.layer,
-        "probe": {"name": probe.name, "hash": probe.hash(), "images": list(probe.store.names)}, "notes": notes,
+        "format": FORMAT,
+        "subject": embedder.name,
+        "hash": embedder.hash,
+        "layer": config.layer,
+        "probe": {"name": probe.name, "hash": probe.hash(), "images": list(probe.store.names)},
+        "notes": notes,
         "images": [
             {"image": one, "group": int(number), "looks_like": sentence}
             for one, number, sentence in zip(names, group, sentences, strict=True)
         ],
-        "r2_of_what_is_not_told": looks.not_read,
-    }  # fmt: skip
+        "r2_of_what_is_not_told": reading.unreliable,
+    }
     write_json(folder / RESULTS, result)
     return result
 
@@ -177,43 +199,59 @@ def _shortest(paths: Sequence[str]) -> list[str]:
     return [os.path.relpath(path, shared) for path in paths]
 
 
-def _table(names: list[str], group: np.ndarray, sentences: list[str], looks: Likeness, image: np.ndarray) -> bytes:
+def _table(
+    names: list[str], group: np.ndarray, sentences: list[str], reading: ImageReading, image: np.ndarray
+) -> bytes:
     """A row per image: name, group, the medians of what was read, similarity to the probe set, the sentence."""
     text = io.StringIO()
     writer = csv.writer(text)
-    plain = [name for name in looks.parameters if name != "angle"]
+    plain = [name for name in reading.parameters if name != "angle"]
     writer.writerow(["image", "group", *plain, "similarity", "looks_like"])
     for i, (name, number, sentence) in enumerate(zip(names, group, sentences, strict=True)):
         rows = image == i
-        read = [f"{np.median(looks.parameters[one][rows]):.4g}" for one in plain]
-        writer.writerow([name, int(number), *read, f"{np.median(looks.similarity[rows]):.4f}", sentence])
+        medians = [f"{np.median(reading.parameters[one][rows]):.4g}" for one in plain]
+        writer.writerow([name, int(number), *medians, f"{np.median(reading.similarity[rows]):.4f}", sentence])
     return text.getvalue().encode()
 
 
 def _page(
-    config: OwnImagesConfig, subject: str, names: list[str], group: np.ndarray, sentences: list[str], looks: Likeness,
-    patches: OwnPatches, embedding: np.ndarray, notes: list[str],
-) -> PageData:  # fmt: skip
+    config: OwnImagesConfig,
+    embedder: str,
+    names: list[str],
+    group: np.ndarray,
+    sentences: list[str],
+    reading: ImageReading,
+    patches: OwnPatches,
+    embedding: np.ndarray,
+    notes: list[str],
+) -> PageData:
     """The page, of as many patches as it can show, drawn evenly over the images."""
     shown = even_rows(len(patches), MOST_POINTS, config.seed)
     image = patches.image.numpy()[shown]
-    map_, trust = map_of(np.asarray(embedding[shown]), config)
+    map_, trust = project(np.asarray(embedding[shown]), config.map, config.seed)
     captions = [f"{one[0].upper()}{one[1:]}." for one in notes]
     if len(shown) < len(patches):
         captions.append(f"The map holds {len(shown):,} of the {len(patches):,} patches, drawn evenly.")
     if len(names) > PRINTED:
         captions.append(f"The table holds the first {PRINTED} of {len(names):,} images; {TABLE} beside this page all.")
     return PageData(
-        title=f"{len(names)} images, {len(patches):,} patches, seen by {subject}",
-        maps={f"{config.map.upper()}{trusted(trust)}": map_}, patches=patches.cut(shown),
-        words=[sentences[i] for i in image], label=np.full(len(image), -1), names=[],
-        family=group[image] - 1, family_names=[f"group {i}" for i in range(1, int(group.max()) + 1)],
-        parameters={name: values[shown] for name, values in looks.parameters.items()},
-        image=image, image_names=names,
+        title=f"{len(names)} images, {len(patches):,} patches, seen by {embedder}",
+        maps={f"{config.map.upper()}{format_trust(trust)}": map_},
+        patches=patches.cut(shown),
+        words=[sentences[i] for i in image],
+        label=np.full(len(image), -1),
+        names=[],
+        family=group[image] - 1,
+        family_names=[f"group {i}" for i in range(1, int(group.max()) + 1)],
+        parameters={name: values[shown] for name, values in reading.parameters.items()},
+        image=image,
+        image_names=names,
         score_rows=[["image", "group", "looks like"]]
         + [[n, f"group {g}", s] for n, g, s in zip(names, group, sentences, strict=True)][:PRINTED],
-        captions=captions, family_title="group", words_title="looks like",
-    )  # fmt: skip
+        captions=captions,
+        family_title="group",
+        words_title="looks like",
+    )
 
 
 def _print(found: dict[str, Any]) -> None:

@@ -30,7 +30,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _help() -> str:
-    from analysis.embedding.probe_sets import probe_names
+    from analysis.embedding.probe_spaces import probe_names
 
     return (
         f"{__doc__}\nProbes (probe=NAME): {', '.join(probe_names())}, a degradation space, or a .yaml\n\n"

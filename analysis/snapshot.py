@@ -52,31 +52,32 @@ def draw(config: SnapshotConfig, encoder: Path) -> None:
     import numpy as np
     from torch.utils.tensorboard import SummaryWriter
 
-    from analysis.embedding.cache import embed_stream, rendered
-    from analysis.embedding.embedders import open_subjects
+    from analysis.embedding.cache import embed_stream, render_patches
+    from analysis.embedding.embedders import open_embedders
+    from analysis.embedding.probe_choice import choose_probe
+    from analysis.embedding.projection import project
     from analysis.figures.map_plots import map_sheet
     from analysis.figures.pictures import colours_of
     from analysis.figures.plots import separation_heatmap
-    from analysis.measures.scores import score
-    from analysis.run import map_of, probe_for
+    from analysis.measures.scores import score_for_report
     from shared.devices import device_of, precision_of
 
-    (subject, *_), _ = open_subjects([str(encoder)], config.runs_dir, config.layer)
-    network = subject.build()
+    (embedder, *_), _ = open_embedders([str(encoder)], config.runs_dir, config.layer)
+    network = embedder.build()
     shutil.rmtree(encoder)
-    probe, _, _ = probe_for(config, [subject])
-    patches = rendered(probe, Path(config.data.cache_dir).expanduser(), quiet=True)
+    probe, _, _ = choose_probe(config, [embedder])
+    patches = render_patches(probe, Path(config.data.cache_dir).expanduser(), quiet=True)
     device = device_of(config.accelerator)
     bf16 = precision_of(config.precision, device) == "bf16"
     parts = embed_stream(network, patches, device=device, bf16=bf16)
     embedding = np.concatenate(list(parts))
-    points, trust = map_of(embedding, config)
+    points, trust = project(embedding, config.map, config.seed)
     words = f"step {config.step}"
     with SummaryWriter(config.log) as board:
         sheet = map_sheet(points, colours_of(probe), encoder=words, method=config.map.upper(), trustworthiness=trust)
         board.add_figure("analysis/map", sheet, config.step)
         if probe.is_listed:
-            matrix = score(embedding, probe, repeats=0, seed=config.seed).separation
+            matrix = score_for_report(embedding, probe, repeats=0, seed=config.seed).separation
             board.add_figure("analysis/separation", separation_heatmap(matrix, probe.names, encoder=words), config.step)
 
 

@@ -1,10 +1,10 @@
 """The model card of an encoder."""
 
 from pretrain.config import PretrainConfig
-from shared.probing.scores import ProbeScores, score_table
+from shared.probing import EmbeddingScores, score_table
 
 
-def model_card(config: PretrainConfig, recipe: str, scores: dict[str, ProbeScores], *, training_images: int) -> str:
+def model_card(config: PretrainConfig, recipe: str, scores: dict[str, EmbeddingScores], *, training_images: int) -> str:
     """Markdown: what it is, how it was trained, what it scores, how to load it."""
     data = "built-in photographs and dead leaves" if config.data.kind == "builtin" else "a folder of images"
     return f"""# {config.name}: degradation encoder ({config.encoder.name}, input {config.encoder.input})

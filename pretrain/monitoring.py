@@ -10,7 +10,7 @@ import torch
 from pytorch_lightning.loggers import TensorBoardLogger
 
 from pretrain.module import Pretraining
-from shared.probing.probe_set import ProbeSet, score_network
+from shared.probing import NetworkScorer, scores_to_scalars
 from shared.training.monitors import collapse_warning, effective_rank, normalised_std, uniformity
 from shared.training.progress import Speed
 
@@ -25,12 +25,12 @@ class PretrainLog(pl.Callback):
 
     Args:
         speed: its readings are logged.
-        probe: probe set for scores during training.
+        scorer: of the run's probe set, for scores during training.
     """
 
-    def __init__(self, speed: Speed, probe: ProbeSet | None) -> None:
+    def __init__(self, speed: Speed, scorer: NetworkScorer | None) -> None:
         self.speed = speed
-        self.probe = probe
+        self.scorer = scorer
         self._collapse_was_said = False
 
     def on_train_batch_end(
@@ -48,14 +48,11 @@ class PretrainLog(pl.Callback):
             self._warn_of_collapse(pl_module, step)
         if step == 1 or (config.panel_every and step % config.panel_every == 0):
             self._write_panel(board, pl_module, step)
-        if config.probe_every and step % config.probe_every == 0 and self.probe is not None and trainer.is_global_zero:
+        if config.probe_every and step % config.probe_every == 0 and self.scorer is not None and trainer.is_global_zero:
             start = time.perf_counter()
-            scores = score_network(pl_module.export_module, self.probe, bf16=config.precision == "bf16", repeats=0)
-            found = {"probe/knn_accuracy": scores.knn_accuracy, "probe/nmi": scores.nmi,
-                     "probe/content_accuracy": scores.content_accuracy}  # fmt: skip
-            found |= {f"probe/r2_{name}": value for name, value in scores.r2.items()}
+            scores = self.scorer.score(pl_module.export_module, bf16=config.precision == "bf16", repeats=0)
             if board is not None:
-                board.log_metrics(found, step)
+                board.log_metrics(scores_to_scalars(scores), step)
             self.speed.leave_out(time.perf_counter() - start)
 
     def _values(self, module: Pretraining) -> dict[str, float]:

@@ -19,8 +19,7 @@ from shared.data.sampling import Planner, source_size
 from shared.data.sources import ImageStore, open_images
 from shared.degradations import Space, load_space
 from shared.encoders import build_encoder
-from shared.probing.probe_set import ProbeSet, build_probe, score_network, score_statistics
-from shared.probing.scores import ProbeScores, score_table
+from shared.probing import EmbeddingScores, NetworkScorer, build_run_probe, score_table, scores_to_json
 from shared.training.progress import Bar, Speed
 from shared.training.session import Prepared, inputs_of, run_session
 
@@ -59,14 +58,14 @@ def build(config: PretrainConfig) -> tuple[Pretraining, ImageStore, Space]:
 def prepare(config: PretrainConfig, recipe: str, folder: Path) -> Prepared:
     """Builds a run in a folder."""
     module, held_out, space = build(config)
-    probe = build_probe(space, held_out, config.views.sizes()[0].patch)
+    scorer = NetworkScorer(build_run_probe(space, held_out, config.views.sizes()[0].patch))
     speed = Speed(config.micro_batch_size // (config.devices * config.nodes) * module.planner.views)
     parameters = sum(p.numel() for p in module.ema_source.parameters())
     return Prepared(
         module=module,
-        callbacks=[speed, PretrainLog(speed, probe), BackgroundFigures(folder, space), Bar(module.planner.views)],
+        callbacks=[speed, PretrainLog(speed, scorer), BackgroundFigures(folder, space), Bar(module.planner.views)],
         inputs=inputs_of(space, module.planner.store, held_out),
-        finish=lambda seconds: _finish(config, recipe, folder / "encoder", module, probe, seconds),
+        finish=lambda seconds: _finish(config, recipe, folder / "encoder", module, scorer, seconds),
         described=[
             ("network", f"{config.encoder.name}, {parameters / 1e6:.1f} M parameters"),
             ("images", f"{len(module.planner.store)} to train on, {len(held_out)} held out"),
@@ -76,11 +75,11 @@ def prepare(config: PretrainConfig, recipe: str, folder: Path) -> Prepared:
 
 
 def _finish(
-    config: PretrainConfig, recipe: str, artefact: Path, module: Pretraining, probe: ProbeSet, seconds: float
+    config: PretrainConfig, recipe: str, artefact: Path, module: Pretraining, scorer: NetworkScorer, seconds: float
 ) -> tuple[dict[str, Any], str]:
     """Score, save the artefact; the metrics and the table."""
-    scores = compare_with_controls(config, module, probe)
-    plain_scores = {name: one.to_dict() for name, one in scores.items()}
+    scores = compare_with_controls(config, module, scorer)
+    plain_scores = {name: scores_to_json(one) for name, one in scores.items()}
     metadata = {
         "recipe": recipe, "config": to_plain(config), "degradation": config.degradation,
         "patch": module.planner.sizes[0].patch, "train_seconds": seconds, "scores": plain_scores,
@@ -92,14 +91,16 @@ def _finish(
     return {"scores": plain_scores}, text
 
 
-def compare_with_controls(config: PretrainConfig, module: Pretraining, probe: ProbeSet) -> dict[str, ProbeScores]:
+def compare_with_controls(
+    config: PretrainConfig, module: Pretraining, scorer: NetworkScorer
+) -> dict[str, EmbeddingScores]:
     """Scores of the trained encoder, of the same network at its start, and of hand-made statistics."""
     bf16 = config.precision == "bf16"
     torch.manual_seed(config.seed)
     untrained = build_encoder(config.encoder).to(module.device)
     start = "ImageNet weights" if config.encoder.pretrained else "untrained"
     return {
-        "trained": score_network(module.export_module, probe, bf16=bf16),
-        start: score_network(untrained, probe, bf16=bf16),
-        "statistics": score_statistics(probe),
+        "trained": scorer.score(module.export_module, bf16=bf16),
+        start: scorer.score(untrained, bf16=bf16),
+        "statistics": scorer.score_statistics(),
     }

@@ -28,8 +28,8 @@ LAYERS = {
         {"measures"},
         {"figures"},
         {"page"},
-        {"run"},
-        {"own_images", "snapshot"},
+        {"report_files"},
+        {"run", "own_images", "snapshot"},
         {"report", "embed"},
     ),
     "sr": (

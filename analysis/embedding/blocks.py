@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from shared.probing.measures import unit_rows
+from shared.probing import unit_rows
 
 BLOCK = 2048  # rows read at once: of 2048 dimensions 17 MB, and at most 100 MB with the copies made in float64
 

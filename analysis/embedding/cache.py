@@ -1,4 +1,4 @@
-"""Embeddings of a probe set, streamed to disk and kept there: a second look needs no network."""
+"""Patches and embeddings, streamed to disk and kept there: the next time needs no network."""
 
 import os
 import uuid
@@ -11,37 +11,43 @@ from numpy.lib.format import write_array_header_2_0
 from torch import nn
 from tqdm import tqdm
 
-from analysis.embedding.embedders import Subject
-from analysis.embedding.probe_sets import ProbeSet
+from analysis.embedding.embedders import Embedder
 from shared.inference import embed_batches
+from shared.probing import ProbeSet
 
 BATCH = 128  # patches; larger batches were no faster for a ResNet50 on a CPU
-BAR_THRESHOLD = 5  # batches; fewer are done before a progress bar can be read
+MIN_BAR_BATCHES = 5  # batches; fewer are done before a progress bar can be read
 
 
-def rendered(probe: ProbeSet, cache_dir: Path, *, quiet: bool = False) -> np.ndarray:
-    """The patches of a probe set, (N, 3, p, p) uint8, mapped from the cache; made at the first call."""
+def render_patches(probe: ProbeSet, cache_dir: Path, *, quiet: bool = False) -> np.ndarray:
+    """Renders a probe set at the first call; its patches, (N, 3, p, p) uint8, are mapped from the cache."""
     path = cache_dir / "patches" / f"{probe.hash()}.npy"
 
     def parts() -> Iterator[np.ndarray]:
         for rows in _batches(len(probe), "patches", quiet):
             yield probe.patches(rows).numpy()
 
-    return kept(path, len(probe), parts)
+    return load_or_write(path, len(probe), parts)
 
 
-def embedded(
-    subject: Subject, probe: ProbeSet, patches: np.ndarray, cache_dir: Path, *,
-    device: torch.device, bf16: bool, quiet: bool = False,
-) -> np.ndarray:  # fmt: skip
-    """A subject's embedding of a probe set, (N, D) float32, mapped from the cache; made at the first call.
+def embed_cached(
+    embedder: Embedder,
+    probe: ProbeSet,
+    patches: np.ndarray,
+    cache_dir: Path,
+    *,
+    device: torch.device,
+    bf16: bool,
+    quiet: bool = False,
+) -> np.ndarray:
+    """Embeds a probe set at the first call; the embedding, (N, D) float32, is mapped from the cache.
 
     Args:
-        subject: what embeds.
+        embedder: what embeds.
         probe: the probe set.
-        patches: (N, 3, p, p) uint8, see `rendered`.
-        cache_dir: where embeddings are kept, by the hashes of subject and probe set.
-        device: to run on.
+        patches: (N, 3, p, p) uint8, see `render_patches`.
+        cache_dir: where embeddings are kept, by the hashes of embedder and probe set.
+        device: the one to run on.
         bf16: whether to run under autocast.
         quiet: no progress bar.
 
@@ -49,12 +55,12 @@ def embedded(
         ValueError: the cache cannot be written.
     """
     precision = "bf16" if bf16 else "fp32"
-    path = cache_dir / "embeddings" / f"{probe.hash()}-{subject.hash}-{precision}.npy"
+    path = cache_dir / "embeddings" / f"{probe.hash()}-{embedder.hash}-{precision}.npy"
 
     def parts() -> Iterator[np.ndarray]:
-        return embed_stream(subject.build(), patches, device=device, bf16=bf16, title=subject.name, quiet=quiet)
+        return embed_stream(embedder.build(), patches, device=device, bf16=bf16, title=embedder.name, quiet=quiet)
 
-    return kept(path, len(patches), parts)
+    return load_or_write(path, len(patches), parts)
 
 
 def embed_stream(
@@ -69,19 +75,27 @@ def _batches(count: int, title: str, quiet: bool) -> Iterator[slice]:
     starts = range(0, count, BATCH)
     yield from (
         slice(start, min(count, start + BATCH))
-        for start in tqdm(starts, desc=title, unit="batch", disable=quiet or len(starts) < BAR_THRESHOLD, leave=False)
+        for start in tqdm(starts, desc=title, unit="batch", disable=quiet or len(starts) < MIN_BAR_BATCHES, leave=False)
     )
 
 
-def kept(path: Path, count: int, parts: Callable[[], Iterator[np.ndarray]]) -> np.ndarray:
-    """The array in a file, `count` rows written part by part where it is not there yet; a kill leaves no half of it.
+def load_or_write(path: Path, count: int, parts: Callable[[], Iterator[np.ndarray]]) -> np.ndarray:
+    """Maps the array in a file, which is first written part by part where it is not there; a kill leaves no half of it.
 
     An array that is not finite is given back too, but not kept: the next time may be better.
+
+    Args:
+        path: the `.npy` file.
+        count: number of rows of the array.
+        parts: makes the rows, some at a time.
+
+    Raises:
+        ValueError: the file cannot be written.
     """
     try:
-        found = np.load(path, mmap_mode="r")
-        if len(found) == count:
-            return found
+        stored = np.load(path, mmap_mode="r")
+        if len(stored) == count:
+            return stored
     except (OSError, ValueError, EOFError):
         pass  # not there, or not whole
     private = path.with_name(f".{path.stem}-{uuid.uuid4().hex}.npy")

@@ -24,12 +24,12 @@ SUPERVISED = "supervised"  # the method of the ceiling
 
 
 @dataclass(frozen=True)
-class Subject:
+class Embedder:
     """One thing that turns images into embeddings.
 
     Attributes:
         name: in tables and plots, unique.
-        hash: the same for subjects that give the same embedding.
+        hash: the same for embedders that give the same embedding.
         build: makes its network, images (B, 3, H, W) in [0, 1] -> (B, D); takes seconds.
         trained_on: names of the operations it was trained with; empty where it was not trained.
         method: that trained it, empty where none did.
@@ -37,7 +37,7 @@ class Subject:
         patch: side in pixels of the largest crops it was trained on; 0 where that is not known.
         seen: fingerprints of the images it was trained on, as far as its artefact says.
         path: of its run or artefact; empty where it has none.
-        asked: whether it was asked for, not added as a control.
+        requested: whether it was asked for, not added as a control.
     """
 
     name: str
@@ -49,7 +49,7 @@ class Subject:
     patch: int = 0
     seen: frozenset[str] = frozenset()
     path: str = ""
-    asked: bool = False
+    requested: bool = False
 
 
 class EncoderLayer(nn.Module):
@@ -84,15 +84,15 @@ class Statistics(nn.Module):
         return degradation_statistics(images)
 
 
-def open_subjects(asked: Sequence[str], runs_dir: str, layer: str) -> tuple[list[Subject], list[str]]:
-    """The encoders that were asked for, then their controls, each once; and sentences on a control that is left out.
+def open_embedders(requested: Sequence[str], runs_dir: str, layer: str) -> tuple[list[Embedder], list[str]]:
+    """Opens the encoders that were asked for, then their controls, each once; also says which control is left out.
 
     Controls: every network untrained, the hand-made statistics, and the newest finished run that regresses the known
     parameters (the ceiling), where there is one.
 
     Args:
-        asked: paths of runs or artefacts, `NAME:untrained` (a network's name, or a path), or `statistics`; none takes
-            the newest finished pretraining run.
+        requested: paths of runs or artefacts, `NAME:untrained` (a network's name, or a path), or `statistics`; none
+            takes the newest finished pretraining run.
         runs_dir: root of all runs.
         layer: see `EncoderLayer`.
 
@@ -100,48 +100,48 @@ def open_subjects(asked: Sequence[str], runs_dir: str, layer: str) -> tuple[list
         ValueError: something asked for is not there or cannot be read; one sentence.
     """
     found, controls, notes = [], [], []
-    for one in asked or [_newest(runs_dir)]:
+    for one in requested or [_newest(runs_dir)]:
         try:
-            found.append(replace(_open(one, layer), asked=True))
+            found.append(replace(_open(one, layer), requested=True))
         except FileNotFoundError as error:
             raise ValueError(str(error)) from error
         if found[-1].trained_on:
             controls.append(_start_of(one, layer))
     controls.append(_statistics())
     ceiling = _newest_of_method(runs_dir, SUPERVISED)
-    if ceiling and any(subject.trained_on for subject in found):
+    if ceiling and any(embedder.trained_on for embedder in found):
         try:
             controls.append(_open(str(ceiling), layer))
         except (ValueError, FileNotFoundError) as error:  # nobody asked for it: the report goes on without
-            notes.append(left_out(str(ceiling), str(error)))
-    return _each_once([*found, *controls]), notes
+            notes.append(explain_missing_ceiling(str(ceiling), str(error)))
+    return _unique([*found, *controls]), notes
 
 
-def left_out(ceiling: str, reason: str) -> str:
-    """The sentence on a supervised run that nobody asked for and that cannot be compared with."""
+def explain_missing_ceiling(ceiling: str, reason: str) -> str:
+    """Says why the report goes without a supervised run that nobody asked for."""
     return f"without the supervised ceiling {ceiling}: {reason}"
 
 
-def _each_once(subjects: list[Subject]) -> list[Subject]:
+def _unique(embedders: list[Embedder]) -> list[Embedder]:
     """Without repetitions, and with names that differ."""
-    by_hash: dict[str, Subject] = {}
-    for subject in subjects:
-        by_hash.setdefault(subject.hash, subject)
+    by_hash: dict[str, Embedder] = {}
+    for embedder in embedders:
+        by_hash.setdefault(embedder.hash, embedder)
     unique = list(by_hash.values())
-    names = [subject.name for subject in unique]
+    names = [embedder.name for embedder in unique]
     return [
-        subject if names.count(subject.name) == 1 else replace(subject, name=f"{subject.name} {subject.hash[:6]}")
-        for subject in unique
+        embedder if names.count(embedder.name) == 1 else replace(embedder, name=f"{embedder.name} {embedder.hash[:6]}")
+        for embedder in unique
     ]
 
 
-def _open(asked: str, layer: str) -> Subject:
-    if asked == STATISTICS:
+def _open(path: str, layer: str) -> Embedder:
+    if path == STATISTICS:
         return _statistics()
-    if asked.endswith(UNTRAINED):
-        name = asked.removesuffix(UNTRAINED)
+    if path.endswith(UNTRAINED):
+        name = path.removesuffix(UNTRAINED)
         return _start_of(name, layer) if Path(name).exists() else _untrained_network(name, layer)
-    artefact = EncoderArtefact.open(asked)
+    artefact = EncoderArtefact.open(path)
     metadata, digest = artefact.metadata, artefact.digest
     projector = None
     if layer == "projection":
@@ -154,18 +154,25 @@ def _open(asked: str, layer: str) -> Subject:
 
     method = (_run_config(metadata).get("method") or {}).get("name", "")
     space = str(metadata.get("degradation", ""))
-    return Subject(
-        _short(asked) + (f" ({SUPERVISED})" if method == SUPERVISED else ""), f"{digest[:16]}-{layer}", build,
-        _operations(space), method, space, int(metadata.get("patch") or 0), seen_fingerprints(metadata), asked,
-    )  # fmt: skip
+    return Embedder(
+        _short(path) + (f" ({SUPERVISED})" if method == SUPERVISED else ""),
+        f"{digest[:16]}-{layer}",
+        build,
+        _operations(space),
+        method,
+        space,
+        int(metadata.get("patch") or 0),
+        seen_fingerprints(metadata),
+        path,
+    )
 
 
-def at_vector(subject: Subject) -> Subject:
-    """A subject with a path as its pooled vector, whatever the layer it was opened with."""
-    return _open(subject.path, "vector")
+def at_vector(embedder: Embedder) -> Embedder:
+    """Opens an embedder with a path as its pooled vector, whatever the layer it was opened with."""
+    return _open(embedder.path, "vector")
 
 
-def _start_of(path: str, layer: str) -> Subject:
+def _start_of(path: str, layer: str) -> Embedder:
     """The network that a training run started from."""
     artefact = EncoderArtefact.open(path)
     seed = int(_run_config(artefact.metadata).get("seed", 0))
@@ -173,7 +180,7 @@ def _start_of(path: str, layer: str) -> Subject:
     return _untrained(artefact.encoder_config, seed, layer, projector)
 
 
-def _untrained_network(name: str, layer: str) -> Subject:
+def _untrained_network(name: str, layer: str) -> Embedder:
     if layer == "projection":
         raise ValueError(f"{name}{UNTRAINED} has no projector: use layer=vector or map, or the path of a run")
     config = EncoderConfig(name=name)
@@ -199,7 +206,7 @@ def _operations(space: str) -> tuple[str, ...]:
         return ("unknown",)
 
 
-def _untrained(config: EncoderConfig, seed: int, layer: str, projector: nn.Module | None) -> Subject:
+def _untrained(config: EncoderConfig, seed: int, layer: str, projector: nn.Module | None) -> Embedder:
     """A network at its start; a projector is drawn anew too."""
 
     def build() -> nn.Module:
@@ -215,11 +222,11 @@ def _untrained(config: EncoderConfig, seed: int, layer: str, projector: nn.Modul
     described = json.dumps([asdict(config), seed, head, torch.__version__], sort_keys=True)
     digest = hashlib.sha256(described.encode()).hexdigest()
     start = "ImageNet" if config.pretrained else "untrained"
-    return Subject(f"{start} {config.name}", f"{digest[:16]}-{layer}", build)
+    return Embedder(f"{start} {config.name}", f"{digest[:16]}-{layer}", build)
 
 
-def _statistics() -> Subject:
-    return Subject(STATISTICS, "statistics-1", Statistics)
+def _statistics() -> Embedder:
+    return Embedder(STATISTICS, "statistics-1", Statistics)
 
 
 def _newest(runs_dir: str) -> str:

@@ -1,11 +1,12 @@
 """Two-dimensional maps of an embedding, to look at: never to measure on."""
 
+import math
 import warnings
 
 import numpy as np
 
 from analysis.embedding.blocks import even_rows
-from shared.probing.measures import unit_rows
+from shared.probing import unit_rows
 
 NEIGHBOURS = 15  # umap's own default
 DIRECTIONS = 50  # principal components that UMAP sees: faster, and nothing visible changed on 2,000 probe patches
@@ -57,6 +58,26 @@ def frame_of(map_: np.ndarray) -> tuple[np.ndarray, float, int]:
     half = MARGIN * float((high - low).max()) or 1.0
     middle = (low + high) / 2
     return middle, half, int((np.abs(map_ - middle) > half).any(1).sum())
+
+
+def project(embedding: np.ndarray, method: str, seed: int = 0) -> tuple[np.ndarray, float]:
+    """Draws the two-dimensional map of an embedding.
+
+    Args:
+        embedding: (N, D), finite.
+        method: `umap` or `pca`.
+        seed: of UMAP.
+
+    Returns:
+        (N, 2), and how far it can be trusted, see `trustworthiness`.
+    """
+    map_ = umap_map(embedding, seed) if method == "umap" else pca_map(embedding)
+    return map_, trustworthiness(embedding, map_)
+
+
+def format_trust(trustworthiness: float) -> str:
+    """The words behind a map's name; none where it has too few points to be judged."""
+    return "" if math.isnan(trustworthiness) else f", trustworthiness {trustworthiness:.2f}"
 
 
 def trustworthiness(embedding: np.ndarray, map_: np.ndarray, neighbours: int = NEIGHBOURS) -> float:

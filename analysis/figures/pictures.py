@@ -6,14 +6,14 @@ from pathlib import Path
 
 import numpy as np
 
-from analysis.embedding.probe_sets import ProbeSet
 from analysis.figures.map_colours import ProbeColours
 from analysis.figures.map_plots import encoder_sheet, map_sheet
 from analysis.figures.plots import score_comparison, separation_heatmap, silhouette_bars, training_progress
 from analysis.figures.probe_scatter import probe_scatter
 from analysis.figures.style import save
 from analysis.measures.run_log import probe_curves
-from analysis.measures.scores import MORE_IS_BETTER, Scores
+from analysis.measures.scores import MORE_IS_BETTER, ReportScores
+from shared.probing import ProbeSet
 
 COMPARED = (
     "knn_accuracy", "separation", "nmi", "silhouette", "degradation_first", "content_knn", "r2/log_sigma",
@@ -28,24 +28,28 @@ def colours_of(probe: ProbeSet) -> ProbeColours:
 
 
 def write_pictures(
-    folder: Path, probe: ProbeSet, asked: Sequence[str], scores: dict[str, Scores],
-    maps: dict[str, tuple[np.ndarray, float]], method: str,
-) -> list[Path]:  # fmt: skip
+    folder: Path,
+    probe: ProbeSet,
+    requested: Sequence[str],
+    scores: dict[str, ReportScores],
+    maps: dict[str, tuple[np.ndarray, float]],
+    method: str,
+) -> list[Path]:
     """Draws a report's pictures, each as PNG and SVG.
 
     Args:
         folder: of the report.
         probe: the probe set.
-        asked: the subjects that get pictures of their own; the sheets hold all.
-        scores: of each subject.
-        maps: (N, 2) and trustworthiness of each subject.
+        requested: the embedders that get pictures of their own; the sheets hold all.
+        scores: of each embedder.
+        maps: (N, 2) and trustworthiness of each embedder.
         method: of the maps, `UMAP` or `PCA`.
 
     Returns:
         The files.
     """
-    colours, made, slugs = colours_of(probe), [], slugs_of(asked)
-    for name in asked:
+    colours, made, slugs = colours_of(probe), [], slugs_of(requested)
+    for name in requested:
         points, trust = maps[name]
         slug = slugs[name]
         made += save(
@@ -97,5 +101,5 @@ def slugs_of(names: Iterable[str]) -> dict[str, str]:
 
 
 def slug_of(name: str) -> str:
-    """A subject's name as part of a file's name."""
+    """An embedder's name as part of a file's name."""
     return re.sub(r"[^\w.-]+", "-", name).strip("-.") or "encoder"

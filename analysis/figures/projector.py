@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from analysis.embedding.probe_sets import ProbeSet
 from analysis.embedding.projection import pca_map
+from shared.probing import ProbeSet
 
 DIRECTIONS = 50  # principal components: the projector reads them as text, and draws at most so many well
 SPRITE_SIDE = 8192  # pixels that the projector's image of all patches may have a side
@@ -20,7 +20,7 @@ def write_projector(folder: Path, probe: ProbeSet, patches: np.ndarray, embeddin
         folder: to write to; what is in it of an earlier export is replaced.
         probe: the probe set.
         patches: (N, 3, p, p) uint8.
-        embeddings: (N, D) by the name of the subject.
+        embeddings: (N, D) by the name of the embedder.
     """
     from torch.utils.tensorboard import SummaryWriter
 

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import torch
 
-from shared.probing.measures import unit_rows
+from shared.probing import unit_rows
 
 DIRECTIONS = 256  # largest singular values that the bootstrap of the effective rank follows
 ROWS = 256  # of the samples' distances that are held at a time

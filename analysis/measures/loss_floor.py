@@ -8,14 +8,21 @@ from typing import Any
 
 import numpy as np
 
-from analysis.embedding.embedders import Subject
-from analysis.embedding.probe_sets import ProbeSet, build_probe_set, load_probe_space, source_side
+from analysis.embedding.embedders import Embedder
+from analysis.embedding.probe_spaces import load_probe_space
 from analysis.measures.geometry import contrastive_floor, information_read
 from analysis.measures.run_log import final_loss
 from shared.data.store import ImageStore
 from shared.degradations.summary import targets
-from shared.probing.bootstrap import bootstrap_over_images, centred, percentile_interval
-from shared.probing.ridge import ridge_predictions
+from shared.probing import (
+    ProbeSet,
+    bootstrap_over_images,
+    build_probe_set,
+    percentile_interval,
+    recentre,
+    ridge_predictions,
+    source_side,
+)
 
 PATCHES = 1000  # of the training space, from which the probes read
 
@@ -26,7 +33,7 @@ class LossFloor:
 
     Attributes:
         loss: at the end of the run.
-        negative_rows: whose keys each query was held against, each a degradation of its own.
+        negative_rows: whose keys each query was compared with, each a degradation of its own.
         space: of the degradations.
         read: what two patches of one degradation share, as far as linear probes read it.
         interval: 95 % interval of `read` over images.
@@ -65,38 +72,38 @@ class LossFloor:
 
 
 def loss_floor(
-    subject: Subject, store: ImageStore, embed: Callable[[Subject, ProbeSet], np.ndarray], *, repeats: int, seed: int
+    embedder: Embedder, store: ImageStore, embed: Callable[[Embedder, ProbeSet], np.ndarray], *, repeats: int, seed: int
 ) -> LossFloor | str | None:
-    """What is known of a subject's loss; or why it cannot be held against a floor; None where no run log tells it.
+    """Compares an embedder's loss with its floor; says why that is not possible; None where no run log has the loss.
 
     What two views of one degradation share is measured as the run saw them: patches of its size, of its space.
 
     Args:
-        subject: a trained encoder, at its vector.
+        embedder: a trained encoder, at its vector.
         store: images that it was not trained on.
-        embed: gives a subject's embedding (N, D) of a probe set.
+        embed: gives an embedder's embedding (N, D) of a probe set.
         repeats: draws of the images behind the interval.
         seed: of patches and draws.
     """
-    ended = final_loss(subject.path) if subject.path and subject.patch else None
+    ended = final_loss(embedder.path) if embedder.path and embedder.patch else None
     if ended is None:
         return None
     try:
-        space = load_probe_space(subject.space)
-        side = source_side(space, subject.patch)
+        space = load_probe_space(embedder.space)
+        side = source_side(space, embedder.patch)
         large = [i for i in range(len(store)) if min(store.heights[i], store.widths[i]) >= side]
-        probe = build_probe_set(space, store.select(large), patch=subject.patch, size=PATCHES, seed=seed)
+        probe = build_probe_set(space, store.select(large), patch=embedder.patch, size=PATCHES, seed=seed)
     except ValueError as error:
         return f"its contrastive loss cannot be held against a floor: {error}"
     parameters = targets(probe.degradation).numpy()
     parameters = parameters[:, np.ptp(parameters, axis=0) > 1e-6]
     image = np.unique(probe.image.numpy(), return_inverse=True)[1]
-    predicted = ridge_predictions(embed(subject, probe), parameters, image)
+    predicted = ridge_predictions(embed(embedder, probe), parameters, image)
     read = information_read(parameters, predicted)
-    draws = bootstrap_over_images(partial(_read, parameters, predicted), image, repeats, seed)
-    interval = percentile_interval(centred(draws, read), int(image.max()) + 1, (0, math.inf))
+    draws = bootstrap_over_images(partial(_read_rows, parameters, predicted), image, repeats, seed)
+    interval = percentile_interval(recentre(draws, read), int(image.max()) + 1, (0, math.inf))
     return LossFloor(ended.loss, ended.negative_rows, space.name, read, interval)
 
 
-def _read(parameters: np.ndarray, predicted: np.ndarray, rows: np.ndarray) -> float:
+def _read_rows(parameters: np.ndarray, predicted: np.ndarray, rows: np.ndarray) -> float:
     return information_read(parameters[rows], predicted[rows])

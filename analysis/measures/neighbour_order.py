@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from shared.probing.measures import unit_rows
+from shared.probing import unit_rows
 
 ROWS = 256  # anchors whose similarities are held at a time
 DECIMALS = 7  # of a cosine; beyond them float32 knows nothing, and samples are equally near
@@ -102,10 +102,10 @@ def chance_average_precision(label: np.ndarray, image: np.ndarray) -> float:
     relevant = (together.sum(0) - together)[image, label]
     candidates = len(label) - together.sum(1)[image]
     harmonic = np.concatenate([[0], np.cumsum(1 / np.arange(1, len(label) + 1))])
-    asked = relevant > 0
-    r, n = relevant[asked], candidates[asked]
+    has_relevant = relevant > 0
+    r, n = relevant[has_relevant], candidates[has_relevant]
     further = np.divide(r - 1, n - 1, out=np.zeros_like(r), where=n > 1)
-    return float(np.mean(further + (1 - further) * harmonic[n.astype(int)] / n)) if asked.any() else float("nan")
+    return float(np.mean(further + (1 - further) * harmonic[n.astype(int)] / n)) if has_relevant.any() else float("nan")
 
 
 def _average_precision(relevant: np.ndarray, ties: _Ties) -> float:

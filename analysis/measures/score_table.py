@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 
-from analysis.measures.scores import MORE_IS_BETTER, Scores
+from analysis.measures.scores import MORE_IS_BETTER, ReportScores
 from shared.command.text_table import aligned_blocks, number, with_interval
 
 TITLES = {
@@ -18,7 +18,7 @@ ALL_TITLES = {
     **TITLES, "ari": "ARI", "purity": "purity", "interaction_share": "share of interaction", "alignment": "alignment",
     "uniformity": "uniformity", "effective_rank": "effective rank", "norm_mean": "norm", "norm_spread": "its spread",
 }  # fmt: skip
-MOST_COMPARED = 4  # each with each; of more, the differences are in scores.json alone
+MAX_COMPARED = 4  # each with each; of more, the differences are in scores.json alone
 WORDS = """\
 In brackets the 95 % interval over images; ~: the choice of images may explain the difference. kNN: neighbours
 from other images name the degradation. Separation: how often a patch of the same degradation is nearer than
@@ -30,8 +30,8 @@ nothing; - where it has no such level. About 1 interval in 20 leaves out 0 by ch
 differences stand side by side, one that is only just real says little."""
 
 
-def rows_of(scores: dict[str, Scores], titles: dict[str, str] = TITLES) -> list[list[str]]:
-    """The table with its header: a row per score, a column per subject, and one for chance."""
+def rows_of(scores: dict[str, ReportScores], titles: dict[str, str] = TITLES) -> list[list[str]]:
+    """The table with its header: a row per score, a column per embedder, and one for chance."""
     chance = next(iter(scores.values())).chance
     rows = [["", *scores, "chance"]]
     for name, title in _titled(scores, titles).items():
@@ -40,8 +40,8 @@ def rows_of(scores: dict[str, Scores], titles: dict[str, str] = TITLES) -> list[
     return rows
 
 
-def differences_of(scores: dict[str, Scores]) -> list[list[str]]:
-    """How far the first subject is ahead of each other one, with a header; `~` where the images may explain it.
+def differences_of(scores: dict[str, ReportScores]) -> list[list[str]]:
+    """How far the first embedder is ahead of each other one, with a header; `~` where the images may explain it.
 
     Without an interval nothing is known of a difference: it has a `~` too.
     """
@@ -59,27 +59,27 @@ def differences_of(scores: dict[str, Scores]) -> list[list[str]]:
     return rows
 
 
-def notes_of(scores: dict[str, Scores], notes: Sequence[str]) -> list[str]:
-    """What is said of the subjects, and of all of it."""
-    of_subjects = (f"{subject}: {note}" for subject, one in scores.items() for note in one.notes)
-    return [f"{note}." for note in (*of_subjects, *notes)]
+def notes_of(scores: dict[str, ReportScores], notes: Sequence[str]) -> list[str]:
+    """What is said of the embedders, and of all of it."""
+    of_embedders = (f"{embedder}: {note}" for embedder, one in scores.items() for note in one.notes)
+    return [f"{note}." for note in (*of_embedders, *notes)]
 
 
-def text_of(scores: dict[str, Scores], asked: Sequence[str] = (), notes: Sequence[str] = ()) -> str:
+def text_of(scores: dict[str, ReportScores], requested: Sequence[str] = (), notes: Sequence[str] = ()) -> str:
     """The tables as plain text of at most 100 columns, and the notes.
 
     Args:
-        scores: by subject.
-        asked: those that were asked for, which are compared with each other too, up to four of them.
+        scores: by embedder.
+        requested: those that were asked for, which are compared with each other too, up to four of them.
         notes: sentences.
     """
     tables = [rows_of(scores), differences_of(scores)] if len(scores) > 1 else [rows_of(scores)]
-    others = [name for name in asked if name != next(iter(scores))] if len(asked) <= MOST_COMPARED else []
+    others = [name for name in requested if name != next(iter(scores))] if len(requested) <= MAX_COMPARED else []
     tables += [differences_of({name: scores[name] for name in others[i:]}) for i in range(len(others) - 1)]
     return "\n\n".join([*(block for table in tables for block in _blocks(table)), *notes_of(scores, notes)])
 
 
-def _titled(scores: dict[str, Scores], titles: dict[str, str] = TITLES) -> dict[str, str]:
+def _titled(scores: dict[str, ReportScores], titles: dict[str, str] = TITLES) -> dict[str, str]:
     """Titles of the scores that there are, in the order of the table."""
     return {name: title for name, title in titles.items() if name in next(iter(scores.values())).values}
 

@@ -1,14 +1,13 @@
-"""All scores of one embedding of a probe set, each with its draws over images."""
+"""All scores of one embedding of a probe set, those of a training run among them."""
 
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
-from analysis.embedding.probe_sets import ProbeSet
 from analysis.measures.geometry import (
     EffectiveRank,
     Norms,
@@ -17,88 +16,87 @@ from analysis.measures.geometry import (
     information_read,
 )
 from analysis.measures.neighbour_order import NeighbourOrder, chance_average_precision, neighbour_order
-from analysis.measures.variance_split import VarianceSplit, crossed
+from analysis.measures.variance_split import VarianceSplit, tabulate
 from shared.degradations.summary import targets as unit_targets
-from shared.probing.bootstrap import bootstrap_over_images, centred, image_weights, percentile_interval
-from shared.probing.cluster_agreement import (
+from shared.probing import (
+    EmbeddingScorer,
+    EmbeddingScores,
+    ProbeSet,
     adjusted_rand_index,
+    chance_accuracy,
     chance_purity,
-    contingency,
-    normalised_mutual_information,
+    finite_mean,
+    percentile_interval,
     purity,
+    recentre,
+    unit_rows,
 )
-from shared.probing.measures import chance_accuracy, chance_nmi, knn_correct, spherical_kmeans, unit_rows
-from shared.probing.ridge import r_squared, ridge_predictions
 
-TOGETHER = 1e-6  # largest squared distance of L2-normalised samples that all coincide
+COINCIDENCE_THRESHOLD = 1e-6  # largest squared distance of L2-normalised samples that all coincide
 COLLAPSED = "all embeddings of the probe set coincide: the encoder has collapsed"
-NEIGHBOURS = 10  # that vote
 MORE_IS_BETTER = {
-    "knn_accuracy": True, "nmi": True, "ari": True, "purity": True, "silhouette": True, "map": True, "separation": True,
-    "rank_correlation": True, "family_accuracy": True, "content_knn": False, "degradation_share": True,
-    "content_share": False, "interaction_share": False, "degradation_first": True, "alignment": False,
-    "uniformity": False, "effective_rank": True, "information": True,
-}  # fmt: skip
-LIMITS = {
-    "silhouette": (-1, 1), "rank_correlation": (-1, 1), "ari": (-1, 1), "alignment": (0, 4), "uniformity": (-8, 0),
-    "effective_rank": (1, math.inf), "information": (0, math.inf), "norm_mean": (0, math.inf),
-    "norm_spread": (0, math.inf),
-}  # fmt: skip
-"""Least and largest possible score, where it is not R^2 (at most 1) or a share (0 to 1)."""
+    "knn_accuracy": True,
+    "nmi": True,
+    "ari": True,
+    "purity": True,
+    "silhouette": True,
+    "map": True,
+    "separation": True,
+    "rank_correlation": True,
+    "family_accuracy": True,
+    "content_knn": False,
+    "degradation_share": True,
+    "content_share": False,
+    "interaction_share": False,
+    "degradation_first": True,
+    "alignment": False,
+    "uniformity": False,
+    "effective_rank": True,
+    "information": True,
+}
 
 
 @dataclass(frozen=True)
-class Scores:
-    """What one embedding knows.
+class ReportScores(EmbeddingScores):
+    """What one embedding knows, in all that a report measures.
 
     Attributes:
-        values: score by name; NaN where it does not apply.
-        draws: (repeats,) each, the scores over images drawn again, by the same names.
-        chance: what an embedding that knows nothing scores on average; no entry where there is no such level.
         silhouette: per listed degradation.
+        silhouette_draws: (repeats,) by the name of the degradation.
         separation: (G, G) per pair of listed degradations, of the row's samples against the column's; see
             `NeighbourOrder`.
-        predictions: true and predicted values (N,) of every probed parameter, from images that the probe was not
-            fitted to; for the angle its two components follow each other.
-        notes: sentences for the reader.
-        images: number of images, by which the intervals widen; see `percentile_interval`.
-        silhouette_draws: (repeats,) by the name of the degradation.
         separation_draws: (repeats, G, G).
+        predictions: true and predicted values (N, P) of every probed parameter, from images that the probe was not
+            fitted to.
     """
 
-    values: dict[str, float]
-    draws: dict[str, np.ndarray]
-    chance: dict[str, float]
-    silhouette: dict[str, float]
-    separation: np.ndarray
-    predictions: dict[str, tuple[np.ndarray, np.ndarray]]
-    notes: list[str] = field(default_factory=list)
-    images: int | None = None
+    silhouette: dict[str, float] = field(default_factory=dict)
     silhouette_draws: dict[str, np.ndarray] = field(default_factory=dict)
-    separation_draws: np.ndarray | None = None
+    separation: np.ndarray = field(default_factory=lambda: np.empty((0, 0)))
+    separation_draws: np.ndarray = field(default_factory=lambda: np.empty((0, 0, 0)))
+    predictions: dict[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
 
-    def interval(self, name: str) -> tuple[float, float]:
-        """95 % interval over images."""
-        limits = (-math.inf, 1) if name.startswith("r2/") else LIMITS.get(name, (0, 1))
-        return percentile_interval(self.draws[name], self.images, limits)
+    limits: ClassVar[dict[str, tuple[float, float]]] = {
+        "silhouette": (-1, 1),
+        "rank_correlation": (-1, 1),
+        "ari": (-1, 1),
+        "alignment": (0, 4),
+        "uniformity": (-8, 0),
+        "effective_rank": (1, math.inf),
+        "information": (0, math.inf),
+        "norm_mean": (0, math.inf),
+        "norm_spread": (0, math.inf),
+    }
 
     def silhouette_interval(self, degradation: str) -> tuple[float, float]:
         """95 % interval of a degradation's silhouette over images."""
         draws = self.silhouette_draws.get(degradation, np.empty(0))
-        return percentile_interval(draws, self.images, LIMITS["silhouette"])
+        return percentile_interval(draws, self.images, self.limits["silhouette"])
 
     def separation_interval(self) -> list[list[tuple[float, float]]]:
         """95 % interval of each entry of the matrix over images."""
-        groups = range(len(self.separation))
-        draws = self.separation_draws
-        if draws is None:
-            return []
+        groups, draws = range(len(self.separation)), self.separation_draws
         return [[percentile_interval(draws[:, i, j], self.images, (0, 1)) for j in groups] for i in groups]
-
-    def ahead_of(self, other: "Scores", name: str) -> tuple[float, float, float]:
-        """This score less the other's, with the 95 % interval of the difference over the same drawn images."""
-        difference = self.values[name] - other.values[name]
-        return difference, *percentile_interval(self.draws[name] - other.draws[name], self.images)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, the worst silhouette first; NaN where a score has none."""
@@ -120,14 +118,17 @@ class Scores:
 def has_collapsed(embedding: np.ndarray) -> bool:
     """Whether all samples of an embedding (N, D) coincide, but for their length."""
     unit = unit_rows(embedding)
-    return float(((unit - unit[0]) ** 2).sum(1).max()) < TOGETHER
+    return float(((unit - unit[0]) ** 2).sum(1).max()) < COINCIDENCE_THRESHOLD
 
 
-def score(embedding: np.ndarray, probe: ProbeSet, *, repeats: int = 500, seed: int = 0) -> Scores:
+def score_for_report(embedding: np.ndarray, probe: ProbeSet, *, repeats: int = 500, seed: int = 0) -> ReportScores:
     """Scores an embedding of a probe set; on one thread, some seconds for 2,000 samples of 2,048 dimensions.
 
+    What needs listed degradations is measured on the patches under these, and so are neighbours; what linear probes
+    read, on those of `ProbeSet.probed`; the shape of the embedding on all.
+
     Args:
-        embedding: (N, D) as the subject gives it.
+        embedding: (N, D) as the encoder gives it.
         probe: what was embedded.
         repeats: draws per interval.
         seed: of clusters and draws.
@@ -138,155 +139,101 @@ def score(embedding: np.ndarray, probe: ProbeSet, *, repeats: int = 500, seed: i
     from threadpoolctl import threadpool_limits
 
     with threadpool_limits(limits=1):
-        return _Scoring(embedding, probe, repeats, seed).scores()
+        return _ReportScorer(embedding, probe, repeats, seed).score()
 
 
-class _Scoring:
-    """The work of `score`, one group of measures a method."""
+class _ReportScorer(EmbeddingScorer):
+    """The work of `score_for_report`, one group of measures a method."""
 
-    def __init__(self, embedding: np.ndarray, probe: ProbeSet, repeats: int, seed: int) -> None:
-        self.unit = unit_rows(embedding)
-        self.embedding, self.probe, self.repeats, self.seed = np.asarray(embedding), probe, repeats, seed
-        _, self.image = np.unique(probe.image.numpy(), return_inverse=True)
-        images = int(self.image.max()) + 1
-        self.weights = image_weights(images, repeats, seed)  # (repeats, I)
-        self.member = (np.arange(images)[:, None] == self.image).astype(np.float64)  # (I, N)
-        self.values: dict[str, float] = {}
-        self.draws: dict[str, np.ndarray] = {}
-        self.chance: dict[str, float] = {}
-        self.silhouette: dict[str, float] = {}
-        self.silhouette_draws: dict[str, np.ndarray] = {}
-        self.predictions: dict[str, tuple[np.ndarray, np.ndarray]] = {}
-        self.notes: list[str] = []
-
-    def scores(self) -> Scores:
-        if has_collapsed(self.embedding):
-            self.notes.append(f"{COLLAPSED}, and every score is chance")
+    def score(self) -> ReportScores:
+        notes = [f"{COLLAPSED}, and every score is chance"] if has_collapsed(self.embedding) else []
         comparable = unit_targets(self.probe.degradation).numpy()  # directions too, without gaps
-        order = neighbour_order(self.embedding, self.probe.label, self.image, comparable)
+        rows = self.listed if self.probe.is_listed else np.arange(len(self.probe))
+        order = neighbour_order(self.embedding[rows], self.probe.label[rows], self.image[rows], comparable[rows])
+        silhouette: dict[str, np.ndarray] = {}
         if self.probe.is_listed:
-            self._clusters()
-            self._neighbours(order)
-            self._content(order)
-        self._per_sample("rank_correlation", order.rank_correlation, chance=0)
-        self._probes(comparable[:, np.ptp(comparable, axis=0) > 1e-6])
-        self._geometry()
-        separation, separation_draws = self._matrix(order)
-        return Scores(
-            self.values, self.draws, self.chance, self.silhouette, separation, self.predictions, self.notes,
-            len(self.member), self.silhouette_draws, separation_draws,
-        )  # fmt: skip
+            self.add_neighbour_votes()
+            self._add_neighbour_order(order)
+            self._add_cluster_agreement()
+            silhouette = self._add_silhouette()
+            self._add_variance_split()
+        self.add_mean("rank_correlation", self.fill(order.rank_correlation, rows), chance=0)
+        self._add_all_linear_probes(comparable[:, np.ptp(comparable, axis=0) > 1e-6])
+        self._add_geometry()
+        separation = self.fill(order.separation, rows)
+        own = [self.probe.label == i for i in range(separation.shape[1])]
+        separation_draws = [self.draw_means(np.where(mine[:, None], separation, np.nan)) for mine in own]
+        return ReportScores(
+            self.values,
+            self.draws,
+            self.chance,
+            self.weights.shape[1],
+            notes,
+            silhouette={name: finite_mean(values) for name, values in silhouette.items()},
+            silhouette_draws={name: self.draw_means(values) for name, values in silhouette.items()},
+            separation=np.array([[finite_mean(column) for column in separation[mine].T] for mine in own]),
+            separation_draws=np.stack(separation_draws, 1) if own else np.empty((self.repeats, 0, 0)),
+            predictions=self.predictions,
+        )
 
-    def _add(self, name: str, value: float, draws: np.ndarray, chance: float | None = None) -> None:
-        self.values[name], self.draws[name] = value, draws
-        if chance is not None:
-            self.chance[name] = chance
+    def _add_neighbour_order(self, order: NeighbourOrder) -> None:
+        chance = chance_average_precision(self.label, self.image[self.listed])
+        separation = np.array([finite_mean(row) for row in order.separation])
+        self.add_mean("map", self.fill(order.average_precision, self.listed), chance)
+        self.add_mean("separation", self.fill(separation, self.listed), 0.5)
+        self.add_mean("degradation_first", self.fill(order.degradation_first, self.listed), 0.5)
+        alignment = alignment_per_sample(self.embedding[self.listed], self.label, self.image[self.listed])
+        self.add_mean("alignment", self.fill(alignment, self.listed))
 
-    def _per_sample(self, name: str, values: np.ndarray, chance: float | None = None) -> None:
-        """The mean of values (N,), some of which may be NaN."""
-        self._add(name, _mean(values), self._draws_of_mean(values), chance)
+    def _add_cluster_agreement(self) -> None:
+        counts = self.add_clusters()
+        self.add_agreement("ari", adjusted_rand_index, counts, 0)
+        self.add_agreement("purity", purity, counts, chance_purity(self.label))
 
-    def _draws_of_mean(self, values: np.ndarray) -> np.ndarray:
-        """The mean of values (N,) or (N, M), some of which may be NaN, over images drawn again: (repeats,) or more."""
-        known = np.isfinite(values)
-        total = self.weights @ (self.member @ np.where(known, values, 0))
-        count = self.weights @ (self.member @ known)
-        return np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
-
-    def _of_set(self, name: str, value: float, of: Callable[[np.ndarray], float], chance: float | None = None) -> None:
-        """A score of a whole set, given how often each image counts (I,)."""
-        self._add(name, value, centred(np.array([of(weights) for weights in self.weights]), value), chance)
-
-    def _clusters(self) -> None:
+    def _add_silhouette(self) -> dict[str, np.ndarray]:
+        """Adds the mean silhouette; returns (N,) by degradation, NaN for the samples of others."""
         from sklearn.metrics import silhouette_samples
 
-        label = self.probe.label
-        cluster = spherical_kmeans(self.embedding, len(self.probe.names), self.seed)
-        counts = contingency(label, cluster, self.image)
+        found = self.fill(silhouette_samples(self.unit[self.listed], self.label, metric="cosine"), self.listed)
+        self.add_mean("silhouette", found)
+        return {name: np.where(self.probe.label == i, found, np.nan) for i, name in enumerate(self.probe.names)}
 
-        def add(name: str, measure: Callable[[np.ndarray], np.ndarray], chance: float) -> None:
-            self._of_set(name, float(measure(counts.sum(0))), partial(_agreement, measure, counts), chance)
-
-        add("nmi", normalised_mutual_information, chance_nmi(label))
-        add("ari", adjusted_rand_index, 0)
-        add("purity", purity, chance_purity(label))
-        silhouette = silhouette_samples(self.unit, label, metric="cosine")
-        self._per_sample("silhouette", silhouette)
-        for i, name in enumerate(self.probe.names):
-            self.silhouette[name] = _mean(silhouette[label == i])
-            self.silhouette_draws[name] = self._draws_of_mean(np.where(label == i, silhouette, np.nan))
-
-    def _neighbours(self, order: NeighbourOrder) -> None:
-        label = self.probe.label
-        correct = knn_correct(self.embedding, label, self.image, NEIGHBOURS).astype(float)
-        self._per_sample("knn_accuracy", correct, chance_accuracy(label))
-        self._per_sample("map", order.average_precision, chance_average_precision(label, self.image))
-        self._per_sample("separation", np.array([_mean(row) for row in order.separation]), 0.5)
-
-    def _content(self, order: NeighbourOrder) -> None:
-        label, content = self.probe.label, self.probe.content
-        correct = knn_correct(self.embedding, self.image, label, NEIGHBOURS).astype(float)
-        self._per_sample("content_knn", correct, chance_accuracy(self.image))
-        self._per_sample("degradation_first", order.degradation_first, 0.5)
-        split = VarianceSplit(crossed(self.unit, label, content))
-        image_of = self.image[np.unique(content, return_index=True)[1]]  # of each content
+    def _add_variance_split(self) -> None:
+        _, first, content = np.unique(self.probe.content[self.listed], return_index=True, return_inverse=True)
+        split = VarianceSplit(tabulate(self.unit[self.listed], self.label, content))
+        image_of = self.image[self.listed][first]  # of each content
         chance = split.chance()
         for share, value in split.shares().items():
-            self._of_set(f"{share}_share", value, partial(_share_of, split, image_of, share), chance[share])
+            self._add_weighted(f"{share}_share", value, partial(_share_of, split, image_of, share), chance[share])
 
-    def _probes(self, comparable: np.ndarray) -> None:
+    def _add_all_linear_probes(self, comparable: np.ndarray) -> None:
         """Linear probes of the parameters and of the family, in one run: they share their decompositions."""
+        rows = self.probe.probed
         families, names = self.probe.families()
-        targets = {name: target.reshape(len(target), -1) for name, target in self.probe.targets().items()}
-        everything = {**targets, "comparable": comparable, "family": np.eye(len(names))[families]}
-        predicted = ridge_predictions(self.embedding, np.concatenate(list(everything.values()), axis=1), self.image)
-        starts = np.cumsum([target.shape[1] for target in everything.values()])[:-1]
-        *of_targets, of_comparable, votes = np.split(predicted, starts, axis=1)
-        for (name, target), prediction in zip(targets.items(), of_targets, strict=True):
-            self.predictions[name] = target, prediction
-            value, draws = self._bootstrap(partial(_of_rows, r_squared, target, prediction))
-            self._add(f"r2/{name}", value, draws, chance=0)
-        value, draws = self._bootstrap(partial(_of_rows, information_read, comparable, of_comparable))
-        self._add("information", value, centred(draws, value), chance=0)
+        further = {"comparable": comparable, "family": np.eye(len(names))[families]}
+        hidden = {name: np.where(rows[:, None], target, np.nan) for name, target in further.items()}
+        predicted = self.add_linear_probes(hidden)
+        value, draws = self.bootstrap(information_read, comparable, predicted["comparable"], rows)
+        self.add("information", value, recentre(draws, value), chance=0)
         if len(names) > 1:
-            correct = (votes.argmax(1) == families).astype(float)
-            self._per_sample("family_accuracy", correct, chance_accuracy(families))
+            correct = np.where(rows, predicted["family"].argmax(1) == families, np.nan)
+            self.add_mean("family_accuracy", correct, chance_accuracy(families[rows]))
 
-    def _bootstrap(self, of: Callable[[np.ndarray], float]) -> tuple[float, np.ndarray]:
-        return of(np.arange(len(self.image))), bootstrap_over_images(of, self.image, self.repeats, self.seed)
-
-    def _geometry(self) -> None:
-        if self.probe.is_listed:
-            self._per_sample("alignment", alignment_per_sample(self.embedding, self.probe.label, self.image))
+    def _add_geometry(self) -> None:
         uniformity, rank = Uniformity(self.embedding, self.image), EffectiveRank(self.embedding, self.image)
-        self._of_set("uniformity", uniformity.value(), uniformity.value)
-        self._of_set("effective_rank", rank.value(), rank.weighted)
+        self._add_weighted("uniformity", uniformity.value(), uniformity.value)
+        self._add_weighted("effective_rank", rank.value(), rank.weighted)
         norms = Norms(self.embedding, self.image)
-        self._of_set("norm_mean", norms.mean(), norms.mean)
-        self._of_set("norm_spread", norms.spread(), norms.spread)
+        self._add_weighted("norm_mean", norms.mean(), norms.mean)
+        self._add_weighted("norm_spread", norms.spread(), norms.spread)
 
-    def _matrix(self, order: NeighbourOrder) -> tuple[np.ndarray, np.ndarray]:
-        """Separation (G, G) of the listed degradations, and over images drawn again (repeats, G, G)."""
-        own = [self.probe.label == i for i in range(len(self.probe.names))]
-        means = np.array([[_mean(column) for column in order.separation[rows].T] for rows in own])
-        draws = [self._draws_of_mean(np.where(rows[:, None], order.separation, np.nan)) for rows in own]
-        return means, np.stack(draws, 1) if draws else np.empty((self.repeats, 0, 0))
-
-
-def _agreement(measure: Callable[[np.ndarray], np.ndarray], counts: np.ndarray, weights: np.ndarray) -> float:
-    return float(measure(np.tensordot(weights, counts, axes=1)))
-
-
-def _of_rows(
-    measure: Callable[[np.ndarray, np.ndarray], float], target: np.ndarray, prediction: np.ndarray, rows: np.ndarray
-) -> float:
-    return measure(target[rows], prediction[rows])
+    def _add_weighted(
+        self, name: str, value: float, measure: Callable[[np.ndarray], float], chance: float | None = None
+    ) -> None:
+        """Adds a score of the whole set, given its measure of how often each image counts (I,)."""
+        draws = np.array([measure(weights) for weights in self.weights])
+        self.add(name, value, recentre(draws, value), chance)
 
 
 def _share_of(split: VarianceSplit, image_of: np.ndarray, share: str, weights: np.ndarray) -> float:
     return split.shares(weights[image_of])[share]
-
-
-def _mean(values: np.ndarray) -> float:
-    finite = values[np.isfinite(values)]
-    return float(finite.mean()) if len(finite) else float("nan")

@@ -5,8 +5,8 @@ import numpy as np
 SHARES = ("degradation", "content", "interaction")
 
 
-def crossed(embedding: np.ndarray, label: np.ndarray, content: np.ndarray) -> np.ndarray:
-    """The embedding as a table, (C contents, G degradations, D).
+def tabulate(embedding: np.ndarray, label: np.ndarray, content: np.ndarray) -> np.ndarray:
+    """Arranges a crossed embedding as a table, (C contents, G degradations, D).
 
     Raises:
         ValueError: some content is missing under some degradation, or stands there twice.

@@ -1,1 +1,46 @@
 """How much of a degradation an embedding knows: probe sets, measures, scores, linear probes, intervals."""
+
+from shared.probing.bootstrap import bootstrap_over_images, image_weights, percentile_interval, recentre
+from shared.probing.cluster_agreement import adjusted_rand_index, chance_purity, purity
+from shared.probing.measures import chance_accuracy, nearest_outside, spherical_kmeans, unit_rows
+from shared.probing.network_scores import NetworkScorer
+from shared.probing.probe_builders import build_probe_set, build_run_probe, listed_degradations, source_side
+from shared.probing.probe_set import UNLISTED, ProbeSet
+from shared.probing.reader import PARAMETER_NAMES, DegradationReader, describe_readings, fit_reader
+from shared.probing.ridge import RidgeProbe, ridge_predictions
+from shared.probing.run_scores import score_table, scores_to_json, scores_to_scalars
+from shared.probing.scores import EmbeddingScorer, EmbeddingScores, finite_mean, score_embedding
+
+__all__ = [
+    "PARAMETER_NAMES",
+    "UNLISTED",
+    "DegradationReader",
+    "EmbeddingScorer",
+    "EmbeddingScores",
+    "NetworkScorer",
+    "ProbeSet",
+    "RidgeProbe",
+    "adjusted_rand_index",
+    "bootstrap_over_images",
+    "build_probe_set",
+    "build_run_probe",
+    "chance_accuracy",
+    "chance_purity",
+    "describe_readings",
+    "finite_mean",
+    "fit_reader",
+    "image_weights",
+    "listed_degradations",
+    "nearest_outside",
+    "percentile_interval",
+    "purity",
+    "recentre",
+    "ridge_predictions",
+    "score_embedding",
+    "score_table",
+    "scores_to_json",
+    "scores_to_scalars",
+    "source_side",
+    "spherical_kmeans",
+    "unit_rows",
+]

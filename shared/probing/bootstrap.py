@@ -9,7 +9,7 @@ import numpy as np
 def bootstrap_over_images(
     score: Callable[[np.ndarray], float], image: np.ndarray, repeats: int = 500, seed: int = 0
 ) -> np.ndarray:
-    """A score over images that are drawn again with replacement.
+    """Scores images that are drawn again with replacement.
 
     Patches of one image are not independent, so whole images are drawn: as many as there are, each with all
     of its samples, as often as it was drawn. What was fitted or searched (clusters, probes, neighbours) stays
@@ -29,18 +29,18 @@ def bootstrap_over_images(
     """
     _, image = np.unique(image, return_inverse=True)
     members = [np.flatnonzero(image == one) for one in range(image.max() + 1)]
-    draws = _draws(len(members), repeats, seed)
+    draws = _draw_images(len(members), repeats, seed)
     return np.array([score(np.concatenate([members[one] for one in drawn])) for drawn in draws], dtype=np.float64)
 
 
 def image_weights(images: int, repeats: int = 500, seed: int = 0) -> np.ndarray:
     """(repeats, images) how often each image counts in the draws of `bootstrap_over_images` with this seed."""
-    weights = [np.bincount(drawn, minlength=images) for drawn in _draws(images, repeats, seed)]
+    weights = [np.bincount(drawn, minlength=images) for drawn in _draw_images(images, repeats, seed)]
     return np.array(weights, dtype=np.float64).reshape(repeats, images)
 
 
-def centred(draws: np.ndarray, score: float) -> np.ndarray:
-    """Draws shifted to have the score as their mean.
+def recentre(draws: np.ndarray, score: float) -> np.ndarray:
+    """Shifts draws so that the score is their mean.
 
     Fewer different images alone move a score of the whole set (clusters fit them better, a rank falls); a score that is
     a mean over samples is not moved.
@@ -76,7 +76,7 @@ def percentile_interval(
     return max(float(low), limits[0]), min(float(high), limits[1])
 
 
-def _draws(images: int, repeats: int, seed: int) -> Iterator[np.ndarray]:
+def _draw_images(images: int, repeats: int, seed: int) -> Iterator[np.ndarray]:
     """(images,) the images of each draw."""
     generator = np.random.default_rng(seed)
     for _ in range(repeats):

@@ -8,9 +8,9 @@ those that the encoder uses (on photographs the kNN accuracy of hand-made statis
 
 import numpy as np
 
-from shared.probing.cluster_agreement import contingency, normalised_mutual_information
+from shared.probing.cluster_agreement import SHUFFLES, contingency, normalised_mutual_information
 
-MOST_CANDIDATES = 2**24  # per search; with their indices about 300 MB, whatever N is
+MAX_CANDIDATES = 2**24  # per search; with their indices about 300 MB, whatever N is
 KMEANS_RESTARTS = 10  # from k-means++ centres; the best objective is kept
 KMEANS_ITERATIONS = 50  # some thousand points stand still after 10 to 30
 
@@ -111,7 +111,7 @@ def nearest_outside(embedding: np.ndarray, group: np.ndarray, k: int) -> np.ndar
     neighbour = np.full((count, k), -1)
     index = faiss.IndexFlatIP(unit.shape[1])
     index.add(unit)
-    for rows in np.array_split(np.arange(count), -(-count * width // MOST_CANDIDATES)):
+    for rows in np.array_split(np.arange(count), -(-count * width // MAX_CANDIDATES)):
         _, candidate = index.search(unit[rows], width)  # (M, width)
         inside = group[candidate] == group[rows][:, None]
         outsiders_first = np.argsort(inside, axis=1, kind="stable")[:, :k]
@@ -162,7 +162,7 @@ def chance_nmi(label: np.ndarray, seed: int = 0) -> float:
         In [0, 1], falling with the number of samples per label.
     """
     generator = np.random.default_rng(seed)
-    return float(np.mean([_nmi(label, generator.permutation(label)) for _ in range(20)]))
+    return float(np.mean([_nmi(label, generator.permutation(label)) for _ in range(SHUFFLES)]))
 
 
 def _nmi(label: np.ndarray, cluster: np.ndarray) -> float:

@@ -1,139 +1,155 @@
-"""The probe set of a run: held-out patches under listed and under drawn degradations, and an encoder's scores on it."""
+"""A probe set: patches of held-out images under known degradations, rendered as they are asked for."""
 
-from dataclasses import dataclass
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from shared.data.sampling import generator_for, source_size
-from shared.data.sources import ImageStore
-from shared.degradations import Degradation, Space, degrade, load_space
+from shared.data.sampling import source_size
+from shared.data.store import ImageStore
+from shared.degradations import Degradation, degrade
+from shared.degradations.operations import OPERATIONS
 from shared.degradations.summary import summarise
-from shared.encoders.statistics import degradation_statistics
-from shared.inference import embed_batches
-from shared.probing.scores import ProbeScores, score_embedding
 
-LISTED_WITHOUT_A_GRID = 8  # listed degradations for a space whose YAML names no probe grid
-PATCHES = 192  # per listed degradation, spread over the held-out images; with half of them R^2 moved by 0.05 by chance
-DRAWN = 10  # degradations drawn from the space per patch, for the ridge probes
-UNLISTED = -1
+FORMAT = 1  # raise it when the same probe set would get other pixels
+UNLISTED = -1  # label of a degradation that was drawn
+RENDER_CHUNK = 128  # patches rendered at once
 
 
 @dataclass(frozen=True)
 class ProbeSet:
-    """Degraded held-out patches and everything that is known of them.
+    """N degraded patches, drawn but not yet rendered, and everything that is known of them.
+
+    Patches may be under listed degradations, which many patches share, under degradations drawn for one patch alone, or
+    some under the ones and some under the others.
 
     Attributes:
-        images: (N, 3, p, p) uint8.
+        name: of the probe.
+        store: the images.
+        patch: side of the degraded patches in pixels.
+        margin: input pixels around a patch.
+        image, top, left: (N,) int64, the source window of each patch, margin included.
         degradation: N rows.
-        label: (N,) index of the listed degradation, or -1 for one drawn from the space.
-        image: (N,) index of the held-out image.
+        label: (N,) int64, index of each patch's listed degradation; `UNLISTED` where it was drawn.
         names: of the listed degradations.
+        content: (N,) int64, which patch was degraded; the same under every listed degradation.
     """
 
-    images: Tensor
+    name: str
+    store: ImageStore
+    patch: int
+    margin: int
+    image: Tensor
+    top: Tensor
+    left: Tensor
     degradation: Degradation
     label: np.ndarray
-    image: np.ndarray
     names: list[str]
+    content: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.label)
+
+    @property
+    def is_listed(self) -> bool:
+        """Whether patches share degradations, so that these can be told apart."""
+        return bool((self.label != UNLISTED).any())
+
+    @property
+    def probed(self) -> np.ndarray:
+        """(N,) bool, the patches whose parameters linear probes read: the drawn ones; all where none is drawn."""
+        drawn = self.label == UNLISTED
+        return drawn if drawn.any() else ~drawn
+
+    def select(self, rows: Tensor) -> "ProbeSet":
+        """The probe set of some of the patches, (n,) int64 indices."""
+        chosen = rows.numpy()
+        return replace(
+            self,
+            image=self.image[rows],
+            top=self.top[rows],
+            left=self.left[rows],
+            degradation=self.degradation[rows],
+            label=self.label[chosen],
+            content=self.content[chosen],
+        )
+
+    def patches(self, rows: slice | Tensor) -> Tensor:
+        """Renders some of the patches: (n, 3, patch, patch) uint8, the same whatever else is asked for."""
+        side = source_size(self.patch, self.degradation.scale, self.margin)
+        source = self.store.crops(self.image[rows], self.top[rows], self.left[rows], side).cpu()
+        images = source.float().div_(255).unsqueeze(1)  # (n, 1, 3, side, side)
+        degraded = degrade(images, self.degradation[rows], margin=self.margin)[:, 0]
+        return (degraded * 255).round_().to(torch.uint8)
+
+    def batches(self, size: int = RENDER_CHUNK) -> Iterator[Tensor]:
+        """Renders all patches in order, (n, 3, patch, patch) uint8, n at most `size`."""
+        return (self.patches(slice(start, start + size)) for start in range(0, len(self), size))
+
+    def families(self) -> tuple[np.ndarray, list[str]]:
+        """The family of each patch (N,) and the families' names: its operations but resizing and rounding."""
+        kinds = {operation.name: operation.kind for operation in OPERATIONS}
+        words = []
+        for steps in self.degradation.rows():
+            kept = [name for name, _ in steps if kinds[name] in ("blur", "noise", "jpeg")]
+            resized = any(kinds[name] == "resize" for name, _ in steps)
+            words.append(" + ".join(name.replace("_", " ") for name in kept) or ("resize" if resized else "none"))
+        names = list(dict.fromkeys(words))
+        return np.array([names.index(word) for word in words]), names
+
+    def words(self) -> list[str]:
+        """The degradation of each patch in words, but for the rounding that all have."""
+        return [text.removesuffix("quantize").removesuffix(", ") or "none" for text in self.degradation.words()]
+
+    def parameters(self) -> dict[str, np.ndarray]:
+        """The known parameters, (N,) float64 by name; those that do not vary are left out.
+
+        `blur_width` (geometric mean in pixels, with the pixel's own 0.29), `anisotropy` (log ratio of the widths),
+        `angle` (degrees of the longer axis in [0, 180), NaN where the blur is round), `noise` (8-bit levels),
+        `jpeg_quality` (100: none).
+        """
+        known = {name: values.numpy() for name, values in summarise(self.degradation).items()}
+        angle = np.degrees(np.arctan2(known["sin_2theta"], known["cos_2theta"])).round(6) / 2 % 180
+        found = {
+            "blur_width": np.exp(known["log_sigma"]),
+            "anisotropy": known["anisotropy"],
+            "angle": angle,
+            "noise": 255 * known["noise_sigma"],
+            "jpeg_quality": known["jpeg_quality"],
+        }
+        return {name: values for name, values in found.items() if varies(values)}
 
     def targets(self) -> dict[str, np.ndarray]:
-        """Known parameters of the drawn samples, (N,) or (N, 2) for the angle; NaN for listed samples.
+        """What linear probes read: (N,), or (N, 2) for the angle; those that do not vary are left out.
 
-        Parameters that do not vary, or that no drawn sample has, are left out.
+        NaN where a parameter does not apply, see `summarise`, and for patches that are not `probed`.
         """
-        summary = {name: values.numpy() for name, values in summarise(self.degradation).items()}
-        angle = np.stack((summary.pop("sin_2theta"), summary.pop("cos_2theta")), 1)
-        found: dict[str, np.ndarray] = {**summary, "angle": angle}
+        known = {name: values.numpy() for name, values in summarise(self.degradation).items()}
+        angle = np.stack((known.pop("sin_2theta"), known.pop("cos_2theta")), 1)
+        found: dict[str, np.ndarray] = {**known, "angle": angle}
         for values in found.values():
-            values[self.label != UNLISTED] = np.nan
-        return {name: values for name, values in found.items() if _varies(values[np.isfinite(values)])}
+            values[~self.probed] = np.nan
+        return {name: values for name, values in found.items() if varies(values)}
+
+    def hash(self) -> str:
+        """SHA-256 of everything the pixels depend on, 16 hex digits."""
+        digest = hashlib.sha256(json.dumps([FORMAT, self.patch, self.margin, self.degradation.scale]).encode())
+        record = self.degradation
+        for tensor in (self.image, self.top, self.left, record.operation, record.parameters, record.seed):
+            digest.update(tensor.numpy().tobytes())
+        names = [[operation.name, list(operation.parameters)] for operation in OPERATIONS]
+        digest.update(json.dumps([names, record.kernel_size]).encode())
+        for index in range(len(self.store)):
+            digest.update(repr(self.store.image(index).shape).encode())
+            digest.update(self.store.image(index).cpu().numpy().tobytes())
+        return digest.hexdigest()[:16]
 
 
-def _varies(values: np.ndarray) -> bool:
-    return values.size > 0 and float(np.ptp(values)) > 1e-9
-
-
-def build_probe(space: Space, store: ImageStore, patch: int, seed: int = 0) -> ProbeSet:
-    """The probe set of a space: every patch under every listed degradation, and under some drawn from the space.
-
-    The listed degradations are those of the grid that the space names, else the first draws of a fixed seed.
-
-    Args:
-        space: that the encoder is trained on.
-        store: held-out images.
-        patch: side of the degraded patches in pixels.
-        seed: of the patches' places and the drawn degradations.
-
-    Raises:
-        ValueError: an image is too small for a patch.
-    """
-    generator = generator_for(seed, 0x9B0BE)
-    margin = space.margin()
-    side = source_size(patch, space.scale, margin)
-    smallest = int(torch.minimum(store.heights, store.widths).min())
-    if smallest < side:
-        raise ValueError(f"a held-out image has a side of {smallest} pixels, but a probe patch takes {side}")
-    per_image = max(1, PATCHES // len(store))
-    image = torch.arange(len(store)).repeat_interleave(per_image)  # (M,)
-    place = torch.rand(2, len(image), generator=generator, dtype=torch.float64)
-    top = (place[0] * (store.heights[image] - side + 1)).long()
-    left = (place[1] * (store.widths[image] - side + 1)).long()
-    source = store.crops(image, top, left, side).cpu()
-    listed, names = listed_degradations(space)
-    drawn = space.draw(len(image) * DRAWN, generator)
-    parts = [listed[[row]].repeat(len(image)) for row in range(len(listed))]
-    per_patch = [drawn[i * len(image) : (i + 1) * len(image)] for i in range(DRAWN)]
-    degradations = Degradation.concatenate(parts + per_patch)
-    seeds = torch.randint(2**62, (len(degradations),), generator=generator)
-    degradations = degradations.with_seed(seeds)
-    copies = len(listed) + DRAWN
-    images = _degrade_in_parts(source, degradations, margin)
-    label = np.concatenate([np.arange(len(listed)).repeat(len(image)), np.full(DRAWN * len(image), UNLISTED)])
-    return ProbeSet(images, degradations, label, np.tile(image.numpy(), copies), names)
-
-
-def listed_degradations(space: Space) -> tuple[Degradation, list[str]]:
-    """The degradations that a space is judged by, and their names: its probe grid, else draws of a fixed seed.
-
-    Raises:
-        ValueError: the grid has another scale.
-    """
-    if space.probe:
-        grid = load_space(space.probe)
-        if grid.scale != space.scale:
-            raise ValueError(f"space {space.name}: its probe {space.probe} has scale {grid.scale}, not {space.scale}")
-        return grid.listed(generator_for(0)), grid.row_names
-    listed = space.draw(LISTED_WITHOUT_A_GRID, generator_for(0, 0x115ED))
-    return listed, listed.words()
-
-
-def _degrade_in_parts(source: Tensor, degradations: Degradation, margin: int) -> Tensor:
-    """Each run of M degradations over the M source patches, (copies * M, 3, p, p) uint8."""
-    parts = []
-    for start in range(0, len(degradations), len(source)):
-        images = source.float().div_(255).unsqueeze(1)
-        degraded = degrade(images, degradations[start : start + len(source)], margin=margin)[:, 0]
-        parts.append((degraded * 255).round_().to(torch.uint8))
-    return torch.cat(parts)
-
-
-def embed(network: nn.Module, images: Tensor, *, bf16: bool = False, batch_size: int = 128) -> np.ndarray:
-    """Pooled vectors of (N, 3, H, W) uint8 images, (N, D) float32."""
-    parts = embed_batches(network, images.split(batch_size), bf16=bf16, vector_of=lambda found: found.vector)
-    return np.concatenate(list(parts))
-
-
-def score_network(network: nn.Module, probe: ProbeSet, *, bf16: bool = False, repeats: int = 500) -> ProbeScores:
-    """Probe scores of an encoder."""
-    return _score(embed(network, probe.images, bf16=bf16), probe, repeats)
-
-
-def score_statistics(probe: ProbeSet, repeats: int = 500) -> ProbeScores:
-    """Probe scores of the hand-made statistics."""
-    return _score(degradation_statistics(probe.images.float().div(255)).numpy(), probe, repeats)
-
-
-def _score(embedding: np.ndarray, probe: ProbeSet, repeats: int) -> ProbeScores:
-    return score_embedding(embedding, probe.label, probe.image, probe.targets(), repeats=repeats)
+def varies(values: np.ndarray) -> bool:
+    """Whether the finite ones of the values differ."""
+    finite = values[np.isfinite(values)]
+    return finite.size > 0 and float(np.ptp(finite)) > 1e-9

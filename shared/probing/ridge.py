@@ -69,22 +69,61 @@ def ridge_predictions(embedding: np.ndarray, target: np.ndarray, image: np.ndarr
     Raises:
         ValueError: the shapes disagree or the embedding is not finite.
     """
-    if target.ndim != 2 or image.shape != embedding.shape[:1] or len(target) != len(embedding):
-        raise ValueError(
-            f"a probe takes an embedding (N, D), targets (N, P) and images (N,), got {embedding.shape}, "
-            f"{target.shape} and {image.shape}"
-        )
+    return _predict_groups(embedding, [target], image, folds)[0]
+
+
+def predict_each(
+    embedding: np.ndarray,
+    targets: dict[str, np.ndarray],
+    image: np.ndarray,
+    further: dict[str, np.ndarray] | None = None,
+) -> dict[str, np.ndarray]:
+    """Out-of-fold predictions of several targets in one run, in which they share their decompositions.
+
+    Args:
+        embedding: (N, D), finite.
+        targets: (N, P) each, by name; NaN where a parameter does not apply.
+        image: (N,) image of each sample.
+        further: more targets, which change no bit of the predictions of the others.
+
+    Returns:
+        (N, P) each, see `ridge_predictions`.
+    """
+    groups = [group for group in (targets, further) if group]
+    joined = [np.concatenate(list(group.values()), axis=1) for group in groups]
+    predictions: dict[str, np.ndarray] = {}
+    for group, prediction in zip(groups, _predict_groups(embedding, joined, image), strict=True):
+        starts = np.cumsum([target.shape[1] for target in group.values()])[:-1]
+        predictions |= dict(zip(group, np.split(prediction, starts, axis=1), strict=True))
+    return predictions
+
+
+def _predict_groups(
+    embedding: np.ndarray, targets: list[np.ndarray], image: np.ndarray, folds: int = 5
+) -> list[np.ndarray]:
+    """`ridge_predictions` of each of several targets (N, P)."""
+    for target in targets:
+        if target.ndim != 2 or image.shape != embedding.shape[:1] or len(target) != len(embedding):
+            raise ValueError(
+                f"a probe takes an embedding (N, D), targets (N, P) and images (N,), got {embedding.shape}, "
+                f"{target.shape} and {image.shape}"
+            )
     if not np.isfinite(embedding).all():
         raise ValueError("a probe needs a finite embedding, this one has NaN or infinite values")
-    prediction = np.full(target.shape, np.nan)
-    known = np.isfinite(target)
-    for pattern in np.unique(known, axis=1).T:  # columns known for the same samples share their decompositions
-        columns = np.flatnonzero((known == pattern[:, None]).all(0))
+    predictions = [np.full(target.shape, np.nan) for target in targets]
+    known = [np.isfinite(target) for target in targets]
+    if not targets:
+        return predictions
+    for pattern in np.unique(np.concatenate(known, axis=1), axis=1).T:  # known for the same samples: one decomposition
         rows = np.flatnonzero(pattern)
+        columns = [np.flatnonzero((one == pattern[:, None]).all(0)) for one in known]
         for train, test in _image_folds(image[rows], folds):
-            probe = _fitted(embedding[rows[train]], target[np.ix_(rows[train], columns)], image[rows[train]])
-            prediction[np.ix_(rows[test], columns)] = probe(embedding[rows[test]])
-    return prediction
+            features = _Features(embedding[rows[train]], image[rows[train]])
+            for target, prediction, chosen in zip(targets, predictions, columns, strict=True):
+                if len(chosen):
+                    probe = features.fit(target[np.ix_(rows[train], chosen)])
+                    prediction[np.ix_(rows[test], chosen)] = probe(embedding[rows[test]])
+    return predictions
 
 
 @dataclass(frozen=True)
@@ -106,11 +145,11 @@ class RidgeProbe:
 
     def __call__(self, embedding: np.ndarray) -> np.ndarray:
         """Predictions (M, P) of an embedding (M, D)."""
-        return _cut(embedding, self.mean, self.deviation, self.centre) @ self.weights + self.bias
+        return _standardise(embedding, self.mean, self.deviation, self.centre) @ self.weights + self.bias
 
 
 def fit_ridge(embedding: np.ndarray, target: np.ndarray, image: np.ndarray) -> RidgeProbe:
-    """The probe that `ridge_predictions` fits to each fold, fitted to all samples.
+    """Fits to all samples the probe that `ridge_predictions` fits to each fold.
 
     Args:
         embedding: (N, D), finite.
@@ -118,7 +157,7 @@ def fit_ridge(embedding: np.ndarray, target: np.ndarray, image: np.ndarray) -> R
         image: (N,) image of each sample.
     """
     rows = np.isfinite(target).all(1)
-    return _fitted(embedding[rows], target[rows], image[rows])
+    return _Features(embedding[rows], image[rows]).fit(target[rows])
 
 
 def _image_folds(image: np.ndarray, folds: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -130,42 +169,62 @@ def _image_folds(image: np.ndarray, folds: int) -> Iterator[tuple[np.ndarray, np
         yield from GroupKFold(folds).split(image, groups=image)
 
 
-def _fitted(feature: np.ndarray, target: np.ndarray, image: np.ndarray) -> RidgeProbe:
-    """Ridge regression with an intercept of (n, P) on (n, D).
+class _Features:
+    """Features that ridge regressions are fitted to: standardised, cut, centred and decomposed once.
 
     In float32 once everything is centred: the decomposition is most of the time, and a probe needs no more.
+
+    Args:
+        feature: (n, D).
+        image: (n,) image of each sample.
     """
-    mean, std = feature.mean(0, dtype=np.float64), feature.std(0, dtype=np.float64)
-    std[std <= 1e-6 * np.abs(mean)] = np.inf  # a constant feature becomes 0, not rounding over rounding
-    centre = _cut(feature, mean, std, 0.0, np.float64).mean(0)
-    feature = _cut(feature, mean, std, centre)  # (n, D)
-    target_mean = target.mean(0)
-    target = (target - target_mean).astype(np.float32)
-    if not feature.any():
-        nothing = np.zeros((feature.shape[1], target.shape[1]), np.float32)
-        return RidgeProbe(mean, std, centre, nothing, target_mean)
-    if np.all(image == image[0]):
-        image = np.arange(len(image))  # nothing is left without the only image: leave out single samples
 
-    left, eigenvalue = _left_singular(feature)  # (n, r), (r,)
-    rotated = left.T @ target  # (r, P)
-    penalties = (PENALTIES * eigenvalue.mean()).astype(np.float32)
-    error = np.zeros((len(penalties), target.shape[1]))
-    for one in np.unique(image):
-        rows = image == one
-        for i, penalty in enumerate(penalties):
-            shrinkage = eigenvalue / (eigenvalue + penalty)  # (r,)
-            error[i] += _left_out_error(left[rows], shrinkage, rotated, target[rows], len(left))
-    chosen = penalties[error.argmin(0)]  # (P,)
-    dual = left @ (rotated / (eigenvalue[:, None] + chosen))  # (n, P)
-    return RidgeProbe(mean, std, centre, feature.T @ dual, target_mean)
+    def __init__(self, feature: np.ndarray, image: np.ndarray) -> None:
+        mean, std = feature.mean(0, dtype=np.float64), feature.std(0, dtype=np.float64)
+        std[std <= 1e-6 * np.abs(mean)] = np.inf  # a constant feature becomes 0, not rounding over rounding
+        self._mean, self._std = mean, std
+        self._centre = _standardise(feature, mean, std, 0.0, np.float64).mean(0)
+        self._feature = _standardise(feature, mean, std, self._centre)  # (n, D)
+        # nothing is left without the only image: leave out single samples
+        self._image = np.arange(len(image)) if np.all(image == image[0]) else image
+        self._decomposition = _left_singular(self._feature) if self._feature.any() else None
+
+    def fit(self, target: np.ndarray) -> RidgeProbe:
+        """Ridge regression with an intercept of (n, P) on the features."""
+        target_mean = target.mean(0)
+        target = (target - target_mean).astype(np.float32)
+        if self._decomposition is None:
+            weights = np.zeros((self._feature.shape[1], target.shape[1]), np.float32)
+        else:
+            left, eigenvalue = self._decomposition  # (n, r), (r,)
+            rotated = left.T @ target  # (r, P)
+            penalty = self._choose_penalties(target, rotated)  # (P,)
+            dual = left @ (rotated / (eigenvalue[:, None] + penalty))  # (n, P)
+            weights = self._feature.T @ dual
+        return RidgeProbe(self._mean, self._std, self._centre, weights, target_mean)
+
+    def _choose_penalties(self, target: np.ndarray, rotated: np.ndarray) -> np.ndarray:
+        """The penalty of each column (P,) with the least squared error when images are left out in turn."""
+        assert self._decomposition is not None
+        left, eigenvalue = self._decomposition
+        penalties = (PENALTIES * eigenvalue.mean()).astype(np.float32)
+        error = np.zeros((len(penalties), target.shape[1]))
+        for one in np.unique(self._image):
+            rows = self._image == one
+            for i, penalty in enumerate(penalties):
+                shrinkage = eigenvalue / (eigenvalue + penalty)  # (r,)
+                error[i] += _left_out_error(left[rows], shrinkage, rotated, target[rows], len(left))
+        return penalties[error.argmin(0)]
 
 
-def _cut(
-    feature: np.ndarray, mean: np.ndarray, deviation: np.ndarray, centre: np.ndarray | float,
+def _standardise(
+    feature: np.ndarray,
+    mean: np.ndarray,
+    deviation: np.ndarray,
+    centre: np.ndarray | float,
     kind: type[np.floating] = np.float32,
-) -> np.ndarray:  # fmt: skip
-    """Standardised, cut at `OUTLIER` and centred."""
+) -> np.ndarray:
+    """Standardises features, cuts them at `OUTLIER` and subtracts their centre."""
     return (np.clip((feature - mean) / deviation, -OUTLIER, OUTLIER) - centre).astype(kind)
 
 

@@ -1,110 +1,76 @@
-"""The few scores that sum up one embedding of a probe set, and the table that compares embeddings by them."""
+"""The scores of one embedding of a probe set, each with its draws over images."""
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import partial
-from typing import Any
+from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 
-from shared.command.text_table import aligned_blocks, number, with_interval
-from shared.probing.bootstrap import bootstrap_over_images, centred, image_weights, percentile_interval
+from shared.probing.bootstrap import bootstrap_over_images, image_weights, percentile_interval, recentre
 from shared.probing.cluster_agreement import contingency, normalised_mutual_information
-from shared.probing.measures import (
-    chance_accuracy,
-    chance_nmi,
-    knn_correct,
-    spherical_kmeans,
-)
-from shared.probing.ridge import r_squared, ridge_predictions
+from shared.probing.measures import chance_accuracy, chance_nmi, knn_correct, spherical_kmeans, unit_rows
+from shared.probing.probe_set import UNLISTED, ProbeSet
+from shared.probing.ridge import predict_each, r_squared
+
+NEIGHBOURS = 10  # that vote
 
 
 @dataclass(frozen=True)
-class ProbeScores:
-    """What an embedding knows of the degradations, and of the content, of a probe set.
+class EmbeddingScores:
+    """What one embedding knows of the degradations, and of the content, of a probe set.
 
     Attributes:
-        knn_accuracy: see `knn_accuracy`.
-        nmi: see `cluster_nmi`.
-        r2: per parameter, see `ridge_r2`; NaN where the parameter is constant in the probe set.
-        content_accuracy: see `content_accuracy`; lower is better. Where the same patches come under every
-            degradation, as in `build_probe`, this counts what is recognised of a patch, not only of its image.
-        draws: (repeats,) each, the scores over images drawn again, by the names above and `r2/<parameter>`.
-        chance: the level that needs no embedding, by the names above except `r2`, where it is 0.
+        values: score by name; NaN where it does not apply. `knn_accuracy`, `nmi` and `content_knn`, see
+            `shared.probing.measures`, where degradations are listed; `r2/<parameter>`, see `r_squared`. Where the same
+            patches come under every degradation, `content_knn` counts what is recognised of a patch, not only of its
+            image; lower is better.
+        draws: (repeats,) each, the scores over images drawn again, by the same names.
+        chance: what an embedding that knows nothing scores on average; no entry where there is no such level.
         images: number of images, by which the intervals widen; see `percentile_interval`.
+        notes: sentences for the reader.
     """
 
-    knn_accuracy: float
-    nmi: float
-    r2: dict[str, float]
-    content_accuracy: float
+    values: dict[str, float]
     draws: dict[str, np.ndarray]
     chance: dict[str, float]
     images: int | None = None
+    notes: list[str] = field(default_factory=list)
+
+    limits: ClassVar[dict[str, tuple[float, float]]] = {}
+    """Least and largest possible score, where it is not R^2 (at most 1) or a share (0 to 1)."""
 
     @property
-    def values(self) -> dict[str, float]:
-        """The scores by the names of `draws`."""
-        single = {"knn_accuracy": self.knn_accuracy, "nmi": self.nmi, "content_accuracy": self.content_accuracy}
-        return single | {f"r2/{name}": value for name, value in self.r2.items()}
+    def r2(self) -> dict[str, float]:
+        """R^2 by the name of the parameter."""
+        return {name.removeprefix("r2/"): value for name, value in self.values.items() if name.startswith("r2/")}
 
-    @property
-    def intervals(self) -> dict[str, tuple[float, float]]:
-        """95 % intervals over images (low, high), by the names of `draws`."""
-        return {
-            name: percentile_interval(draws, self.images, (-math.inf if name.startswith("r2/") else 0, 1))
-            for name, draws in self.draws.items()
-        }
+    def interval(self, name: str) -> tuple[float, float]:
+        """95 % interval over images."""
+        limits = (-math.inf, 1) if name.startswith("r2/") else self.limits.get(name, (0, 1))
+        return percentile_interval(self.draws[name], self.images, limits)
 
-    def ahead_of(self, other: "ProbeScores") -> dict[str, tuple[float, float, float]]:
-        """This score less the other's, and the 95 % interval of the difference, both over the same drawn images.
+    def ahead_of(self, other: "EmbeddingScores", name: str) -> tuple[float, float, float]:
+        """This score less the other's, with the 95 % interval of the difference over the same drawn images.
 
         An interval without 0 is a difference that the choice of images does not explain.
         """
-        mine, theirs = self.values, other.values
-        return {
-            name: (mine[name] - theirs[name], *percentile_interval(self.draws[name] - other.draws[name], self.images))
-            for name in self.draws
-        }
-
-    def to_dict(self) -> dict[str, Any]:
-        """The scores as plain JSON: dicts, lists, floats, and None where a score is NaN."""
-        return _plain(
-            {
-                "knn_accuracy": self.knn_accuracy, "nmi": self.nmi, "r2": self.r2,
-                "content_accuracy": self.content_accuracy, "intervals": self.intervals, "chance": self.chance,
-            }
-        )  # fmt: skip
+        difference = self.values[name] - other.values[name]
+        return difference, *percentile_interval(self.draws[name] - other.draws[name], self.images)
 
 
-def score_embedding(
-    embedding: np.ndarray,
-    label: np.ndarray,
-    image: np.ndarray,
-    targets: dict[str, np.ndarray],
-    k: int = 10,
-    repeats: int = 500,
-    seed: int = 0,
-) -> ProbeScores:
-    """Score an embedding of a probe set in which every image is seen under several degradations.
+def score_embedding(embedding: np.ndarray, probe: ProbeSet, *, repeats: int = 500, seed: int = 0) -> EmbeddingScores:
+    """Scores an embedding of a probe set.
 
-    Samples with a listed degradation serve accuracy, clusters and content, those with a known target its R^2.
+    Patches under listed degradations serve accuracy, clusters and content, `ProbeSet.probed` ones the R^2.
     Runs on one thread, 3 s for 1500 samples of 2048 dimensions: on a busy machine the thread pools of numpy,
     faiss and torch, which spin while they wait for each other, were seen to take 30 times as long.
 
     Args:
         embedding: (N, D), finite, as the encoder gives it.
-        label: (N,) index of each sample's listed degradation, negative for none.
-        image: (N,) image of each sample.
-        targets: known parameters by name, (N,), or (N, P) where several columns make one parameter (the sine
-            and the cosine of twice an angle); NaN where the parameter does not apply.
-        k: neighbours that vote.
+        probe: what was embedded, N patches.
         repeats: bootstrap draws per interval; 0 for no intervals (they are NaN).
         seed: of the clusters and the bootstrap.
-
-    Returns:
-        The scores, with an interval each.
 
     Raises:
         ValueError: the shapes disagree, the embedding is not finite, or there is one image or one label only.
@@ -112,128 +78,132 @@ def score_embedding(
     from threadpoolctl import threadpool_limits
 
     with threadpool_limits(limits=1):
-        return _score(embedding, label, image, targets, k, repeats, seed)
+        return EmbeddingScorer(embedding, probe, repeats, seed).score()
 
 
-def _score(
-    embedding: np.ndarray,
-    label: np.ndarray,
-    image: np.ndarray,
-    targets: dict[str, np.ndarray],
-    k: int,
-    repeats: int,
-    seed: int,
-) -> ProbeScores:
-    listed = np.flatnonzero(label >= 0)
-    seen, of_image = label[listed], image[listed]
-    for name, values in (("degradation", seen), ("image", of_image)):
-        if len(np.unique(values)) < 2:
-            raise ValueError(f"a probe set needs at least two {name}s, got {len(np.unique(values))}")
-    degradation_found, image_found = np.full((2, len(label)), np.nan)
-    degradation_found[listed] = knn_correct(embedding[listed], seen, of_image, k)
-    image_found[listed] = knn_correct(embedding[listed], of_image, seen, k)
-    _, each_image = np.unique(image, return_inverse=True)
-    images = int(each_image.max()) + 1
-    cluster = spherical_kmeans(embedding[listed], len(np.unique(seen)), seed)
-    counts = contingency(np.unique(seen, return_inverse=True)[1], cluster, each_image[listed])
-    nmi = float(normalised_mutual_information(counts.sum(0)))
-    weights = image_weights(images, repeats, seed)[:, : len(counts)]
-    nmi_draws = normalised_mutual_information(np.tensordot(weights, counts, axes=1))
-
-    scores: dict[str, Callable[[np.ndarray], float]] = {
-        "knn_accuracy": lambda drawn: float(np.nanmean(degradation_found[drawn])),
-        "content_accuracy": lambda drawn: float(np.nanmean(image_found[drawn])),
-    }
-    for name, (target, prediction) in _probe_all(embedding, targets, image).items():
-        scores[f"r2/{name}"] = partial(_r_squared_of, target, prediction)
-    value = {name: score(np.arange(len(label))) for name, score in scores.items()}
-    draws = {name: bootstrap_over_images(score, image, repeats, seed) for name, score in scores.items()}
-    return ProbeScores(
-        knn_accuracy=value["knn_accuracy"],
-        nmi=nmi,
-        r2={name: value[f"r2/{name}"] for name in targets},
-        content_accuracy=value["content_accuracy"],
-        draws=draws | {"nmi": centred(nmi_draws, nmi)},
-        chance={
-            "knn_accuracy": chance_accuracy(seen),
-            "nmi": chance_nmi(seen),
-            "content_accuracy": chance_accuracy(of_image),
-        },
-        images=images,
-    )
-
-
-def score_table(rows: dict[str, ProbeScores]) -> str:
-    """The scores of several embeddings of one probe set as aligned plain text of at most 100 columns.
+class EmbeddingScorer:
+    """The work of `score_embedding`, one group of measures a method; whoever measures more, as a report, extends it.
 
     Args:
-        rows: scores by the name of what gave the embedding (trained, untrained, statistics). Columns that do
-            not fit follow in another block under the same names.
+        embedding: (N, D), finite.
+        probe: what was embedded.
+        repeats: bootstrap draws per interval.
+        seed: of the clusters and the bootstrap.
 
-    Returns:
-        Lines without a final newline: the scores, how far the first row is ahead of each other one, and a caption
-        with the chance levels.
-
-    Raises:
-        ValueError: there is no row, or the rows were scored on different probe sets.
+    Attributes:
+        unit: the embedding with rows of length 1.
+        image: (N,) index of each sample's image, from 0.
+        listed: (L,) indices of the samples under listed degradations.
+        label: (L,) index of their degradation, from 0, without gaps.
+        weights: (repeats, I), how often each image counts in each draw.
+        predictions: targets and predictions (N, P) of every probed parameter, from images that the probe was not
+            fitted to.
     """
-    if not rows:
-        raise ValueError("a score table needs at least one row, got none")
-    scores = list(rows.values())
-    chance, parameters = scores[0].chance, scores[0].r2.keys()
-    for name, one in rows.items():
-        if one.chance != chance or one.r2.keys() != parameters:
-            raise ValueError(f"{name!r} was scored on another probe set than {next(iter(rows))!r}")
-    knn_accuracy = [with_interval(one.knn_accuracy, one.intervals["knn_accuracy"]) for one in scores]
-    columns = [
-        ["kNN accuracy", *knn_accuracy],
-        ["NMI", *(number(one.nmi) for one in scores)],
-        *([f"R^2 {parameter}", *(number(one.r2[parameter]) for one in scores)] for parameter in parameters),
-        ["content kNN", *(number(one.content_accuracy) for one in scores)],
-    ]
-    ahead = _ahead(rows) if len(rows) > 1 else []
-    caption = (
-        "In brackets the 95 % interval over images. kNN: neighbours from other images name the degradation.\n"
-        "Content kNN, the lower the better: neighbours of other degradations name the image. By chance: kNN\n"
-        f"accuracy {number(chance['knn_accuracy'])}, NMI {number(chance['nmi'])}, R^2 0.00, content kNN "
-        f"{number(chance['content_accuracy'])}. R^2: ridge probe on left-out images."
-    )
-    return "\n\n".join([*aligned_blocks(["", *rows], columns), *ahead, caption])
+
+    def __init__(self, embedding: np.ndarray, probe: ProbeSet, repeats: int, seed: int) -> None:
+        self.unit = unit_rows(embedding, probe.label)
+        self.embedding, self.probe, self.repeats, self.seed = np.asarray(embedding), probe, repeats, seed
+        images, self.image = np.unique(probe.image.numpy(), return_inverse=True)
+        self.listed = np.flatnonzero(probe.label != UNLISTED)
+        labels, self.label = np.unique(probe.label[self.listed], return_inverse=True)
+        for name, count in (("image", len(images)), ("degradation", len(labels) if len(self.listed) else 2)):
+            if count < 2:
+                raise ValueError(f"a probe set needs at least two {name}s, got {count}")
+        self.weights = image_weights(len(images), repeats, seed)
+        self.values: dict[str, float] = {}
+        self.draws: dict[str, np.ndarray] = {}
+        self.chance: dict[str, float] = {}
+        self.predictions: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+
+    def score(self) -> EmbeddingScores:
+        """All scores."""
+        if len(self.listed):
+            self.add_neighbour_votes()
+            self.add_clusters()
+        self.add_linear_probes({})
+        return EmbeddingScores(self.values, self.draws, self.chance, self.weights.shape[1])
+
+    def add_neighbour_votes(self) -> None:
+        """Adds the accuracies of the votes of neighbours on the degradation, and on the content."""
+        embedding, image = self.embedding[self.listed], self.image[self.listed]
+        degradation_found = knn_correct(embedding, self.label, image, NEIGHBOURS)
+        image_found = knn_correct(embedding, image, self.label, NEIGHBOURS)
+        self.add_mean("knn_accuracy", self.fill(degradation_found, self.listed), chance_accuracy(self.label))
+        self.add_mean("content_knn", self.fill(image_found, self.listed), chance_accuracy(image))
+
+    def add_clusters(self) -> np.ndarray:
+        """Adds the agreement of clusters with the degradations; returns their counts, see `contingency`."""
+        cluster = spherical_kmeans(self.embedding[self.listed], int(self.label.max()) + 1, self.seed)
+        counts = contingency(self.label, cluster, self.image[self.listed])
+        self.add_agreement("nmi", normalised_mutual_information, counts, chance_nmi(self.label))
+        return counts
+
+    def add_linear_probes(self, further: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Adds R^2 of the parameters.
+
+        Args:
+            further: targets (N, P) of other measures, by name; in the same run they cost little.
+
+        Returns:
+            Predictions (N, P) of the further targets.
+        """
+        targets = {name: values.reshape(len(values), -1) for name, values in self.probe.targets().items()}
+        predicted = predict_each(self.embedding, targets, self.image, further)
+        for name, target in targets.items():
+            self.predictions[name] = target, predicted[name]
+            value, draws = self.bootstrap(r_squared, target, predicted[name])
+            self.add(f"r2/{name}", value, draws, chance=0)
+        return {name: predicted[name] for name in further}
+
+    def add(self, name: str, value: float, draws: np.ndarray, chance: float | None = None) -> None:
+        """Adds a score."""
+        self.values[name], self.draws[name] = value, draws
+        if chance is not None:
+            self.chance[name] = chance
+
+    def add_mean(self, name: str, values: np.ndarray, chance: float | None = None) -> None:
+        """Adds the mean of values (N,), some of which may be NaN."""
+        self.add(name, finite_mean(values), self.draw_means(values), chance)
+
+    def add_agreement(
+        self, name: str, measure: Callable[[np.ndarray], np.ndarray], counts: np.ndarray, chance: float
+    ) -> None:
+        """Adds a measure of counts (I, G, K), see `contingency`; it takes (..., G, K)."""
+        value = float(measure(counts.sum(0)))
+        draws = measure(np.tensordot(self.weights[:, : len(counts)], counts, axes=1))
+        self.add(name, value, recentre(draws, value), chance)
+
+    def draw_means(self, values: np.ndarray) -> np.ndarray:
+        """The mean of values (N,) or (N, M), some of which may be NaN, over images drawn again: (repeats,) or more."""
+        known = np.isfinite(values)
+        total, count = np.zeros((2, self.weights.shape[1], *values.shape[1:]))
+        np.add.at(total, self.image, np.where(known, values, 0))
+        np.add.at(count, self.image, known)
+        total, count = self.weights @ total, self.weights @ count
+        return np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
+
+    def bootstrap(
+        self,
+        measure: Callable[[np.ndarray, np.ndarray], float],
+        target: np.ndarray,
+        prediction: np.ndarray,
+        rows: np.ndarray | slice = slice(None),
+    ) -> tuple[float, np.ndarray]:
+        """A measure of the predictions (N, P) in some of the rows, and (repeats,) over images drawn again."""
+        target, prediction = target[rows], prediction[rows]
+        draws = bootstrap_over_images(
+            lambda drawn: measure(target[drawn], prediction[drawn]), self.image[rows], self.repeats, self.seed
+        )
+        return measure(target, prediction), draws
+
+    def fill(self, values: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """Values (L,) or (L, M) of some of the samples as (N,) or (N, M), NaN for all others."""
+        result = np.full((len(self.image), *values.shape[1:]), np.nan)
+        result[rows] = values
+        return result
 
 
-def _ahead(rows: dict[str, ProbeScores]) -> list[str]:
-    """Blocks that compare the first row with each other one, in the scores of which more is better."""
-    (name, first), *others = rows.items()
-    differences = [first.ahead_of(other) for _, other in others]
-    titles = {"knn_accuracy": "kNN accuracy", "nmi": "NMI"} | {f"r2/{one}": f"R^2 {one}" for one in first.r2}
-    columns = [
-        [title, *(with_interval(one[key][0], one[key][1:]) for one in differences)]
-        for key, title in titles.items()
-        if key in first.draws
-    ]
-    return aligned_blocks([f"{name} ahead of", *(f"  {other}" for other, _ in others)], columns)
-
-
-def _probe_all(
-    embedding: np.ndarray, targets: dict[str, np.ndarray], image: np.ndarray
-) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Target and out-of-fold prediction, each (N, P), by parameter; one run of the probe for all of them."""
-    if not targets:
-        return {}
-    columns = [target.reshape(len(target), -1) for target in targets.values()]
-    prediction = ridge_predictions(embedding, np.concatenate(columns, axis=1), image)
-    starts = np.cumsum([column.shape[1] for column in columns])[:-1]
-    pairs = zip(columns, np.split(prediction, starts, axis=1), strict=True)
-    return dict(zip(targets, pairs, strict=True))
-
-
-def _r_squared_of(target: np.ndarray, prediction: np.ndarray, drawn: np.ndarray) -> float:
-    return r_squared(target[drawn], prediction[drawn])
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _plain(one) for name, one in value.items()}
-    if isinstance(value, tuple):
-        return [_plain(one) for one in value]
-    return None if math.isnan(value) else value
+def finite_mean(values: np.ndarray) -> float:
+    """The mean of the finite ones of the values; NaN where none is."""
+    finite = values[np.isfinite(values)]
+    return float(finite.mean()) if len(finite) else math.nan

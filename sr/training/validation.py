@@ -10,7 +10,7 @@ from shared.data.sampling import generator_for
 from shared.data.sources import ImageStore
 from shared.degradations import Space
 from shared.degradations.summary import targets
-from shared.probing.probe_set import listed_degradations
+from shared.probing import listed_degradations
 from sr.evaluation.image_scores import ImageScores, format_difference
 from sr.evaluation.restorers import BICUBIC, Restorer
 from sr.evaluation.scoring import make_lr_images, score_images

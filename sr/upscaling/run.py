@@ -110,7 +110,7 @@ class Worker:
         self._reference = self._read_reference(model_path) if config.reference else None
         self._estimator = _open_estimator(self._model, model_path, config)
         if self._estimator is not None and self._reference is not None:
-            print(f"{config.reference}: {self._estimator.words(self._reference)}")
+            print(f"{config.reference}: {self._estimator.describe(self._reference)}")
 
     def _read_reference(self, model_path: Path) -> Tensor:
         path = self._config.reference
@@ -144,7 +144,7 @@ class Worker:
             raise ValueError(f"{job.source}: {error}") from error
         words = ""
         if self._estimator is not None and self._reference is None:
-            words = f"; {self._estimator.words(image)}"
+            words = f"; {self._estimator.describe(image)}"
         try:
             job.target.parent.mkdir(parents=True, exist_ok=True)
             self._write(upscaling, job.target, dtype)
@@ -207,7 +207,7 @@ def _open_estimator(model: SRModel, model_path: Path, config: UpscaleConfig) -> 
     except ValueError as error:
         print(f"no degradation is estimated: {error}")
         return None
-    print(estimator.described())
+    print(estimator.summary())
     return estimator
 
 

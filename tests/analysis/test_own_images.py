@@ -8,9 +8,9 @@ import torch
 from skimage import data
 
 from analysis.embed import main
-from analysis.measures.likeness import clusters_of, likeness
 from analysis.own_images import place_patches
-from tests.analysis.small_probe import THREE_BLURS, save_small_encoder, small_probe, small_store
+from tests.analysis.small_encoders import save_small_encoder
+from tests.shared.probing.small_probes import THREE_BLURS, small_store
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +90,7 @@ def test_more_patches_than_a_page_holds_are_sampled_and_said(place, monkeypatch)
 )
 def test_a_broken_encoder_is_told_in_words(place, capsys, monkeypatch, value, said):
     broken = np.full((48, 256), value, np.float32)
-    monkeypatch.setattr("analysis.own_images.embedded", lambda *_, **__: broken)
+    monkeypatch.setattr("analysis.own_images.embed_cached", lambda *_, **__: broken)
     arguments = [str(place / "mine"), *options(place, f"name=broken-{value}")]
     if np.isnan(value):
         with pytest.raises(SystemExit):
@@ -107,39 +107,6 @@ def test_degradations_that_differ_in_no_parameter(place, capsys):
     )
     assert main([str(place / "mine"), *options(place, f"probe={place / 'same.yaml'}", "name=same")]) == 0
     assert "nearest to" in capsys.readouterr().out
-
-
-def test_a_patch_of_the_probe_set_is_recognised(tmp_path):
-    """With an embedding that is the degradation, and a little of the content."""
-    probe = small_probe(tmp_path, size=96, images=8)
-    generator = np.random.default_rng(0)
-    of_probe = np.eye(3)[probe.label] + 0.05 * generator.normal(size=(96, 3))
-    new = np.eye(3)[[2, 1, 0]]
-    found = likeness(new, probe, of_probe)
-    assert found.votes.argmax(1).tolist() == [2, 1, 0]
-    assert found.parameters["noise"] == pytest.approx([10, 0, 0], abs=1)
-    assert found.parameters["blur_width"][1] == pytest.approx(1.53, rel=0.1)
-    assert found.sentence(np.array([True, False, False]), probe.names).startswith(
-        "blur 1.5 px, noise 10; nearest to noisy"
-    )
-    far = likeness(-new, probe, of_probe)
-    assert "unlike anything in the probe set" in far.sentence(np.array([True, False, False]), probe.names)
-
-
-def test_what_is_not_read_is_not_told(tmp_path):
-    probe = small_probe(tmp_path, size=96, images=8)
-    noise = np.random.default_rng(0).normal(size=(96, 5))
-    found = likeness(noise[:4], probe, noise)
-    assert not found.parameters
-    assert set(found.not_read) == {"log_sigma", "noise_sigma"}
-
-
-def test_groups_are_as_many_as_there_are():
-    centres = np.array([[1, 0, 0], [1, 0, 0], [0, 1, 0], [0, 1, 0], [0, 0, 1], [0, 0, 1]], dtype=float)
-    embedding = centres.repeat(3, axis=0) + 0.01 * np.random.default_rng(0).normal(size=(18, 3))
-    cluster = clusters_of(embedding, np.arange(6).repeat(3))
-    assert cluster[0] == cluster[1] != cluster[2] == cluster[3] != cluster[4] == cluster[5]
-    assert clusters_of(embedding[:6], np.arange(2).repeat(3)).tolist() == [0, 0]
 
 
 def test_windows_cover_an_image_evenly():

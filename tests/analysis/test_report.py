@@ -11,7 +11,8 @@ from analysis.figures.pictures import slugs_of
 from analysis.measures.run_log import final_loss, probe_curves
 from analysis.report import main
 from shared.data.sources import DataConfig, open_images
-from tests.analysis.small_probe import THREE_BLURS, save_small_encoder
+from tests.analysis.small_encoders import save_small_encoder
+from tests.shared.probing.small_probes import THREE_BLURS
 
 
 @pytest.fixture(scope="module")
@@ -95,13 +96,13 @@ def test_another_look_without_a_name_gets_a_folder_of_its_own(report, place, cap
 
 
 def test_a_report_that_fails_leaves_nothing(place, capsys, monkeypatch):
-    import analysis.run
+    import analysis.report_files
 
     def full(*_, **__):
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr(analysis.run, "write_page", full)
+        patched.setattr(analysis.report_files, "write_page", full)
         with pytest.raises(SystemExit):
             main(arguments(place, "name=full"))
     assert "No space left" in capsys.readouterr().err
@@ -197,14 +198,14 @@ def test_a_supervised_run_that_breaks_does_not_stop_the_report(place, supervised
     import analysis.run
 
     finish_supervised(supervised)
-    real = analysis.run.embedded
+    real = analysis.run.embed_cached
 
-    def breaks(subject, *rest, **more):
-        if subject.method == "supervised":
+    def breaks(embedder, *rest, **more):
+        if embedder.method == "supervised":
             raise RuntimeError("out of memory")
-        return real(subject, *rest, **more)
+        return real(embedder, *rest, **more)
 
-    monkeypatch.setattr(analysis.run, "embedded", breaks)
+    monkeypatch.setattr(analysis.run, "embed_cached", breaks)
     assert main(arguments(place, "name=broken-ceiling")) == 0
     assert "without the supervised ceiling" in capsys.readouterr().out
 
@@ -298,7 +299,7 @@ def test_without_an_encoder_it_says_how_to_get_one(tmp_path, capsys):
 def test_not_a_number_is_said(place, tmp_path, capsys, monkeypatch):
     import analysis.run
 
-    monkeypatch.setattr(analysis.run, "embedded", lambda *_, **__: np.full((48, 4), np.nan, dtype=np.float32))
+    monkeypatch.setattr(analysis.run, "embed_cached", lambda *_, **__: np.full((48, 4), np.nan, dtype=np.float32))
     with pytest.raises(SystemExit):
         main(arguments(place, "name=broken"))
     assert "mine: 48 of 48 embeddings are NaN" in capsys.readouterr().err
@@ -308,7 +309,7 @@ def test_not_a_number_is_said(place, tmp_path, capsys, monkeypatch):
 def test_a_collapsed_encoder_is_drawn_and_said(place, capsys, monkeypatch):
     import analysis.run
 
-    monkeypatch.setattr(analysis.run, "embedded", lambda *_, **__: np.ones((48, 4), dtype=np.float32))
+    monkeypatch.setattr(analysis.run, "embed_cached", lambda *_, **__: np.ones((48, 4), dtype=np.float32))
     assert main(arguments(place, "name=collapsed", "map=umap")) == 0
     assert "all embeddings of the probe set coincide: the encoder has collapsed" in capsys.readouterr().out
     assert (place / "runs" / "analysis" / "collapsed" / "map-mine.png").exists()

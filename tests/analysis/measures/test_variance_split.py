@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from analysis.measures.variance_split import VarianceSplit, crossed
+from analysis.measures.variance_split import VarianceSplit, tabulate
 
 CONTENTS, GROUPS, WIDTH = 6, 5, 4
 GENERATOR = np.random.default_rng(1)
@@ -57,10 +57,10 @@ def test_the_table_is_in_order_whatever_the_order_of_the_samples():
     label, content = np.tile(np.arange(3), 4), np.arange(4).repeat(3)
     embedding = np.stack((content, label), 1).astype(float)
     shuffle = GENERATOR.permutation(12)
-    table = crossed(embedding[shuffle], label[shuffle], content[shuffle])
+    table = tabulate(embedding[shuffle], label[shuffle], content[shuffle])
     assert (table[2, 1] == (2, 1)).all()
 
 
 def test_a_table_with_holes_is_refused():
     with pytest.raises(ValueError, match="3 samples do not cross 2 contents with 2 degradations"):
-        crossed(np.ones((3, 1)), np.array([0, 1, 0]), np.array([0, 0, 1]))
+        tabulate(np.ones((3, 1)), np.array([0, 1, 0]), np.array([0, 0, 1]))

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from shared.probing.bootstrap import bootstrap_over_images, centred, image_weights, percentile_interval
+from shared.probing.bootstrap import bootstrap_over_images, image_weights, percentile_interval, recentre
 
 
 def test_interval_is_that_of_the_image_means():
@@ -92,9 +92,9 @@ def test_no_score_no_interval():
     assert np.isnan(percentile_interval(bootstrap_over_images(lambda drawn: 1.0, image, repeats=0))).all()
 
 
-def test_centred_draws_have_the_score_as_their_mean():
+def test_recentred_draws_have_the_score_as_their_mean():
     draws = np.array([0.5, np.nan, 0.7])
-    assert np.nanmean(centred(draws, 0.4)) == pytest.approx(0.4)
-    assert np.ptp(centred(draws, 0.4)[[0, 2]]) == pytest.approx(0.2)
-    assert np.isnan(centred(np.full(3, np.nan), 0.4)).all()
-    assert len(centred(np.empty(0), 0.4)) == 0
+    assert np.nanmean(recentre(draws, 0.4)) == pytest.approx(0.4)
+    assert np.ptp(recentre(draws, 0.4)[[0, 2]]) == pytest.approx(0.2)
+    assert np.isnan(recentre(np.full(3, np.nan), 0.4)).all()
+    assert len(recentre(np.empty(0), 0.4)) == 0

@@ -117,7 +117,7 @@ def test_search_in_parts_finds_the_same_neighbours(grid, monkeypatch):
     label, image = grid
     embedding = one_hot(label, noise=0.5)
     whole = nearest_outside(embedding, image, 10)
-    monkeypatch.setattr(measures, "MOST_CANDIDATES", 40 * 34)
+    monkeypatch.setattr(measures, "MAX_CANDIDATES", 40 * 34)
     np.testing.assert_array_equal(nearest_outside(embedding, image, 10), whole)
 
 

@@ -9,7 +9,7 @@ from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
 from shared.probing import ridge
-from shared.probing.ridge import fit_ridge, r_squared, ridge_predictions, ridge_r2
+from shared.probing.ridge import fit_ridge, predict_each, r_squared, ridge_predictions, ridge_r2
 
 IMAGES = 10
 
@@ -143,3 +143,25 @@ def test_other_samples_are_predicted_by_the_probe_of_all():
     target[:50, 1] = np.nan
     found = fit_ridge(embedding, target, np.arange(20).repeat(10))(new)
     assert found == pytest.approx(new @ weight + 3, abs=0.05)
+
+
+def test_several_targets_in_one_run_are_predicted_as_each_alone(image):
+    embedding, parameter = linear_problem(len(image), 30, noise=1.0)
+    gaps = np.where(np.arange(len(image))[:, None] % 3, parameter[:, :1], np.nan)
+    targets = {"both": parameter, "gaps": gaps}
+    found = predict_each(embedding, targets, image)
+    assert found.keys() == targets.keys()
+    for name, target in targets.items():
+        np.testing.assert_allclose(found[name], ridge_predictions(embedding, target, image), atol=1e-4)
+    assert predict_each(embedding, {}, image) == {}
+
+
+def test_further_targets_change_no_bit_of_the_others(image):
+    embedding, parameter = linear_problem(len(image), 30, noise=1.0)
+    further = {"more": np.random.default_rng(2).normal(size=(len(image), 7)), "none": np.empty((len(image), 0))}
+    alone = predict_each(embedding, {"both": parameter}, image)
+    together = predict_each(embedding, {"both": parameter}, image, further)
+    assert np.array_equal(together["both"], alone["both"])
+    np.testing.assert_allclose(together["more"], ridge_predictions(embedding, further["more"], image), atol=1e-4)
+    assert together["none"].shape == (len(image), 0)
+    assert predict_each(embedding, {}, image, further).keys() == further.keys()

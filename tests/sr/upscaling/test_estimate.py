@@ -11,9 +11,10 @@ import sr.upscaling.estimate
 from shared.degradations import Degradation, degrade, load_space
 from shared.encoders import Representation
 from shared.encoders.statistics import degradation_statistics
+from shared.probing import DegradationReader, RidgeProbe
 from sr.model import build_model, save_model
 from sr.upscale import main
-from sr.upscaling.estimate import Estimator, in_words, open_estimator
+from sr.upscaling.estimate import Estimator, open_estimator
 from tests.sr.small_models import small_config
 
 ONE = """
@@ -28,8 +29,8 @@ steps:
 
 @pytest.fixture(autouse=True)
 def few_patches(monkeypatch):
-    monkeypatch.setattr("shared.probing.probe_set.PATCHES", 64)
-    monkeypatch.setattr("shared.probing.probe_set.DRAWN", 6)
+    monkeypatch.setattr("shared.probing.probe_builders.PATCHES", 64)
+    monkeypatch.setattr("shared.probing.probe_builders.DRAWN", 6)
 
 
 @pytest.fixture
@@ -61,7 +62,7 @@ def degraded(path, sigma: float, noise: float) -> Tensor:
     ("name", "sigma", "noise", "values"),
     [("log_sigma", "[0.3, 4.0]", "2", (0.8, 1.5, 3.0)), ("noise_sigma", "0.8", "[0, 25]", (3, 10, 22))],
 )
-def test_blur_and_noise_are_told(tmp_path, seeing, name, sigma, noise, values):
+def test_blur_and_noise_are_read(tmp_path, seeing, name, sigma, noise, values):
     own = tmp_path / "own.yaml"
     own.write_text(
         ONE.replace("SIGMA", sigma).replace(
@@ -70,35 +71,35 @@ def test_blur_and_noise_are_told(tmp_path, seeing, name, sigma, noise, values):
     )
     model = saved_model(tmp_path, degradation="own", config={"degradation": str(own)})
     estimator = open_estimator(model, tmp_path, tmp_path / "cache")
-    assert list(estimator.probes) == [name]
-    assert estimator.r2[name] > 0.4
+    assert list(estimator.reader.probes) == [name]
+    assert estimator.reader.r2[name] > 0.4
     middles = []
     for value in values:
         sigma_and_noise = (value, 2) if name == "log_sigma" else (0.8, value)
         image = degraded(tmp_path / "one.yaml", *sigma_and_noise)
-        read = estimator.parameters(image)
-        assert read[name].shape == (15,)
-        middle = float(np.median(read[name]))
-        told = np.exp(middle) if name == "log_sigma" else 255 * middle
-        assert told == pytest.approx(value, rel=0.6, abs=3 if name == "noise_sigma" else 0)
+        ((unit, readings),) = estimator.read(image).items()
+        assert unit == ("blur_width" if name == "log_sigma" else "noise")
+        assert readings.shape == (15,)
+        middle = float(np.median(readings))
+        assert middle == pytest.approx(value, rel=0.6, abs=3 if unit == "noise" else 0)
         middles.append(middle)
-        assert estimator.words(image) == (f"blur {told:.1f} px" if name == "log_sigma" else f"noise {told:.0f}")
-        assert estimator.words((image.int() * 257).to(torch.uint16)) == estimator.words(image)
+        assert estimator.describe(image) == (f"noise {middle:.0f}" if unit == "noise" else f"blur {middle:.1f} px")
+        assert estimator.describe((image.int() * 257).to(torch.uint16)) == estimator.describe(image)
     assert middles == sorted(middles)
-    assert estimator.words(image[:, :20, :30])  # smaller than a window
-    assert estimator.words(image[:2])  # gray and alpha
+    assert estimator.describe(image[:, :20, :30])  # smaller than a window
+    assert estimator.describe(image[:2])  # gray and alpha
 
 
 def test_probes_are_fitted_once_per_model(tmp_path, seeing, monkeypatch, capsys):
     model = saved_model(tmp_path / "one")
     first = open_estimator(model, tmp_path / "one", tmp_path / "cache")
     assert "once per model" in capsys.readouterr().out
-    monkeypatch.setattr(sr.upscaling.estimate, "build_probe", lambda *_: pytest.fail("fitted again"))
+    monkeypatch.setattr(sr.upscaling.estimate, "build_run_probe", lambda *_: pytest.fail("fitted again"))
     again = open_estimator(model, tmp_path / "one", tmp_path / "cache")
     assert capsys.readouterr().out == ""
     image = degraded(tmp_path / "one.yaml", 1.5, 0)
-    assert again.words(image) == first.words(image)
-    assert again.described() == first.described()
+    assert again.describe(image) == first.describe(image)
+    assert again.summary() == first.summary()
     other = saved_model(tmp_path / "two")
     with pytest.raises(pytest.fail.Exception, match="fitted again"):
         open_estimator(other, tmp_path / "two", tmp_path / "cache")
@@ -106,18 +107,18 @@ def test_probes_are_fitted_once_per_model(tmp_path, seeing, monkeypatch, capsys)
 
 def test_damaged_caches_are_made_again_and_none_is_no_error(tmp_path, seeing, caplog):
     model = saved_model(tmp_path)
-    expected = open_estimator(model, tmp_path, tmp_path / "cache").described()
+    expected = open_estimator(model, tmp_path, tmp_path / "cache").summary()
     (kept,) = (tmp_path / "cache" / "estimates").iterdir()
     kept.write_bytes(kept.read_bytes()[:200])
-    assert open_estimator(model, tmp_path, tmp_path / "cache").described() == expected
+    assert open_estimator(model, tmp_path, tmp_path / "cache").summary() == expected
     kept.unlink()
     kept.parent.rmdir()
     kept.parent.write_text("a file")
-    assert open_estimator(model, tmp_path, tmp_path / "cache").described() == expected
+    assert open_estimator(model, tmp_path, tmp_path / "cache").summary() == expected
     assert "the model's probes are not kept" in caplog.text
 
 
-def test_what_the_model_hardly_reads_is_not_told(tmp_path, monkeypatch):
+def test_what_the_model_hardly_reads_is_omitted(tmp_path, monkeypatch):
     def represent(model, images: Tensor, parameters: Tensor | None = None) -> Representation:
         generator = torch.Generator().manual_seed(int(images.sum()))
         return Representation(torch.randn(len(images), 5, generator=generator), ())
@@ -129,7 +130,7 @@ def test_what_the_model_hardly_reads_is_not_told(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("conditioning", ["none", "constant", "oracle"])
-def test_a_model_that_does_not_look_tells_nothing(tmp_path, conditioning):
+def test_a_model_that_looks_at_no_image_has_no_estimator(tmp_path, conditioning):
     model = saved_model(tmp_path, conditioning)
     with pytest.raises(ValueError, match=f"conditioning={conditioning} does not look at the degradation"):
         open_estimator(model, tmp_path, tmp_path / "cache")
@@ -141,22 +142,12 @@ def test_a_space_that_is_not_there_is_named(tmp_path):
         open_estimator(model, tmp_path, tmp_path / "cache")
 
 
-@pytest.mark.parametrize(
-    ("parameters", "words"),
-    [
-        ({"log_sigma": np.log([1.6, 1.8, 9.0]), "noise_sigma": np.array([0, 4, 5]) / 255}, "blur 1.8 px, noise 4"),
-        ({"noise_sigma": np.array([-0.1])}, "noise 0"),
-        ({"jpeg_quality": np.array([40.0])}, "JPEG quality 40"),
-        ({"jpeg_quality": np.array([95.0])}, "nothing that it tells"),
-        (
-            {"log_sigma": np.zeros(2), "anisotropy": np.ones(2), "angle": np.array([[0.1, -1.0], [-0.1, -1.0]])},
-            "blur 1.0 px, longer at 90 degrees",
-        ),
-        ({"log_sigma": np.zeros(2), "anisotropy": np.zeros(2), "angle": np.ones((2, 2))}, "blur 1.0 px"),
-    ],
-)
-def test_words(parameters, words):
-    assert in_words(parameters) == words
+def test_a_reading_that_shows_nothing_is_said(tmp_path, seeing):
+    nothing = np.zeros(256)
+    probe = RidgeProbe(nothing, nothing + 1, nothing, nothing[:, None].astype(np.float32), np.array([95.0]))
+    reader = DegradationReader({"jpeg_quality": probe}, {"jpeg_quality": 0.5})
+    estimator = Estimator(saved_model(tmp_path), reader)
+    assert estimator.describe(degraded(tmp_path / "one.yaml", 1.0, 0)) == "nothing that it tells"
 
 
 def test_the_command_tells_it_per_image(tmp_path, seeing, capsys):
@@ -187,6 +178,6 @@ def test_estimators_leave_the_model_as_it_was(tmp_path, seeing):
     model = saved_model(tmp_path).train()
     estimator = open_estimator(model, tmp_path, tmp_path / "cache")
     assert isinstance(estimator, Estimator)
-    estimator.words(degraded(tmp_path / "one.yaml", 1.0, 0))
+    estimator.describe(degraded(tmp_path / "one.yaml", 1.0, 0))
     assert model.training
     assert torch.is_grad_enabled()

@@ -1,17 +1,14 @@
-"""A probe set of a few small photographs, and encoders for it."""
+"""A probe set of a few small photographs."""
 
 from pathlib import Path
 
 import numpy as np
 import torch
 from skimage import data
-from torch import nn
 
-from analysis.embedding.probe_sets import ProbeSet, build_probe_set, load_probe_space
-from shared.artefacts import save_encoder
-from shared.data.fingerprints import training_images
 from shared.data.store import ImageStore
-from shared.encoders import EncoderConfig, build_encoder
+from shared.degradations import load_space
+from shared.probing import ProbeSet, build_probe_set, build_run_probe
 
 THREE_BLURS = (
     "rows:\n"
@@ -19,6 +16,7 @@ THREE_BLURS = (
     "  - {name: soft, steps: [{gaussian: {sigma: 1.5}}, {quantize: {}}]}\n"
     "  - {name: 'noisy, soft', steps: [{gaussian: {sigma: 1.5}}, {gaussian_noise: {noise_sigma: 10/255}}]}\n"
 )
+DRAWN_BLURS = "steps: [{gaussian: {sigma: [0.3, 3]}}, {quantize: {}}]"
 
 
 def small_store(images: int = 4) -> ImageStore:
@@ -36,17 +34,10 @@ def small_probe(
     """Three listed degradations of patches of 32 px."""
     path = folder / "three.yaml"
     path.write_text(written)
-    return build_probe_set(load_probe_space(str(path)), small_store(images), patch=32, size=size, seed=seed)
+    return build_probe_set(load_space(str(path)), small_store(images), patch=32, size=size, seed=seed)
 
 
-def save_small_encoder(
-    folder: Path, *, seed: int = 3, projector: nn.Module | None = None, method: str = "simclr",
-    seen: ImageStore | None = None,
-) -> Path:  # fmt: skip
-    """An artefact as a finished run on the images `seen` has it."""
-    torch.manual_seed(seed)
-    encoder = build_encoder(EncoderConfig(name="dasr", input="bands"))
-    metadata = {"degradation": "blur", "patch": 32, "config": {"seed": seed, "method": {"name": method}}}
-    metadata |= training_images(seen) if seen is not None else {}
-    save_encoder(folder, encoder, card="", metadata=metadata, projector=projector)
-    return folder
+def small_run_probe(*, space: str = "blur_noise", images: int = 4) -> ProbeSet:
+    """Some of the patches of 32 px that a training run on a space is scored by, listed and drawn."""
+    probe = build_run_probe(load_space(space), small_store(images), 32)
+    return probe.select(torch.from_numpy(np.flatnonzero(probe.content % 16 == 0)))
