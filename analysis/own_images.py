@@ -21,7 +21,7 @@ from analysis.embedding.probe_sets import ProbeSet
 from analysis.figures.pictures import slug_of
 from analysis.measures.likeness import Likeness, clusters_of, likeness
 from analysis.measures.scores import COLLAPSED, has_collapsed
-from analysis.page.page import MOST_POINTS, PageData, write_page
+from analysis.page.page import MAX_POINTS, PageData, write_page
 from analysis.run import PAGE, RESULTS, STAGE, map_of, probe_for, trusted
 from shared.command.config import to_plain
 from shared.data.sources import open_files
@@ -195,7 +195,7 @@ def _page(
     patches: OwnPatches, embedding: np.ndarray, notes: list[str],
 ) -> PageData:  # fmt: skip
     """The page, of as many patches as it can show, drawn evenly over the images."""
-    shown = even_rows(len(patches), MOST_POINTS, config.seed)
+    shown = even_rows(len(patches), MAX_POINTS, config.seed)
     image = patches.image.numpy()[shown]
     map_, trust = map_of(np.asarray(embedding[shown]), config)
     captions = [f"{one[0].upper()}{one[1:]}." for one in notes]

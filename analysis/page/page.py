@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from analysis.figures.map_colours import ranks
-from analysis.figures.style import look
+from analysis.figures.map_colours import rank_categories
+from analysis.figures.style import colour_and_marker
 from analysis.page.data import PageData, check
 from shared.files import write_atomically
 from shared.images import LOSSLESS_WEBP
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from bokeh.plotting import figure
 
 FOLDER = Path(__file__).parent
-MOST_POINTS = 5000  # that stay smooth, and a page of some 30 MB
+MAX_POINTS = 5000  # that stay smooth, and a page of some 30 MB
 SEED = 0  # of the sample where there are more
 FRAME = 600  # side of the map in pixels of the screen
 DIGITS = 5  # significant ones of a number on the page
@@ -28,14 +28,20 @@ DECIMALS = 9  # of a parameter: what is left of a difference of equal logarithms
 PERIODS = {"angle": 180.0}  # degrees: parameters whose mean goes round
 # Bokeh's names of the plots' markers
 MARKER_NAMES = {
-    "o": "circle", "s": "square", "^": "triangle", "D": "diamond", "v": "inverted_triangle", "*": "star", "P": "plus",
-}  # fmt: skip
+    "o": "circle",
+    "s": "square",
+    "^": "triangle",
+    "D": "diamond",
+    "v": "inverted_triangle",
+    "*": "star",
+    "P": "plus",
+}
 
 
 def write_page(path: Path, data: PageData) -> None:
     """Writes one HTML file that needs nothing else, neither a server nor a network.
 
-    Of more than `MOST_POINTS` patches it shows a sample, drawn evenly over degradations, families and images.
+    Of more than `MAX_POINTS` patches it shows a sample, drawn evenly over degradations, families and images.
 
     Args:
         path: of the file; its folder exists.
@@ -49,7 +55,7 @@ def write_page(path: Path, data: PageData) -> None:
     from bokeh.resources import Resources
 
     check(data)
-    kept = evenly_drawn(data, MOST_POINTS)
+    kept = sample_evenly(data, MAX_POINTS)
     template = Template((FOLDER / "template.html").read_text(encoding="utf-8"))
     page = template.substitute(
         title=html.escape(data.title),
@@ -63,7 +69,7 @@ def write_page(path: Path, data: PageData) -> None:
     write_atomically(path, page.encode())
 
 
-def evenly_drawn(data: PageData, most: int) -> np.ndarray:
+def sample_evenly(data: PageData, most: int) -> np.ndarray:
     """Rows of a seeded sample, in order; all rows where there are at most so many.
 
     Every listed degradation, every family in it, and every image in that is there by its share.
@@ -105,15 +111,32 @@ def _figure(points: int) -> "figure":
     source = ColumnDataSource({"x": [], "y": [], "color": [], "marker": []}, name="points")
     lasso, hover = LassoSelectTool(), HoverTool(tooltips=None, visible=False)
     plot = figure(
-        name="plot", lod_threshold=None, frame_width=FRAME, frame_height=FRAME, x_range=Range1d(start=0, end=1),
-        y_range=Range1d(start=0, end=1), toolbar_location="above", active_drag=lasso, active_scroll="wheel_zoom",
+        name="plot",
+        lod_threshold=None,
+        frame_width=FRAME,
+        frame_height=FRAME,
+        x_range=Range1d(start=0, end=1),
+        y_range=Range1d(start=0, end=1),
+        toolbar_location="above",
+        active_drag=lasso,
+        active_scroll="wheel_zoom",
         tools=[lasso, BoxSelectTool(), "tap", "pan", "wheel_zoom", "reset", "save", hover],
-    )  # fmt: skip
+    )
     plot.scatter(
-        "x", "y", source=source, view=CDSView(filter=IndexFilter(name="filter")), marker="marker",
-        size=8 if points <= 1500 else 6, fill_color="color", fill_alpha=0.85, line_color="#333333", line_alpha=0.35,
-        line_width=0.5, nonselection_fill_alpha=0.12, nonselection_line_alpha=0.05,
-    )  # fmt: skip
+        "x",
+        "y",
+        source=source,
+        view=CDSView(filter=IndexFilter(name="filter")),
+        marker="marker",
+        size=8 if points <= 1500 else 6,
+        fill_color="color",
+        fill_alpha=0.85,
+        line_color="#333333",
+        line_alpha=0.35,
+        line_width=0.5,
+        nonselection_fill_alpha=0.12,
+        nonselection_line_alpha=0.05,
+    )
     plot.toolbar.logo = None
     plot.outline_line_color = "#d9dce0"
     plot.grid.grid_line_color = "#f0f1f3"
@@ -128,7 +151,7 @@ def _page_data(data: PageData, kept: np.ndarray) -> dict[str, Any]:
     from bokeh.palettes import Cividis256, Viridis256
     from matplotlib.colors import to_hex
 
-    from analysis.figures.style import cyclic
+    from analysis.figures.style import cyclic_colormap
 
     words = list(dict.fromkeys(data.words))
     word_of = {word: at for at, word in enumerate(words)}
@@ -159,14 +182,14 @@ def _page_data(data: PageData, kept: np.ndarray) -> dict[str, Any]:
         "differences": data.differences,
         "captions": data.captions,
         "scale": Viridis256,
-        "cyclic_scale": [to_hex(colour) for colour in cyclic()(np.linspace(0, 1, 256))],
+        "cyclic_scale": [to_hex(colour) for colour in cyclic_colormap()(np.linspace(0, 1, 256))],
         "separation_scale": Cividis256,
     }
 
 
 def _category(name: str, names: list[str], index: np.ndarray, kept: np.ndarray) -> dict[str, Any]:
     """Categories in the colours and marks of the plots, which are those among all patches."""
-    looks = [look(int(rank)) for rank in ranks(index, len(names))]
+    looks = [colour_and_marker(int(rank)) for rank in rank_categories(index, len(names))]
     return {
         "name": name,
         "names": names,

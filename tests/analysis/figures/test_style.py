@@ -1,70 +1,33 @@
-"""Colours, marks, frames, names and words of the plots."""
+"""Colours, markers, shortened names and labels of the figures."""
 
-import numpy as np
 import pytest
 
-from analysis.embedding.projection import frame_of
-from analysis.figures.map_colours import MOST_NAMED, ProbeColours, drawing_order
-from analysis.figures.style import COLOURS, look, score_words, shown
+from analysis.figures.style import COLOURS, colour_and_marker, score_label, shorten
 
 
-def test_eight_colours_differ_and_no_look_comes_again_before_all_were_there():
+def test_colours_differ_and_no_pair_with_a_marker_repeats_before_all_have_appeared():
     assert len(set(COLOURS)) == 8
-    assert len({look(index) for index in range(56)}) == 56
+    assert len({colour_and_marker(index) for index in range(56)}) == 56
 
 
-def test_far_islands_do_not_set_the_frame_and_are_counted():
-    points = np.concatenate((np.random.default_rng(0).random((1000, 2)), [[900.0, 0], [0, -500]]))
-    middle, half, outside = frame_of(points)
-    assert outside == 2
-    np.testing.assert_allclose(middle, 0.5, atol=0.1)
-    assert half < 1
-    assert frame_of(points[:-2])[2] == 0  # what is near the rest stays
-    assert frame_of(np.array([[0.0, 0], [0, 7], [1, 1]]))[2] == 0
-    assert frame_of(np.zeros((300, 2)))[1:] == (1.0, 0)
-
-
-def test_drawing_order_puts_the_surplus_of_frequent_categories_below():
-    code = np.repeat([0, 1, 2], [500, 20, 40])
-    order = drawing_order(code)
-    assert sorted(order) == list(range(560))
-    assert (code[order[:460]] == 0).all()
-    assert np.bincount(code[order[-60:]]).tolist() == [20, 20, 20]
-
-
-def test_only_categories_that_are_there_are_named_and_of_many_the_most_frequent():
-    few = ProbeColours(np.array([0, 2, 2]), ["a", "b", "c"], {}, np.zeros(3, int), ["x/same.png"]).families()
-    assert few.names == ["a", "c"]
-    assert few.rank.tolist() == [0, 1, 1]
-    code = np.concatenate([np.arange(30), np.repeat([29, 17], 5)])
-    many = ProbeColours(code, [str(i) for i in range(30)], {}, code, ["same.png"] * 30).families()
-    assert len(many.names) == MOST_NAMED - 1
-    assert {"29", "17"} <= set(many.names)
-    assert many.unnamed == 30 - len(many.names)
-    assert len(set(zip(code.tolist(), many.rank.tolist(), strict=True))) == 30  # each keeps a look of its own
-
-
-def test_images_are_called_by_their_files_unless_these_are_alike():
-    index = np.arange(2)
-    assert ProbeColours(index, ["a", "b"], {}, index, ["x/1.png", "y/2.png"]).images().names == ["1.png", "2.png"]
-    assert ProbeColours(index, ["a", "b"], {}, index, ["x/1.png", "y/1.png"]).images().names == ["x/1.png", "y/1.png"]
-
-
-def test_names_are_never_formulas_and_never_too_long():
-    assert shown("a $b$ c_d\n e") == r"a \$b\$ c_d e"
-    assert shown("degradation of thirty letters!") == "degradation of thirty letters!"
-    short = shown("abc" * 1000, 1.0)
+def test_shortened_names_fit_and_are_never_formulas():
+    assert shorten("a $b$ c_d\n e") == r"a \$b\$ c_d e"
+    assert shorten("degradation of thirty letters!") == "degradation of thirty letters!"
+    short = shorten("abc" * 1000, 1.0)
     assert "…" in short
     assert short.startswith("abc")
     assert short.endswith("abc")
 
 
 @pytest.mark.parametrize(
-    ("name", "words"),
+    ("name", "label"),
     [
-        ("probe/knn_accuracy", "kNN accuracy"), ("r2/log_sigma", "R² blur width"), ("probe/r2_angle", "R² direction"),
-        ("content_share", "content share"), ("r2/new_one", "R² new one"),
+        ("probe/knn_accuracy", "kNN accuracy"),
+        ("r2/log_sigma", "R² blur width"),
+        ("probe/r2_angle", "R² angle"),
+        ("content_share", "content share"),
+        ("r2/new_one", "R² new one"),
     ],
-)  # fmt: skip
-def test_scores_have_words(name, words):
-    assert score_words(name) == words
+)
+def test_scores_have_labels(name, label):
+    assert score_label(name) == label

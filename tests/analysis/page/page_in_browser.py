@@ -111,10 +111,17 @@ def driven(folder: Path, data: PageData, steps: str) -> dict:
     text = text.replace("<head>", f"<head>{WATCH}", 1).replace("</body>", DRIVE.replace("STEPS", steps) + "</body>")
     copy.write_text(text, encoding="utf-8")
     options = [
-        "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
-        "--window-size=1400,900", "--host-resolver-rules=MAP * ~NOTFOUND", f"--user-data-dir={folder / 'profile'}",
-        "--virtual-time-budget=60000", "--dump-dom",
-    ]  # fmt: skip
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-dev-shm-usage",
+        "--no-first-run",
+        "--window-size=1400,900",
+        "--host-resolver-rules=MAP * ~NOTFOUND",
+        f"--user-data-dir={folder / 'profile'}",
+        "--virtual-time-budget=60000",
+        "--dump-dom",
+    ]
     done = subprocess.run([BROWSER, *options, copy.as_uri()], capture_output=True, text=True, timeout=200, check=True)
     found = re.search(r'<pre id="results">(.*?)</pre>', done.stdout, re.DOTALL)
     assert found, f"the page did not come to an end:\n{done.stderr[-2000:]}"

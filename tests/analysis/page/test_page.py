@@ -13,7 +13,7 @@ import pytest
 from analysis.figures.map_colours import ProbeColours
 from analysis.figures.style import COLOURS, MARKERS
 from analysis.page import page
-from analysis.page.page import MARKER_NAMES, evenly_drawn, write_page
+from analysis.page.page import MARKER_NAMES, sample_evenly, write_page
 from tests.analysis.page.page_example import COUNT, example
 
 
@@ -61,13 +61,13 @@ def test_same_data_same_page(tmp_path):
 
 
 def test_of_too_many_points_an_even_sample_is_shown(tmp_path, monkeypatch):
-    monkeypatch.setattr(page, "MOST_POINTS", 24)
+    monkeypatch.setattr(page, "MAX_POINTS", 24)
     write_page(tmp_path / "page.html", example())
     text = (tmp_path / "page.html").read_text(encoding="utf-8")
     assert "shows 24 of them" in text
     assert "24 are left out" in text
     content = content_of(tmp_path / "page.html")
-    kept = evenly_drawn(example(), 24)
+    kept = sample_evenly(example(), 24)
     assert len(content["patches"]) == len(content["family"]["index"]) == len(content["maps"][0]["x"]) == 24
     assert content["degradation"]["index"] == (kept % 3).tolist()
     assert content["parameters"][0]["values"] == pytest.approx((kept / 10).tolist())
@@ -76,16 +76,16 @@ def test_of_too_many_points_an_even_sample_is_shown(tmp_path, monkeypatch):
 
 def test_sample_is_even_seeded_and_in_order():
     data = example(7200)
-    kept = evenly_drawn(data, 5000)
+    kept = sample_evenly(data, 5000)
     assert len(np.unique(kept)) == 5000
     assert (np.diff(kept) > 0).all()
-    np.testing.assert_array_equal(kept, evenly_drawn(data, 5000))
+    np.testing.assert_array_equal(kept, sample_evenly(data, 5000))
     degradations = np.bincount(data.label[kept])
     assert np.ptp(degradations) <= 1
     images = np.bincount(data.image[kept])
     assert images.min() >= 6  # of 12 each, where 5000 / 7200 would be 8.3
     assert images.max() <= 11
-    np.testing.assert_array_equal(evenly_drawn(data, 7200), np.arange(7200))
+    np.testing.assert_array_equal(sample_evenly(data, 7200), np.arange(7200))
 
 
 @pytest.mark.parametrize(

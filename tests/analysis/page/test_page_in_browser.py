@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_hex
 
-from analysis.figures.style import COLOURS, cyclic
+from analysis.figures.style import COLOURS, cyclic_colormap
 from tests.analysis.page.page_example import COUNT, HOSTILE, SEPARATION, SIDE, example, unlisted
 from tests.analysis.page.page_in_browser import driven, needs_browser
 
@@ -144,7 +144,8 @@ def test_menu_recolours_the_points(shown):
     assert_coloured(pixels["blur width"], np.array([width.argmin()]), "#440154")
     assert_coloured(pixels["blur width"], np.array([width.argmax()]), "#fde724")
     for row in np.flatnonzero(has_angle)[:3]:  # goes round: 0 and 180 degrees have one colour
-        assert_coloured(pixels["angle"], np.array([row]), to_hex(cyclic()(data.parameters["angle"][row] / 180)))
+        colour = to_hex(cyclic_colormap()(data.parameters["angle"][row] / 180))
+        assert_coloured(pixels["angle"], np.array([row]), colour)
 
 
 @needs_browser
@@ -232,10 +233,12 @@ def test_heatmap_and_silhouettes_follow_the_map(tmp_path):
     one, other = data.maps
     below = np.where(np.eye(3, dtype=bool), np.nan, 0.25)
     data = replace(
-        data, separations={one: SEPARATION, other: below}, encoders={one: "tiny", other: "second"},
+        data,
+        separations={one: SEPARATION, other: below},
+        encoders={one: "tiny", other: "second"},
         silhouettes={other: {"untouched": 0.5, "blur": float("nan"), "noise": -0.25}},
         differences=[["tiny better than", "second"], ["  kNN", "0.20 [0.10, 0.30]  "], ["  NMI", "0.10 [-0.1, 0.3] ~"]],
-    )  # fmt: skip
+    )
     steps = """
     const state = () => ({
       title: byId("separation-title").textContent, cell: document.querySelectorAll(".heat td")[1].title,
