@@ -1,4 +1,4 @@
-"""The interactive page: one HTML file with its scripts."""
+"""The interactive page of a report: its contents, and one self-contained HTML file."""
 
 from analysis.page.data import PageData
 from analysis.page.page import MAX_POINTS, write_page
