@@ -8,28 +8,28 @@ from shared.training.run_config import PRECISIONS
 
 LAYERS = ("vector", "map", "projection")
 MAPS = ("umap", "pca")
-MOST_PATCHES = 10_000  # scored in 200 s on one core, in 1.9 GB
+MAX_PATCHES = 10_000  # scored in 200 s on one core, in 1.9 GB
 
 
 @dataclass
 class AnalysisConfig:
-    """A look at encoders.
+    """Options of a report on encoders.
 
     Attributes:
-        name: folder under `runs_dir/analysis/`; empty takes the encoder's name and the probe's.
-        runs_dir: root of all runs.
-        probe: what the images are degraded with: a built-in probe (`grid`, `continuous`, `unseen`, `dasr_figure`), a
-            degradation space, or the path of a YAML of the same form.
-        layer: `vector` (pooled), `map` (the middle position of the last map, not pooled) or `projection` (after the
-            head that the contrastive loss saw).
-        data: whose held-out images are degraded.
-        seed: of patches, drawn degradations, clusters, maps and intervals.
-        size: patches, about; at most 10,000.
-        patch: their side in pixels.
-        repeats: draws of the images behind each interval.
-        map: `umap`, or `pca` at once.
-        projector: also export to TensorBoard's projector, with a picture of every patch.
-        precision: `bf16` (autocast) or `fp32`; `auto` is what training takes on this device.
+        name: Name of the folder under `runs_dir/analysis/`; by default built from the names of what is compared.
+        runs_dir: Root folder of all runs.
+        probe: Degradations of the probe set: a built-in probe (`grid`, `continuous`, `unseen`, `dasr_figure`), a
+            degradation space, or the path of a YAML file of the same form.
+        layer: Layer to analyse: `vector` (pooled), `map` (the centre position of the last feature map, not pooled) or
+            `projection` (the output of the projection head, which the contrastive loss compares).
+        data: Data set whose held-out images are degraded.
+        seed: Seed of patches, drawn degradations, clusters, maps and intervals.
+        size: Approximate number of patches, 2 to 10,000.
+        patch: Side of a patch in pixels, at least 16.
+        repeats: Number of bootstrap draws of the images for each interval; 0 computes no intervals.
+        map: Method of the two-dimensional map: `umap`, or `pca`, which is faster.
+        projector: Whether to export to TensorBoard's projector too, with a picture of every patch.
+        precision: `bf16` (autocast), `fp32`, or `auto`, which uses the precision of training on this device.
         accelerator: `auto`, `cpu` or `gpu`.
     """
 
@@ -48,50 +48,52 @@ class AnalysisConfig:
     accelerator: str = "auto"
 
     def check(self) -> None:
-        """Refuse values that mean nothing.
+        """Refuses invalid values.
 
         Raises:
-            ValueError: names the option, its value and what would be right.
+            ValueError: An option has an invalid value; the message names both and says what is valid.
         """
         for option, allowed in (
-            ("layer", LAYERS), ("map", MAPS), ("precision", ("auto", *PRECISIONS)),
+            ("layer", LAYERS),
+            ("map", MAPS),
+            ("precision", ("auto", *PRECISIONS)),
             ("accelerator", ("auto", "cpu", "gpu")),
-        ):  # fmt: skip
+        ):
             if getattr(self, option) not in allowed:
                 raise ValueError(f"{option}={getattr(self, option)!r} must be one of {', '.join(allowed)}")
-        for option, least in (("seed", 0), ("size", 2), ("patch", 16), ("repeats", 0)):
-            if getattr(self, option) < least:
-                raise ValueError(f"{option}={getattr(self, option)} must be at least {least}")
-        if self.size > MOST_PATCHES:
+        for option, minimum in (("seed", 0), ("size", 2), ("patch", 16), ("repeats", 0)):
+            if getattr(self, option) < minimum:
+                raise ValueError(f"{option}={getattr(self, option)} must be at least {minimum}")
+        if self.size > MAX_PATCHES:
             raise ValueError(
-                f"size={self.size} must be at most {MOST_PATCHES}: the measures compare each patch with all others, "
-                "which takes minutes and 2 GB for so many"
+                f"size={self.size} must be at most {MAX_PATCHES}: the measures compare all pairs of patches, "
+                "which needs minutes and 2 GB at that size"
             )
 
 
 @dataclass
 class OwnImagesConfig(AnalysisConfig):
-    """A look at a user's own images; the probe set is what they are held against.
+    """Options of a report on the user's own images, which are compared with a probe set.
 
     Attributes:
-        encoder: path of a run or an artefact; empty takes the newest finished pretraining run.
-        patches: cut from each image, evenly spread.
+        encoder: Path of a run or an artefact; by default the newest finished pretraining run.
+        patches: Number of patches per image, at least 1, spread evenly over it.
     """
 
     encoder: str = ""
     patches: int = 16
 
     def check(self) -> None:
-        """Refuse values that mean nothing.
+        """Refuses invalid values.
 
         Raises:
-            ValueError: names the option, its value and what would be right.
+            ValueError: An option has an invalid value; the message names both and says what is valid.
         """
         super().check()
         if self.patches < 1:
             raise ValueError(f"patches={self.patches} must be at least 1")
         if self.projector:
-            raise ValueError("projector=true: only `make embed-viz` exports to the projector")
+            raise ValueError("projector=true: only `make embed-viz` exports to the projector; remove the option")
 
 
 SHORTHANDS: dict[str, Shorthand] = {"data": lambda key, value: [f"{key}.kind={value}"]}

@@ -1,7 +1,7 @@
-"""`python -m analysis.embed IMAGE ... key=value ...`: what an encoder says of your own images.
+"""`python -m analysis.embed IMAGE ... key=value ...`: the degradations of your own images, as estimated by an encoder.
 
-IMAGE is a file or a folder. Each image is cut into patches; these are held against a probe set whose degradations are
-known: what they look like is told in words, and images that look alike are grouped.
+IMAGE is a file or a folder. Each image is cut into patches, and these are compared with a probe set whose degradations
+are known: the report describes the degradation of each image in words, and groups images with similar degradations.
 """
 
 import sys
@@ -14,19 +14,19 @@ PROGRAM = "embed"
 
 
 def main(arguments: list[str]) -> int:
-    """Run the command line; returns the exit status."""
+    """Runs the command line; returns the exit status."""
     images, options = positional_and_options(arguments)
 
     def work() -> int:
         _, config = load_config(OwnImagesConfig, None, options, shorthands=SHORTHANDS)
         config.check()
         if not images:
-            raise ValueError("no images given: python -m analysis.embed PHOTO.jpg, or a folder")
+            raise ValueError("no images given; pass image files or folders: python -m analysis.embed PHOTO.jpg FOLDER")
         from analysis.own_images import describe_images  # only now: its imports take seconds
 
         return describe_images(config, images)
 
-    return command(PROGRAM, arguments, work, help_text=_help, after_ctrl_c="stopped; nothing is kept")
+    return command(PROGRAM, arguments, work, help_text=_help, after_ctrl_c="stopped; no report was written")
 
 
 def _help() -> str:

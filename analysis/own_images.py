@@ -23,7 +23,7 @@ from analysis.figures.pictures import slug_of
 from analysis.measures.image_groups import group_images
 from analysis.measures.image_reading import ImageReading, read_images
 from analysis.measures.scores import COLLAPSED, has_collapsed
-from analysis.page.page import MOST_POINTS, PageData, write_page
+from analysis.page.page import MAX_POINTS, PageData, write_page
 from analysis.report_files import PAGE, RESULTS, STAGE
 from shared.command.config import to_plain
 from shared.data.sources import open_files
@@ -226,7 +226,7 @@ def _page(
     notes: list[str],
 ) -> PageData:
     """The page, of as many patches as it can show, drawn evenly over the images."""
-    shown = even_rows(len(patches), MOST_POINTS, config.seed)
+    shown = even_rows(len(patches), MAX_POINTS, config.seed)
     image = patches.image.numpy()[shown]
     map_, trust = project(np.asarray(embedding[shown]), config.map, config.seed)
     captions = [f"{one[0].upper()}{one[1:]}." for one in notes]

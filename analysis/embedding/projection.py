@@ -1,4 +1,4 @@
-"""Two-dimensional maps of an embedding, to look at: never to measure on."""
+"""Two-dimensional maps of an embedding, for inspection only: all measures use the embedding itself."""
 
 import math
 import warnings
@@ -9,55 +9,76 @@ from analysis.embedding.blocks import even_rows
 from shared.probing import unit_rows
 
 NEIGHBOURS = 15  # umap's own default
-DIRECTIONS = 50  # principal components that UMAP sees: faster, and nothing visible changed on 2,000 probe patches
+UMAP_COMPONENTS = 50  # principal components as UMAP's input: faster, and no visible change on 2,000 probe patches
 
-CUT = 0.005  # of the points on each side do not set the frame of a map
-BEYOND = 0.2  # of the range of the others, up to which they are in it all the same
-COMPARED = 5000  # samples, all pairs of which trustworthiness looks at
-MARGIN = 0.53  # half the side of the frame, of the range that it shows
+TAIL = 0.005  # share of the points on each side that do not determine the frame of a map
+MAX_OVERSHOOT = 0.2  # distance of such points from the others, in ranges of the others, within which they are shown
+MAX_COMPARED = 5000  # samples in the trustworthiness, which compares all pairs
+HALF_SIDE = 0.53  # half the side of the frame, in ranges of the points that it shows
 
 
 def pca_map(embedding: np.ndarray, dimensions: int = 2) -> np.ndarray:
-    """First principal components of the L2-normalised samples, (N, dimensions), 0 where there are fewer."""
+    """Projects the L2-normalised samples onto their first principal components.
+
+    Args:
+        embedding: Samples, (N, D).
+        dimensions: Number of components; those beyond min(N, D) are 0.
+
+    Returns:
+        Coordinates, (N, dimensions).
+    """
     from sklearn.decomposition import PCA
 
     unit = unit_rows(embedding)
-    found = min(dimensions, *unit.shape)
+    count = min(dimensions, *unit.shape)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # samples that all coincide have no variance to explain
-        coordinates = PCA(found, svd_solver="randomized", random_state=0).fit_transform(unit)
-    return np.pad(coordinates.astype(np.float64), ((0, 0), (0, dimensions - found)))
+        warnings.simplefilter("ignore")  # identical samples have no variance to explain
+        coordinates = PCA(count, svd_solver="randomized", random_state=0).fit_transform(unit)
+    return np.pad(coordinates.astype(np.float64), ((0, 0), (0, dimensions - count)))
 
 
 def umap_map(embedding: np.ndarray, seed: int = 0) -> np.ndarray:
-    """UMAP by cosine distance, (N, 2); the same for the same seed. Some 20 s in a new process, then a few.
+    """Computes the UMAP by cosine distance; about 20 s in a new process, a few seconds after that.
 
-    An embedding whose samples all coincide gives its PCA map: one point.
+    Falls back to the PCA map where UMAP has no meaning: too few samples, or samples that are all identical.
+
+    Args:
+        embedding: Samples, (N, D).
+        seed: Seed of UMAP; the same seed gives the same map.
+
+    Returns:
+        Coordinates, (N, 2).
 
     Source: McInnes et al., "UMAP: uniform manifold approximation and projection", 2018.
     """
-    reduced = pca_map(embedding, DIRECTIONS)
+    reduced = pca_map(embedding, UMAP_COMPONENTS)
     if len(reduced) <= NEIGHBOURS + 1 or float(np.ptp(reduced, axis=0).max()) < 1e-6:
         return reduced[:, :2]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        from umap import UMAP  # 5 s, only for those who draw
+        from umap import UMAP  # imported late: 5 s
 
         mapper = UMAP(n_neighbors=NEIGHBOURS, random_state=seed, n_jobs=1)
         return np.asarray(mapper.fit_transform(reduced.astype(np.float32)), dtype=np.float64)
 
 
 def frame_of(map_: np.ndarray) -> tuple[np.ndarray, float, int]:
-    """The square that a map is drawn in: its middle (2,), half its side, and the number of points outside.
+    """Finds the square in which a map is drawn; a few distant islands do not determine it.
 
-    A few far islands do not set it: points further out than `BEYOND` of the range of the middle 99 % are left outside.
+    Points further from the central 99 % than `MAX_OVERSHOOT` of their range are left outside.
+
+    Args:
+        map_: Points, (N, 2).
+
+    Returns:
+        Centre of the square (2,), half its side, and the number of points outside.
     """
-    low, high = np.quantile(map_, (CUT, 1 - CUT), axis=0)
-    reach = BEYOND * float((high - low).max())
+    low, high = np.quantile(map_, (TAIL, 1 - TAIL), axis=0)
+    reach = MAX_OVERSHOOT * float((high - low).max())
     low, high = np.maximum(low - reach, map_.min(0)), np.minimum(high + reach, map_.max(0))
-    half = MARGIN * float((high - low).max()) or 1.0
-    middle = (low + high) / 2
-    return middle, half, int((np.abs(map_ - middle) > half).any(1).sum())
+    half = HALF_SIDE * float((high - low).max()) or 1.0
+    centre = (low + high) / 2
+    return centre, half, int((np.abs(map_ - centre) > half).any(1).sum())
 
 
 def project(embedding: np.ndarray, method: str, seed: int = 0) -> tuple[np.ndarray, float]:
@@ -81,16 +102,24 @@ def format_trust(trustworthiness: float) -> str:
 
 
 def trustworthiness(embedding: np.ndarray, map_: np.ndarray, neighbours: int = NEIGHBOURS) -> float:
-    """How far neighbours on the map are neighbours in the embedding (by cosine), in [0, 1]; NaN for too few samples.
+    """Computes the trustworthiness of a map: to what extent its neighbours are neighbours in the embedding.
 
-    Of more than 5,000 samples, among 5,000 of them, drawn evenly: it compares all pairs.
+    It compares all pairs; of more than `MAX_COMPARED` samples, an evenly spaced subset represents all.
+
+    Args:
+        embedding: Samples, (N, D), compared by cosine distance.
+        map_: Their points on the map, (N, 2).
+        neighbours: Number of neighbours of each sample.
+
+    Returns:
+        Trustworthiness in [0, 1]; NaN for too few samples.
 
     Source: Venna and Kaski, "Neighborhood preservation in nonlinear projection methods", 2001.
     """
-    from sklearn.manifold import trustworthiness as of_sklearn
+    from sklearn.manifold import trustworthiness as sklearn_trustworthiness
 
     if len(map_) <= 2 * neighbours:
         return float("nan")
-    rows = even_rows(len(map_), COMPARED, seed=0)
+    rows = even_rows(len(map_), MAX_COMPARED, seed=0)
     embedding, map_ = embedding[rows], map_[rows]
-    return float(of_sklearn(unit_rows(embedding), map_, n_neighbors=neighbours, metric="cosine"))
+    return float(sklearn_trustworthiness(unit_rows(embedding), map_, n_neighbors=neighbours, metric="cosine"))

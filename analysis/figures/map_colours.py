@@ -1,4 +1,4 @@
-"""What maps are coloured by: the families, images and parameters of a probe set's samples."""
+"""Colour codings of maps: by the families, images and parameters of a probe set's samples."""
 
 from dataclasses import dataclass
 from pathlib import PurePath
@@ -7,21 +7,22 @@ import numpy as np
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LogNorm, Normalize
 
-from analysis.figures.style import cyclic, parameter_words, sequential
+from analysis.figures.style import cyclic_colormap, parameter_label, sequential_colormap
 
-MOST_NAMED = 12  # categories in a legend
+MAX_NAMED = 12  # categories in a legend
 
 
 @dataclass(frozen=True)
 class ProbeColours:
-    """What is known of the N samples of a probe set, to colour maps by.
+    """Properties of the N samples of a probe set by which maps are coloured.
 
     Attributes:
-        family: (N,) index into `family_names`.
-        family_names: of the degradations' families.
-        parameters: (N,) by name, in users' units; NaN where a parameter does not apply.
-        image: (N,) index into `image_names`.
-        image_names: paths or names.
+        family: Index of each sample's family in `family_names`, (N,).
+        family_names: Names of the degradations' families.
+        parameters: Parameters of the degradations by name, (N,) each, in the units of `PARAMETER_LABELS`; NaN where a
+            parameter is not defined.
+        image: Index of each sample's image in `image_names`, (N,).
+        image_names: Paths or names of the images.
     """
 
     family: np.ndarray
@@ -31,16 +32,16 @@ class ProbeColours:
     image_names: list[str]
 
     def families(self) -> "Categories":
-        """To colour by the family."""
+        """Returns the colour coding by family."""
         return _categories("family", self.family, self.family_names)
 
     def images(self) -> "Categories":
-        """To colour by the image; the last parts of their paths are their names where these differ."""
+        """Returns the colour coding by image; images are named by their file names where these are unique."""
         short = [PurePath(name).name for name in self.image_names]
         return _categories("image", self.image, short if len(set(short)) == len(short) else self.image_names)
 
     def scales(self) -> list["Scale"]:
-        """To colour by each of the parameters."""
+        """Returns a colour coding by each of the parameters."""
         return [Scale(name, values) for name, values in self.parameters.items()]
 
 
@@ -49,10 +50,10 @@ class Categories:
     """A colour per category.
 
     Attributes:
-        title: what they are.
-        rank: (N,) of each sample's category.
-        names: of the first ranks.
-        unnamed: number of the ranks after them.
+        title: Name of the property.
+        rank: Rank of each sample's category, (N,).
+        names: Names of the first ranks, which a legend lists.
+        unnamed: Number of the other ranks.
     """
 
     title: str
@@ -63,38 +64,43 @@ class Categories:
 
 @dataclass(frozen=True)
 class Scale:
-    """A colour per value (N,) of a parameter; none where it is NaN."""
+    """A colour per value of a parameter.
+
+    Attributes:
+        name: Name of the parameter.
+        values: Its values, (N,); NaN where it is not defined.
+    """
 
     name: str
     values: np.ndarray
 
     @property
     def title(self) -> str:
-        """What it is."""
-        return parameter_words(self.name)[0]
+        """Label of the parameter."""
+        return parameter_label(self.name)[0]
 
     @property
     def unit(self) -> str:
-        """Its unit, and what gray means where there is some."""
-        unit = parameter_words(self.name)[1]
+        """Unit of the parameter, and the meaning of gray if there are gray samples."""
+        unit = parameter_label(self.name)[1]
         return unit if self.known.all() else f"{unit}; gray: not defined".removeprefix("; ")
 
     @property
     def known(self) -> np.ndarray:
-        """(N,) bool."""
+        """Whether the parameter is defined, (N,) bool."""
         return np.isfinite(self.values)
 
     @property
-    def is_direction(self) -> bool:
-        """Whether the ends of the scale are the same."""
+    def is_angle(self) -> bool:
+        """Whether the parameter is an angle: the ends of its scale are the same."""
         return self.name == "angle"
 
     def colours(self) -> ScalarMappable:
-        """Values to colours; the width of a blur by its logarithm."""
-        return ScalarMappable(self._norm(), cyclic() if self.is_direction else sequential())
+        """Returns the mapping from values to colours, which is logarithmic for the width of a blur."""
+        return ScalarMappable(self._norm(), cyclic_colormap() if self.is_angle else sequential_colormap())
 
     def _norm(self) -> Normalize:
-        if self.is_direction:
+        if self.is_angle:
             return Normalize(0, 180)
         low, high = np.quantile(self.values[self.known], (0, 1)) if self.known.any() else (1.0, 1.0)
         if self.name == "blur_width" and low > 0:
@@ -103,25 +109,39 @@ class Scale:
 
 
 def drawing_order(code: np.ndarray) -> np.ndarray:
-    """In which samples of categories (N,) are drawn: at random, the surplus of frequent ones below the others."""
+    """Returns the order in which samples are drawn: random, with the surplus of frequent categories at the bottom.
+
+    Args:
+        code: Category of each sample, (N,).
+
+    Returns:
+        Rows in drawing order, (N,).
+    """
     order = np.random.default_rng(0).permutation(len(code))
-    place = np.argsort(order)
+    position = np.argsort(order)
     by_category = order[np.argsort(code[order], kind="stable")]
-    yet_to_come = np.empty(len(code), dtype=int)  # of the same category
-    yet_to_come[by_category] = np.cumsum(np.bincount(code))[code[by_category]] - np.arange(len(code))
-    return np.lexsort((place, -yet_to_come))
+    remaining = np.empty(len(code), dtype=int)  # samples of the same category drawn later
+    remaining[by_category] = np.cumsum(np.bincount(code))[code[by_category]] - np.arange(len(code))
+    return np.lexsort((position, -remaining))
 
 
-def ranks(code: np.ndarray, count: int) -> np.ndarray:
-    """(count,) rank of each category, by which `figures.look` gives its look: the same on plots and on the page.
+def rank_categories(code: np.ndarray, count: int) -> np.ndarray:
+    """Ranks the categories; the rank determines colour and marker, in figures and on the page alike.
 
-    Those that a legend names come first, in their order, then the others, the most frequent first; those without
-    samples are last. Negative codes are of no category.
+    The categories that a legend names come first, in their own order, then the others by decreasing frequency; those
+    without samples come last.
+
+    Args:
+        code: Category of each sample, (N,), from 0; negative for samples without a category.
+        count: Number of categories.
+
+    Returns:
+        Rank of each category, (count,).
     """
     counts = np.bincount(code[code >= 0], minlength=count)
     order = np.argsort(-counts, kind="stable")
-    there = int((counts > 0).sum())
-    named = there if there <= MOST_NAMED else MOST_NAMED - 1
+    present = int((counts > 0).sum())
+    named = present if present <= MAX_NAMED else MAX_NAMED - 1
     order[:named].sort()
     rank = np.empty(count, dtype=int)
     rank[order] = np.arange(count)
@@ -129,7 +149,7 @@ def ranks(code: np.ndarray, count: int) -> np.ndarray:
 
 
 def _categories(title: str, code: np.ndarray, names: list[str]) -> Categories:
-    """The most frequent categories are named, in their order; those without samples are left out."""
-    rank, there = ranks(code, len(names)), len(np.unique(code))
-    named = there if there <= MOST_NAMED else MOST_NAMED - 1
-    return Categories(title, rank[code], [names[index] for index in np.argsort(rank)[:named]], there - named)
+    """Names the most frequent categories, in their own order, and leaves out those without samples."""
+    rank, present = rank_categories(code, len(names)), len(np.unique(code))
+    named = present if present <= MAX_NAMED else MAX_NAMED - 1
+    return Categories(title, rank[code], [names[index] for index in np.argsort(rank)[:named]], present - named)

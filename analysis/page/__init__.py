@@ -1,6 +1,6 @@
-"""The interactive page: one HTML file with its scripts."""
+"""The interactive page of a report: its contents, and one self-contained HTML file."""
 
 from analysis.page.data import PageData
-from analysis.page.page import MOST_POINTS, write_page
+from analysis.page.page import MAX_POINTS, write_page
 
-__all__ = ["MOST_POINTS", "PageData", "write_page"]
+__all__ = ["MAX_POINTS", "PageData", "write_page"]

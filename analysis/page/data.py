@@ -1,4 +1,4 @@
-"""What the interactive page shows, and whether its parts fit each other."""
+"""The contents of the interactive page, and a check of their consistency."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -8,29 +8,31 @@ import numpy as np
 
 @dataclass(frozen=True)
 class PageData:
-    """What the page shows of N patches.
+    """Contents of a page of N patches.
 
     Attributes:
-        title: of the page.
-        maps: (N, 2) by the name of the map; the first is shown at first.
-        patches: (N, 3, p, p) uint8 RGB.
-        words: N, the degradation of each patch in words.
-        label: (N,) index of the listed degradation, negative for none.
-        names: of the listed degradations; empty where nothing is listed.
-        family: (N,) index of the family.
-        family_names: of the families.
-        parameters: (N,) by name, NaN where it does not apply.
-        image: (N,) index of the image.
-        image_names: of the images.
-        score_rows: a table with its header; of all patches, also where a sample is shown.
-        captions: sentences below the tables.
-        separations: by the name of the map: (G, G) AUCs of the listed degradations by its encoder, NaN on the
-            diagonal; the heatmap follows the map, and stays where there is one alone.
-        silhouettes: by the name of the map: mean silhouette by the name of the listed degradation, NaN where undefined.
-        encoders: by the name of the map, what to call its encoder; else the map's name is used.
-        differences: a table with its header: how far encoders are apart; ` ~` ends a cell that is not certain.
-        family_title: what `family` is.
-        words_title: what `words` are.
+        title: Title of the page.
+        maps: Points of each map, (N, 2), by its name; the page opens with the first.
+        patches: Patches, (N, 3, p, p) uint8 RGB.
+        words: Degradation of each patch in words, N strings.
+        label: Index of each patch's degradation in `names`, (N,); negative where it is not listed.
+        names: Names of the listed degradations; empty if the probe set lists none.
+        family: Index of each patch's family in `family_names`, (N,).
+        family_names: Names of the families.
+        parameters: Parameters of the degradations by name, (N,) each; NaN where a parameter is not defined.
+        image: Index of each patch's image in `image_names`, (N,).
+        image_names: Names of the images.
+        score_rows: Table of the scores with its header; they use all patches, even if the page shows a sample.
+        captions: Sentences below the tables.
+        separations: AUCs of the pairs of listed degradations, (G, G) with NaN on the diagonal, by the name of the map;
+            the heatmap follows the selected map, unless there is only one.
+        silhouettes: Mean silhouette by the name of the listed degradation, NaN where it is not defined, by the name of
+            the map.
+        encoders: Name of the encoder by the name of the map; where it is missing, the map's name.
+        differences: Table of the differences between encoders with its header; a cell that is not significant ends in
+            ` ~`.
+        family_title: Heading of `family`.
+        words_title: Heading of `words`.
     """
 
     title: str
@@ -58,32 +60,39 @@ class PageData:
 
 
 def check(data: PageData) -> None:
-    """Raises `ValueError` where parts of the data do not fit each other."""
+    """Refuses inconsistent contents.
+
+    Raises:
+        ValueError: There is no map or no patch, lengths or shapes disagree, a map is not finite, or a name is unknown.
+    """
     if not data.maps or len(data) == 0:
         raise ValueError(f"a page needs at least one map and one patch, got {len(data.maps)} and {len(data)}")
     columns = {"label": data.label, "family": data.family, "image": data.image, **data.maps, **data.parameters}
     lengths = {"words": len(data.words), **{name: len(values) for name, values in columns.items()}}
     for name, length in lengths.items():
         if length != len(data):
-            raise ValueError(f"{name} is of {length} patches, but there are {len(data)}")
+            raise ValueError(f"{name} must have one value per patch, {len(data)}, got {length}")
     named = {"label": data.names, "family": data.family_names, "image": data.image_names}
     for name, names in named.items():
         if columns[name].max() >= len(names):
-            raise ValueError(f"{name} goes up to {columns[name].max()}, but only {len(names)} have a name")
+            raise ValueError(f"{name} has the index {columns[name].max()}, but there are only {len(names)} names")
     for name, points in data.maps.items():
         if points.shape[1:] != (2,) or not np.isfinite(points).all():
             raise ValueError(f"map {name!r} must be finite and of shape ({len(data)}, 2), got {points.shape}")
     for matrix in data.separations.values():
         if matrix.shape != (len(data.names),) * 2:
-            raise ValueError(f"separation is {matrix.shape}, but {len(data.names)} degradations are listed")
-    of_maps: dict[str, Iterable[str]] = {
+            count = len(data.names)
+            raise ValueError(f"a separation must be ({count}, {count}) for {count} degradations, got {matrix.shape}")
+    by_map: dict[str, Iterable[str]] = {
         "separations": data.separations,
         "silhouettes": data.silhouettes,
         "encoders": data.encoders,
     }
-    for name, keys in of_maps.items():
+    for name, keys in by_map.items():
         if unknown := [key for key in keys if key not in data.maps]:
-            raise ValueError(f"{name} are of a map {unknown[0]!r}, but the maps are {', '.join(map(repr, data.maps))}")
+            raise ValueError(
+                f"{name} has the unknown map {unknown[0]!r}; the maps are {', '.join(map(repr, data.maps))}"
+            )
     for silhouettes in data.silhouettes.values():
         if unknown := [name for name in silhouettes if name not in data.names]:
-            raise ValueError(f"a silhouette is of {unknown[0]!r}, which is not a listed degradation")
+            raise ValueError(f"silhouettes has {unknown[0]!r}, which is not among the listed degradations")

@@ -1,11 +1,11 @@
 "use strict";
 
-const GRAY = "#b4b9c0"; // no value, or not listed
-const ROWS_SHOWN = 200; // of the selected patches, in the table
+const NO_VALUE_COLOUR = "#b4b9c0"; // for values that are not defined and degradations that are not listed
+const MAX_ROWS = 200; // in the table of the selected patches
 const SLIDER_STEPS = 200;
-const CARD_SIDE = 192; // pixels on the screen of the patch that is pointed at
-const MOST_STRETCHED = 2; // scale of one axis of the map over the other
-const WORST_AUC = 0.5;
+const CARD_SIDE = 192; // screen pixels, of the patch under the pointer
+const MAX_STRETCH = 2; // of the scales of the two axes of the map
+const CHANCE_AUC = 0.5;
 const MARKERS = {
   circle: "M-5 0a5 5 0 1 0 10 0a5 5 0 1 0 -10 0",
   triangle: "M0 -6L6 5H-6Z",
@@ -19,33 +19,38 @@ const MARKERS = {
 const byId = (id) => document.getElementById(id);
 const data = JSON.parse(byId("page-data").textContent);
 const count = data.patches.length;
-const colourings = [data.family, data.degradation, ...data.parameters, data.image].filter((one) => one !== null);
-const columns = { color: Array(count).fill(GRAY), marker: Array(count).fill("circle") }; // of the map, and x, y
+const colourings = [data.family, data.degradation, ...data.parameters, data.image].filter(Boolean);
+// the map's, with x and y later
+const columns = { color: Array(count).fill(NO_VALUE_COLOUR), marker: Array(count).fill("circle") };
 const sliders = [];
 let source, filter, plot; // Bokeh models
-let isShown = Array(count).fill(true); // what passes the filters
-let chosenPair = null; // the cell that was clicked, and its patches while they are selected
+let isShown = Array(count).fill(true); // which patches pass the filters
+let chosenPair = null; // the clicked cell of the heatmap, and its patches while they are selected
 
 function element(tag, properties = {}, ...children) {
-  const made = Object.assign(document.createElement(tag), properties);
-  made.append(...children);
-  return made;
+  const created = Object.assign(document.createElement(tag), properties);
+  created.append(...children);
+  return created;
 }
 
 function option(name, value) {
   return element("option", { value, textContent: name });
 }
 
-function written(parameter, value) {
+function formatValue(parameter, value) {
   return value === null ? "–" : String(Number(value.toFixed(parameter.decimals)));
 }
 
-function rangeWritten(parameter, low, high) {
-  return [...new Set([low, high].map((value) => written(parameter, value)))].join(" – ");
+function formatRange(parameter, low, high) {
+  return [...new Set([low, high].map((value) => formatValue(parameter, value)))].join(" – ");
 }
 
-function grouped(number) {
+function formatCount(number) {
   return number.toLocaleString("en");
+}
+
+function countOf(number, singular, plural) {
+  return `${formatCount(number)} ${number === 1 ? singular : plural}`;
 }
 
 function nameIn(category, row) {
@@ -56,11 +61,11 @@ function patchImage(row, side) {
   return element("img", { src: `data:image/webp;base64,${data.patches[row]}`, width: side, height: side, alt: "" });
 }
 
-function breakable(path) {
+function withLineBreaks(path) {
   return path.split("/").flatMap((part, at) => (at ? ["/", element("wbr"), part] : [part]));
 }
 
-function finite(values) {
+function finiteValues(values) {
   return values.filter((value) => value !== null);
 }
 
@@ -70,15 +75,15 @@ function extent(values) {
 
 // Colours
 
-function markerOf(category, one) {
-  return one < 0 ? "circle" : category.markers[one];
+function markerOf(category, index) {
+  return index < 0 ? "circle" : category.markers[index];
 }
 
-function colourOf(category, one) {
-  return one < 0 ? GRAY : category.colours[one];
+function colourOf(category, index) {
+  return index < 0 ? NO_VALUE_COLOUR : category.colours[index];
 }
 
-function onScale(scale, share) {
+function colourOnScale(scale, share) {
   return scale[Math.round(Math.min(Math.max(share, 0), 1) * (scale.length - 1))];
 }
 
@@ -90,21 +95,22 @@ function scaleOf(parameter) {
   return parameter.period ? data.cyclic_scale : data.scale;
 }
 
-// directions go round: their scale ends where it begins
+// the scale of an angle is cyclic
 function rangeOf(parameter) {
-  return parameter.period ? [0, parameter.period] : extent(finite(parameter.values));
+  return parameter.period ? [0, parameter.period] : extent(finiteValues(parameter.values));
 }
 
 function colourPoints() {
   const colouring = colourings[Number(byId("colour-menu").value)];
   if (colouring.index) {
-    columns.color = colouring.index.map((one) => colourOf(colouring, one));
-    columns.marker = colouring.index.map((one) => markerOf(colouring, one));
+    columns.color = colouring.index.map((index) => colourOf(colouring, index));
+    columns.marker = colouring.index.map((index) => markerOf(colouring, index));
   } else {
     const [low, high] = rangeOf(colouring);
     const share = (value) => (high > low ? (value - low) / (high - low) : 0.5);
     const scale = scaleOf(colouring);
-    columns.color = colouring.values.map((value) => (value === null ? GRAY : onScale(scale, share(value))));
+    const colour = (value) => (value === null ? NO_VALUE_COLOUR : colourOnScale(scale, share(value)));
+    columns.color = colouring.values.map(colour);
     columns.marker = Array(count).fill("circle");
   }
   source.data = { ...columns };
@@ -118,16 +124,17 @@ function showLegend() {
 }
 
 function categoryList(category) {
-  const rows = new Map(category.names.map((_, one) => [one, []]));
-  if (category.index.some((one) => one < 0)) rows.set(-1, []);
-  category.index.forEach((one, row) => rows.get(one).push(row));
-  const entries = [...rows].map(([one, of]) => {
-    const entry = element("button", { type: "button", title: "select these on the map", onclick: () => select(of) });
-    const symbol = `<path d="${MARKERS[markerOf(category, one)]}" fill="${colourOf(category, one)}"/>`;
+  const rowsOf = new Map(category.names.map((_, index) => [index, []]));
+  if (category.index.some((index) => index < 0)) rowsOf.set(-1, []);
+  category.index.forEach((index, row) => rowsOf.get(index).push(row));
+  const entries = [...rowsOf].map(([index, rows]) => {
+    const title = "select its patches on the map";
+    const entry = element("button", { type: "button", title, onclick: () => select(rows) });
+    const symbol = `<path d="${MARKERS[markerOf(category, index)]}" fill="${colourOf(category, index)}"/>`;
     entry.innerHTML = `<svg viewBox="-7 -7 14 14">${symbol}</svg>`;
-    const number = grouped(of.filter((row) => isShown[row]).length);
+    const number = formatCount(rows.filter((row) => isShown[row]).length);
     entry.append(
-      element("span", { className: "name", textContent: one < 0 ? "not listed" : category.names[one] }),
+      element("span", { className: "name", textContent: index < 0 ? "not listed" : category.names[index] }),
       element("span", { className: "count", textContent: number }),
     );
     return entry;
@@ -140,13 +147,13 @@ function colourBar(parameter) {
   const bar = element("div", { className: "bar" });
   bar.style.background = gradient(scaleOf(parameter));
   const ticks = [0, 0.25, 0.5, 0.75, 1].map((share) => {
-    const tick = element("span", {}, written(parameter, low + share * (high - low)));
+    const tick = element("span", {}, formatValue(parameter, low + share * (high - low)));
     Object.assign(tick.style, { left: `${100 * share}%`, transform: `translateX(-${100 * share}%)` });
     return tick;
   });
-  const without = count - finite(parameter.values).length;
+  const without = count - finiteValues(parameter.values).length;
   const note = element("p", { className: "soft", hidden: without === 0 });
-  note.append(element("span", { className: "gray" }), `does not apply (${grouped(without)} patches)`);
+  note.append(element("span", { className: "gray" }), `not defined (${countOf(without, "patch", "patches")})`);
   return [bar, element("div", { className: "ticks" }, ...ticks), note];
 }
 
@@ -156,11 +163,11 @@ function showMap() {
   const map = data.maps[Number(byId("map-menu").value)];
   Object.assign(columns, { x: map.x, y: map.y });
   source.data = { ...columns };
-  const ends = [extent(map.x), extent(map.y)];
-  const longest = Math.max(...ends.map(([low, high]) => high - low)) || 1;
+  const extents = [extent(map.x), extent(map.y)];
+  const longest = Math.max(...extents.map(([low, high]) => high - low)) || 1;
   [plot.x_range, plot.y_range].forEach((range, axis) => {
-    const [low, high] = ends[axis];
-    const half = 0.54 * Math.max(high - low, longest / MOST_STRETCHED);
+    const [low, high] = extents[axis];
+    const half = 0.54 * Math.max(high - low, longest / MAX_STRETCH);
     const [start, end] = [(low + high) / 2 - half, (low + high) / 2 + half];
     range.setv({ start, end, reset_start: start, reset_end: end });
   });
@@ -176,10 +183,10 @@ function select(rows) {
 // Filters
 
 function addFilters() {
-  const sizes = data.family.names.map((_, one) => data.family.index.filter((of) => of === one).length);
-  data.family.names.forEach((name, one) => {
-    const box = element("input", { type: "checkbox", checked: true, value: one, onchange: applyFilters });
-    const number = element("span", { className: "count", textContent: grouped(sizes[one]) });
+  const sizes = data.family.names.map((_, family) => data.family.index.filter((index) => index === family).length);
+  data.family.names.forEach((name, family) => {
+    const box = element("input", { type: "checkbox", checked: true, value: family, onchange: applyFilters });
+    const number = element("span", { className: "count", textContent: formatCount(sizes[family]) });
     byId("families").append(element("label", {}, box, name, number));
   });
   data.parameters.forEach(addSlider);
@@ -191,14 +198,15 @@ function addFilters() {
 }
 
 function addSlider(parameter) {
-  const [low, high] = extent(finite(parameter.values));
+  const [low, high] = extent(finiteValues(parameter.values));
   if (!(high > low)) return;
   const end = (value, label) =>
     element("input", { type: "range", max: SLIDER_STEPS, value, oninput: applyFilters, ariaLabel: label });
-  const from = end(0, `least ${parameter.name}`);
-  const to = end(SLIDER_STEPS, `largest ${parameter.name}`);
+  const from = end(0, `minimum of ${parameter.name}`);
+  const to = end(SLIDER_STEPS, `maximum of ${parameter.name}`);
   const output = element("output");
-  const line = element("div", { className: "range", title: "patches without a value stay until a handle is moved" });
+  const title = "patches without a value are hidden once a handle is moved";
+  const line = element("div", { className: "range", title });
   line.append(element("span", {}, parameter.name), element("div", { className: "slider" }, from, to), output);
   byId("ranges").append(line);
   sliders.push({ parameter, low, high, from, to, output });
@@ -207,13 +215,13 @@ function addSlider(parameter) {
 function limitsOf({ parameter, low, high, from, to, output }) {
   const [first, last] = [Number(from.value), Number(to.value)].sort((a, b) => a - b);
   const at = (step) => low + (step / SLIDER_STEPS) * (high - low);
-  output.textContent = rangeWritten(parameter, at(first), at(last));
+  output.textContent = formatRange(parameter, at(first), at(last));
   return [first > 0 || last < SLIDER_STEPS, at(first - 1e-6), at(last + 1e-6)];
 }
 
 function applyFilters() {
   const checked = [...byId("families").querySelectorAll("input")].map((box) => box.checked);
-  isShown = data.family.index.map((one) => checked[one]);
+  isShown = data.family.index.map((index) => checked[index]);
   for (const slider of sliders) {
     const [isMoved, low, high] = limitsOf(slider);
     if (!isMoved) continue;

@@ -6,41 +6,41 @@ function showSelection() {
   const selected = source.selected.indices;
   const rows = (selected.length ? selected : [...isShown.keys()]).filter((row) => isShown[row]);
   const images = new Set(rows.map((row) => data.image.index[row])).size;
-  const numbers = `${grouped(rows.length)} patches of ${grouped(images)} image${images === 1 ? "" : "s"}`;
-  byId("selection-title").textContent = `${selected.length ? "Selected" : "Nothing selected; shown"}: ${numbers}`;
+  const counts = `${countOf(rows.length, "patch", "patches")} from ${countOf(images, "image", "images")}`;
+  byId("selection-title").textContent = selected.length ? `Selected: ${counts}` : `Nothing selected: showing ${counts}`;
   byId("clear-selection").style.visibility = selected.length ? "visible" : "hidden";
-  const shares = data.family.names.map((name, one) => {
-    const number = rows.filter((row) => data.family.index[row] === one).length;
-    return [number, `${name} ${Math.round((100 * number) / rows.length)} % (${grouped(number)})`];
+  const shares = data.family.names.map((name, family) => {
+    const number = rows.filter((row) => data.family.index[row] === family).length;
+    return [number, `${name} ${Math.round((100 * number) / rows.length)} % (${formatCount(number)})`];
   });
   const largest = shares.filter(([number]) => number > 0).sort((a, b) => b[0] - a[0]);
-  byId("shares").replaceChildren(...largest.map(([, words]) => element("span", {}, words)));
+  byId("shares").replaceChildren(...largest.map(([, text]) => element("span", {}, text)));
   byId("selection").replaceChildren(patchTable(rows.sort((a, b) => a - b)));
   markCell();
 }
 
 function patchTable(rows) {
-  const values = data.parameters.map((parameter) => finite(rows.map((row) => parameter.values[row])));
+  const values = data.parameters.map((parameter) => finiteValues(rows.map((row) => parameter.values[row])));
   const cellOf = (tag, content, at) => element(tag, { className: at > 2 ? "number" : "" }, ...[content].flat());
   const line = (tag, className, cells) =>
     element("tr", { className }, ...cells.map((content, at) => cellOf(tag, content, at)));
-  const means = data.parameters.map((parameter, at) => written(parameter, meanOf(values[at], parameter.period)));
+  const means = data.parameters.map((parameter, at) => formatValue(parameter, meanOf(values[at], parameter.period)));
   const spans = data.parameters.map((parameter, at) => {
-    return values[at].length ? rangeWritten(parameter, ...extent(values[at])) : written(parameter, null);
+    return values[at].length ? formatRange(parameter, ...extent(values[at])) : formatValue(parameter, null);
   });
   const names = data.parameters.map((parameter) => parameter.name);
   const head = element("thead", {}, line("th", "", ["patch", data.words.name, "image", ...names]));
   if (names.length) {
     head.append(line("td", "mean", ["", "mean", "", ...means]), line("td", "mean", ["", "range", "", ...spans]));
   }
-  const body = rows.slice(0, ROWS_SHOWN).map((row) =>
+  const body = rows.slice(0, MAX_ROWS).map((row) =>
     line("td", "", [
-      patchImage(row, 44), nameIn(data.words, row), breakable(nameIn(data.image, row)),
-      ...data.parameters.map((parameter) => written(parameter, parameter.values[row])),
+      patchImage(row, 44), nameIn(data.words, row), withLineBreaks(nameIn(data.image, row)),
+      ...data.parameters.map((parameter) => formatValue(parameter, parameter.values[row])),
     ]),
   );
-  const remark = rows.length ? `and ${grouped(rows.length - ROWS_SHOWN)} more` : "no patch";
-  if (rows.length === 0 || rows.length > ROWS_SHOWN) {
+  const remark = rows.length ? `and ${formatCount(rows.length - MAX_ROWS)} more` : "no patches";
+  if (rows.length === 0 || rows.length > MAX_ROWS) {
     body.push(element("tr", {}, element("td", { colSpan: 3 + names.length, className: "soft", textContent: remark })));
   }
   return element("table", { className: "list" }, head, element("tbody", {}, ...body));
@@ -48,30 +48,30 @@ function patchTable(rows) {
 
 function meanOf(values, period) {
   if (values.length === 0) return null;
-  const mean = (of) => of.reduce((sum, value) => sum + value, 0) / of.length;
+  const mean = (numbers) => numbers.reduce((sum, value) => sum + value, 0) / numbers.length;
   if (!period) return mean(values);
   const turn = (2 * Math.PI) / period;
   const sine = mean(values.map((value) => Math.sin(turn * value)));
   const cosine = mean(values.map((value) => Math.cos(turn * value)));
-  if (Math.hypot(sine, cosine) < 0.05) return null; // as many one way as the other
+  if (Math.hypot(sine, cosine) < 0.05) return null; // the angles cancel: their mean is not defined
   return (((Math.atan2(sine, cosine) / turn) % period) + period) % period;
 }
 
-// The patch that is pointed at
+// The patch under the pointer
 
 function showCard(rows, pointer) {
   const card = byId("card");
-  const row = rows.filter((one) => isShown[one]).at(-1); // drawn last, hence on top
+  const row = rows.filter((candidate) => isShown[candidate]).at(-1); // drawn last, hence on top
   card.hidden = row === undefined;
   if (card.hidden) return;
   const facts = element("dl");
   for (const parameter of data.parameters.filter(({ values }) => values[row] !== null)) {
-    facts.append(element("dt", {}, parameter.name), element("dd", {}, written(parameter, parameter.values[row])));
+    facts.append(element("dt", {}, parameter.name), element("dd", {}, formatValue(parameter, parameter.values[row])));
   }
   const side = data.side * Math.max(1, Math.round(CARD_SIDE / data.side));
   const below = rows.length > 1 ? `${rows.length - 1} more under the pointer` : "";
   card.replaceChildren(
-    patchImage(row, side), element("b", {}, nameIn(data.words, row)), ...breakable(nameIn(data.image, row)), facts,
+    patchImage(row, side), element("b", {}, nameIn(data.words, row)), ...withLineBreaks(nameIn(data.image, row)), facts,
     element("div", { className: "soft" }, below),
   );
   card.style.width = `${Math.max(side, CARD_SIDE) + 18}px`;
@@ -91,16 +91,16 @@ function followPointer() {
 
 // Pairs of listed degradations
 
-// of the map that is shown; where there is but one matrix it stays, under the name of the encoder that it is of
+// follows the selected map; a single matrix is always shown, under the name of its encoder
 function showSeparation(map) {
-  const known = Object.keys(data.separations);
-  const of = known.length === 1 ? known[0] : map;
-  const isThere = Boolean(data.degradation) && known.includes(of);
-  byId("separation").hidden = !isThere;
+  const available = Object.keys(data.separations);
+  const key = available.length === 1 ? available[0] : map;
+  const isAvailable = Boolean(data.degradation) && available.includes(key);
+  byId("separation").hidden = !isAvailable;
   byId("heatmap").replaceChildren();
   chosenPair = null;
   byId("pair").textContent = "";
-  if (isThere) addHeatmap(data.separations[of], data.encoders[of]);
+  if (isAvailable) addHeatmap(data.separations[key], data.encoders[key]);
 }
 
 function addHeatmap(separation, encoder) {
@@ -109,37 +109,37 @@ function addHeatmap(separation, encoder) {
   const corner = element("th");
   const top = names.map((name) => element("th", {}, element("span", {}, name)));
   const lines = separation.map((values, row) => {
-    const cells = values.map((value, column) => cell(value, row, column, side));
+    const cells = values.map((value, column) => heatmapCell(value, row, column, side));
     return element("tr", {}, element("th", {}, names[row]), ...cells);
   });
   const table = element("table", { className: "heat" });
   table.append(element("thead", {}, element("tr", {}, corner, ...top)), element("tbody", {}, ...lines));
   byId("heatmap").append(table);
-  byId("separation-title").textContent = `How well two degradations are told apart: ${encoder}`;
-  byId("below-chance").hidden = !separation.flat().some((value) => value !== null && value < WORST_AUC);
+  byId("separation-title").textContent = `Pairwise separation of degradations: ${encoder}`;
+  byId("below-chance").hidden = !separation.flat().some((value) => value !== null && value < CHANCE_AUC);
   byId("separation").querySelector(".bar").style.background = gradient(data.separation_scale);
 }
 
-function cell(value, row, column, side) {
-  const made = element("td", { className: row === column ? "same" : "" });
-  Object.assign(made.style, { width: `${side}px`, minWidth: `${side}px`, height: `${side}px` });
-  if (row === column) return made;
-  const share = (value - WORST_AUC) / (1 - WORST_AUC);
-  made.style.backgroundColor = value === null ? GRAY : onScale(data.separation_scale, share);
-  if (value !== null && value < WORST_AUC) made.className = "below";
-  const [one, other] = [row, column].map((at) => data.degradation.names[at]);
-  made.title = `${one} against ${other}: AUC ${value === null ? "–" : value.toFixed(3)}`;
+function heatmapCell(value, row, column, side) {
+  const cell = element("td", { className: row === column ? "same" : "" });
+  Object.assign(cell.style, { width: `${side}px`, minWidth: `${side}px`, height: `${side}px` });
+  if (row === column) return cell;
+  const share = (value - CHANCE_AUC) / (1 - CHANCE_AUC);
+  cell.style.backgroundColor = value === null ? NO_VALUE_COLOUR : colourOnScale(data.separation_scale, share);
+  if (value !== null && value < CHANCE_AUC) cell.className = "below";
+  const [first, second] = [row, column].map((at) => data.degradation.names[at]);
+  cell.title = `${first} vs. ${second}: AUC ${value === null ? "–" : value.toFixed(3)}`;
   if (side >= 28 && value !== null) {
-    made.textContent = value.toFixed(2);
-    made.style.color = share < 0.5 ? "#fff" : "#000";
+    cell.textContent = value.toFixed(2);
+    cell.style.color = share < 0.5 ? "#fff" : "#000";
   }
-  made.onclick = () => selectPair(row, column, made);
-  return made;
+  cell.onclick = () => selectPair(row, column, cell);
+  return cell;
 }
 
 function selectPair(row, column, cell) {
-  const listed = data.degradation.index;
-  select([...listed.keys()].filter((one) => listed[one] === row || listed[one] === column));
+  const label = data.degradation.index;
+  select([...label.keys()].filter((patch) => label[patch] === row || label[patch] === column));
   chosenPair = { cell, rows: source.selected.indices };
   showSelection();
 }
@@ -148,7 +148,7 @@ function markCell() {
   document.querySelector(".heat .chosen")?.classList.remove("chosen");
   if (chosenPair && source.selected.indices !== chosenPair.rows) chosenPair = null;
   chosenPair?.cell.classList.add("chosen");
-  byId("pair").textContent = chosenPair ? `${chosenPair.cell.title}; both are selected on the map` : "";
+  byId("pair").textContent = chosenPair ? `${chosenPair.cell.title} (both selected on the map)` : "";
 }
 
 // Silhouettes of the listed degradations, the worst at the top
@@ -157,18 +157,21 @@ function showSilhouettes(map) {
   const values = data.silhouettes[map] ?? [];
   byId("silhouettes").hidden = values.length === 0;
   byId("silhouettes-title").textContent = `Silhouette of each degradation, worst first: ${data.encoders[map]}`;
-  byId("silhouette-bars").replaceChildren(...values.map(([one, value]) => silhouetteBar(one, value)));
+  byId("silhouette-bars").replaceChildren(...values.map(([degradation, value]) => silhouetteBar(degradation, value)));
 }
 
-function silhouetteBar(one, value) {
-  const of = [...data.degradation.index.keys()].filter((row) => data.degradation.index[row] === one);
-  const bar = element("i", { className: value < 0 ? "worse" : "" });
+function silhouetteBar(degradation, value) {
+  const label = data.degradation.index;
+  const rows = [...label.keys()].filter((row) => label[row] === degradation);
+  const bar = element("i", { className: value < 0 ? "negative" : "" });
   const [low, high] = [Math.min(value ?? 0, 0), Math.max(value ?? 0, 0)];
   Object.assign(bar.style, { left: `${50 * (1 + low)}%`, width: `${50 * (high - low)}%` });
-  const written = value === null ? "not defined" : value.toFixed(2).replace(/^-(?!0\.00)/, "\u2212").replace("-0.00", "0.00");
-  return element("button", { type: "button", title: "select its patches on the map", onclick: () => select(of) },
-    element("span", { className: "name" }, data.degradation.names[one]), element("span", { className: "track" }, bar),
-    element("span", { className: "count" }, written));
+  const signed = (number) => number.toFixed(2).replace(/^-(?!0\.00)/, "\u2212").replace("-0.00", "0.00");
+  const text = value === null ? "not defined" : signed(value);
+  return element("button", { type: "button", title: "select its patches on the map", onclick: () => select(rows) },
+    element("span", { className: "name" }, data.degradation.names[degradation]),
+    element("span", { className: "track" }, bar),
+    element("span", { className: "count" }, text));
 }
 
 // Scores
@@ -185,7 +188,7 @@ function scoreTable([head, ...rows]) {
 function addScores() {
   byId("scores").append(scoreTable(data.score_rows));
   if (data.differences.length) {
-    byId("scores").append(element("h2", {}, "Differences; gray with ~: the choice of images may explain it"));
+    byId("scores").append(element("h2", {}, "Differences (gray, ~: the choice of images may explain them)"));
     byId("scores").append(scoreTable(data.differences));
   }
   byId("captions").append(...data.captions.map((caption) => element("p", {}, caption)));

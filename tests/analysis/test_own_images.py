@@ -75,7 +75,7 @@ def test_a_report_of_an_earlier_format_is_made_again(place, capsys, monkeypatch)
 
 
 def test_more_patches_than_a_page_holds_are_sampled_and_said(place, monkeypatch):
-    monkeypatch.setattr("analysis.own_images.MOST_POINTS", 30)
+    monkeypatch.setattr("analysis.own_images.MAX_POINTS", 30)
     monkeypatch.setattr("analysis.own_images.BATCH", 7)
     assert main([str(place / "mine"), *options(place, "name=sampled")]) == 0
     folder = place / "runs" / "analysis" / "sampled"

@@ -12,7 +12,7 @@ SEPARATION = np.array([[np.nan, 0.7, 0.9], [0.71, np.nan, 1.0], [0.91, 0.99, np.
 
 
 def example(count: int = COUNT) -> PageData:
-    """Points on a grid of eight columns, in turn of three degradations, two families and four images."""
+    """A page of points on a grid of eight columns, with three degradations in turn, two families and four images."""
     rows = np.arange(count)
     generator = np.random.default_rng(0)
     angle = np.where(rows % 3 == 1, (170 + 4.0 * rows) % 180, np.nan)
@@ -36,5 +36,6 @@ def example(count: int = COUNT) -> PageData:
 
 
 def unlisted() -> PageData:
+    """The same page without listed degradations."""
     maps = {"UMAP of tiny": example().maps["UMAP of tiny"]}
     return replace(example(), title=HOSTILE, maps=maps, label=np.full(COUNT, -1), names=[], separations={})

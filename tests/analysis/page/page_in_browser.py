@@ -1,4 +1,4 @@
-"""Opens a page in a headless browser, moves a pointer over it, and reads back what the document then holds."""
+"""Opens a page in a headless browser, takes steps on it, and reads back the contents of the document."""
 
 import html
 import json
@@ -14,7 +14,7 @@ from analysis.page.page import PageData, write_page
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 needs_browser = pytest.mark.skipif(BROWSER is None, reason="no chromium, chromium-browser or google-chrome on PATH")
 
-# The browser's virtual time passes without its frames, so frames are made timers.
+# Virtual time does not advance animation frames, so timers replace them.
 WATCH = """<script>
 window.requestAnimationFrame = (draw) => setTimeout(() => draw(performance.now()), 16);
 window.cancelAnimationFrame = clearTimeout;
@@ -26,7 +26,7 @@ for (const level of ["error", "warn"]) console[level] = (...words) => problems.p
 </script>"""
 
 DRIVE = """<script>
-Element.prototype.setPointerCapture = () => {};  // knows the pointers of real devices only
+Element.prototype.setPointerCapture = () => {};  // works for the pointers of real devices only
 const wait = (milliseconds) => new Promise((done) => setTimeout(done, milliseconds));
 const drawn = () => wait(100);
 const inShadow = (root, css) => root.querySelector(css)
@@ -93,17 +93,17 @@ const selection = () => ({
 </script>"""
 
 
-def driven(folder: Path, data: PageData, steps: str) -> dict:
-    """Writes a page, takes steps on it in a browser, and returns what they put into `results`.
+def drive_page(folder: Path, data: PageData, steps: str) -> dict:
+    """Writes a page, takes steps on it in a browser, and returns what the steps stored in `results`.
 
     Args:
-        folder: for the page and the browser's profile.
-        data: of the page.
-        steps: JavaScript that may use the page's own functions and those of `DRIVE`.
+        folder: Folder for the page and the browser's profile.
+        data: Contents of the page.
+        steps: JavaScript, which may use the page's own functions and those of `DRIVE`.
 
     Returns:
-        `results`, with `problems` (errors, warnings, blocked requests), `requests` (all resources that were asked
-        for) and `afterRequest` (what is noticed when the page is then made to ask for something outside).
+        `results`, with `problems` (errors, warnings, blocked requests), `requests` (all requested resources) and
+        `afterRequest` (the problems that a deliberate request to the outside then causes).
     """
     write_page(folder / "page.html", data)
     text = (folder / "page.html").read_text(encoding="utf-8")
@@ -111,13 +111,20 @@ def driven(folder: Path, data: PageData, steps: str) -> dict:
     text = text.replace("<head>", f"<head>{WATCH}", 1).replace("</body>", DRIVE.replace("STEPS", steps) + "</body>")
     copy.write_text(text, encoding="utf-8")
     options = [
-        "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
-        "--window-size=1400,900", "--host-resolver-rules=MAP * ~NOTFOUND", f"--user-data-dir={folder / 'profile'}",
-        "--virtual-time-budget=60000", "--dump-dom",
-    ]  # fmt: skip
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-dev-shm-usage",
+        "--no-first-run",
+        "--window-size=1400,900",
+        "--host-resolver-rules=MAP * ~NOTFOUND",
+        f"--user-data-dir={folder / 'profile'}",
+        "--virtual-time-budget=60000",
+        "--dump-dom",
+    ]
     done = subprocess.run([BROWSER, *options, copy.as_uri()], capture_output=True, text=True, timeout=200, check=True)
     found = re.search(r'<pre id="results">(.*?)</pre>', done.stdout, re.DOTALL)
-    assert found, f"the page did not come to an end:\n{done.stderr[-2000:]}"
+    assert found, f"the page did not finish:\n{done.stderr[-2000:]}"
     results = json.loads(html.unescape(found[1]))
     assert "failed" not in results, results
     return results

@@ -1,4 +1,4 @@
-"""The page as a file."""
+"""The page as a file: self-contained, lossless, consistent with the figures, and replaced only as a whole."""
 
 import base64
 import json
@@ -13,7 +13,7 @@ import pytest
 from analysis.figures.map_colours import ProbeColours
 from analysis.figures.style import COLOURS, MARKERS
 from analysis.page import page
-from analysis.page.page import MARKER_NAMES, evenly_drawn, write_page
+from analysis.page.page import MARKER_NAMES, sample_evenly, write_page
 from tests.analysis.page.page_example import COUNT, example
 
 
@@ -22,7 +22,7 @@ def content_of(path: Path) -> dict:
     return json.loads(found[1])
 
 
-def decoded(encoded: str) -> np.ndarray:
+def decode(encoded: str) -> np.ndarray:
     data = np.frombuffer(base64.b64decode(encoded), np.uint8)
     return cv2.imdecode(data, cv2.IMREAD_COLOR)[..., ::-1].transpose(2, 0, 1)
 
@@ -32,15 +32,15 @@ def test_file_is_self_contained_and_lossless(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["page.html"]
     text = (tmp_path / "page.html").read_text(encoding="utf-8")
     assert not re.search(r'<(script|link|img|iframe)[^>]*(src|href)="?(?!data:)', text)
-    assert "48 patches of 16 x 16 pixels, 7 images, 3 listed degradations." in text
-    assert "left out" not in text
+    assert "48 patches of 16 x 16 pixels, 7 images, 3 degradations." in text
+    assert "sampled" not in text.split("<script", 1)[0]
     patches = content_of(tmp_path / "page.html")["patches"]
     for encoded, patch in zip(patches, example().patches, strict=True):
-        np.testing.assert_array_equal(decoded(encoded), patch)
+        np.testing.assert_array_equal(decode(encoded), patch)
     assert len(text) < 2e6 + 1.6 * example().patches.size
 
 
-def test_categories_look_as_in_the_plots(tmp_path):
+def test_categories_have_the_colours_and_markers_of_the_figures(tmp_path):
     assert set(MARKER_NAMES) == set(MARKERS)
     family = np.arange(COUNT) % 20
     family[24:] = 19
@@ -53,53 +53,52 @@ def test_categories_look_as_in_the_plots(tmp_path):
         assert shown["markers"][family[row]] == MARKER_NAMES[MARKERS[rank[row] % len(MARKERS)]]
 
 
-def test_same_data_same_page(tmp_path):
+def test_the_same_data_gives_the_same_page(tmp_path):
     for name in ("one", "two"):
         write_page(tmp_path / name, example())
     one, two = (content_of(tmp_path / name) for name in ("one", "two"))
     assert one == two
 
 
-def test_of_too_many_points_an_even_sample_is_shown(tmp_path, monkeypatch):
-    monkeypatch.setattr(page, "MOST_POINTS", 24)
+def test_an_even_sample_of_too_many_points_is_shown(tmp_path, monkeypatch):
+    monkeypatch.setattr(page, "MAX_POINTS", 24)
     write_page(tmp_path / "page.html", example())
     text = (tmp_path / "page.html").read_text(encoding="utf-8")
-    assert "shows 24 of them" in text
-    assert "24 are left out" in text
+    assert "shows 24 of them, sampled evenly over degradations and images; the scores use all 48." in text
     content = content_of(tmp_path / "page.html")
-    kept = evenly_drawn(example(), 24)
+    rows = sample_evenly(example(), 24)
     assert len(content["patches"]) == len(content["family"]["index"]) == len(content["maps"][0]["x"]) == 24
-    assert content["degradation"]["index"] == (kept % 3).tolist()
-    assert content["parameters"][0]["values"] == pytest.approx((kept / 10).tolist())
-    assert [content["words"]["names"][at] for at in content["words"]["index"]] == [example().words[at] for at in kept]
+    assert content["degradation"]["index"] == (rows % 3).tolist()
+    assert content["parameters"][0]["values"] == pytest.approx((rows / 10).tolist())
+    assert [content["words"]["names"][at] for at in content["words"]["index"]] == [example().words[at] for at in rows]
 
 
 def test_sample_is_even_seeded_and_in_order():
     data = example(7200)
-    kept = evenly_drawn(data, 5000)
-    assert len(np.unique(kept)) == 5000
-    assert (np.diff(kept) > 0).all()
-    np.testing.assert_array_equal(kept, evenly_drawn(data, 5000))
-    degradations = np.bincount(data.label[kept])
+    rows = sample_evenly(data, 5000)
+    assert len(np.unique(rows)) == 5000
+    assert (np.diff(rows) > 0).all()
+    np.testing.assert_array_equal(rows, sample_evenly(data, 5000))
+    degradations = np.bincount(data.label[rows])
     assert np.ptp(degradations) <= 1
-    images = np.bincount(data.image[kept])
+    images = np.bincount(data.image[rows])
     assert images.min() >= 6  # of 12 each, where 5000 / 7200 would be 8.3
     assert images.max() <= 11
-    np.testing.assert_array_equal(evenly_drawn(data, 7200), np.arange(7200))
+    np.testing.assert_array_equal(sample_evenly(data, 7200), np.arange(7200))
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"words": ["one"]}, "words is of 1 patches, but there are 48"),
+        ({"words": ["one"]}, "words must have one value per patch, 48, got 1"),
         ({"maps": {}}, "at least one map and one patch, got 0 and 48"),
         ({"maps": {"PCA": np.zeros((COUNT, 3))}}, r"map 'PCA' must be finite and of shape \(48, 2\)"),
         ({"maps": {"PCA": np.full((COUNT, 2), np.nan)}}, "map 'PCA' must be finite"),
-        ({"parameters": {"noise": np.zeros(3)}}, "noise is of 3 patches"),
-        ({"image_names": ["one"]}, "image goes up to 3, but only 1 have a name"),
-        ({"separations": {"PCA of tiny": np.zeros((2, 2))}}, r"separation is \(2, 2\), but 3 degradations are listed"),
-        ({"encoders": {"t-SNE": "tiny"}}, "encoders are of a map 't-SNE', but the maps are 'UMAP of tiny', 'PCA"),
-        ({"silhouettes": {"PCA of tiny": {"rain": 0.1}}}, "a silhouette is of 'rain', which is not a listed"),
+        ({"parameters": {"noise": np.zeros(3)}}, "noise must have one value per patch, 48, got 3"),
+        ({"image_names": ["one"]}, "image has the index 3, but there are only 1 names"),
+        ({"separations": {"PCA of tiny": np.zeros((2, 2))}}, r"must be \(3, 3\) for 3 degradations, got \(2, 2\)"),
+        ({"encoders": {"t-SNE": "tiny"}}, "encoders has the unknown map 't-SNE'; the maps are 'UMAP of tiny', 'PCA"),
+        ({"silhouettes": {"PCA of tiny": {"rain": 0.1}}}, "silhouettes has 'rain', which is not among the listed"),
     ],
 )
 def test_wrong_data_is_refused_and_the_old_page_stays(tmp_path, change, message):
@@ -120,5 +119,5 @@ def test_failed_writing_leaves_the_old_page(tmp_path, monkeypatch):
     monkeypatch.setattr(Path, "replace", full)
     with pytest.raises(OSError, match="disk full"):
         write_page(path, example())
-    assert [one.name for one in tmp_path.iterdir()] == ["page.html"]
+    assert [file.name for file in tmp_path.iterdir()] == ["page.html"]
     assert path.read_text() == "old"

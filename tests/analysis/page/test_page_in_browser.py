@@ -1,4 +1,4 @@
-"""The page as a browser shows it: real pointer events on the map, read back from the document."""
+"""The page in a browser: real pointer events on the map, and the contents of the document after them."""
 
 import base64
 from dataclasses import replace
@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_hex
 
-from analysis.figures.style import COLOURS, cyclic
+from analysis.figures.style import COLOURS, cyclic_colormap
 from tests.analysis.page.page_example import COUNT, HOSTILE, SEPARATION, SIDE, example, unlisted
-from tests.analysis.page.page_in_browser import driven, needs_browser
+from tests.analysis.page.page_in_browser import drive_page, needs_browser
 
 DASH = "\u2013"
 GRAY = (180, 185, 192)
@@ -21,7 +21,7 @@ STEPS = """
     results.scores = table("scores");
     results.captions = byId("captions").textContent;
 
-    results.atFirst = selection();
+    results.initial = selection();
     await pointer("pointermove", screenAt(columns.x[10], columns.y[10]));
     const image = document.querySelector("#card img");
     await image.decode();
@@ -33,13 +33,13 @@ STEPS = """
     results.cardElsewhere = byId("card").hidden;
 
     results.pixels = {};
-    for (const name of ["family", "listed degradation", "blur width", "angle", "image"]) {
+    for (const name of ["family", "degradation", "blur width", "angle", "image"]) {
       await choose("colour-menu", name);
       results.pixels[name] = pixels();
     }
     await choose("colour-menu", "angle");
     results.colourBar = byId("legend").innerText;
-    await choose("colour-menu", "listed degradation");
+    await choose("colour-menu", "degradation");
     results.legend = [...document.querySelectorAll("#legend button")].map((one) => one.textContent);
     document.querySelectorAll("#legend button")[2].click();
     results.ofLegend = selection().rows;
@@ -81,14 +81,14 @@ STEPS = """
 """
 
 
-def decoded(encoded: str) -> np.ndarray:
+def decode(encoded: str) -> np.ndarray:
     data = np.frombuffer(base64.b64decode(encoded), np.uint8)
     return cv2.imdecode(data, cv2.IMREAD_COLOR)[..., ::-1].transpose(2, 0, 1)
 
 
 @pytest.fixture(scope="module")
 def shown(tmp_path_factory):
-    return driven(tmp_path_factory.mktemp("page"), example(), STEPS)
+    return drive_page(tmp_path_factory.mktemp("page"), example(), STEPS)
 
 
 def on_white(colour: str | tuple[int, int, int]) -> np.ndarray:
@@ -107,24 +107,24 @@ def test_page_opens_without_a_request_or_an_error(shown):
     assert shown["title"] == "Probe tiny"
     assert shown["problems"] == []
     assert [name for name in shown["requests"] if not name.startswith(("data:", "blob:"))] == []
-    assert any("example.com" in problem for problem in shown["afterRequest"]), "a request would not have been noticed"
+    assert any("example.com" in problem for problem in shown["afterRequest"]), "a request would go unnoticed"
 
 
 @needs_browser
 def test_menus_scores_and_captions(shown):
     assert shown["menus"] == [
         ["UMAP of tiny", "PCA of tiny"],
-        ["family", "listed degradation", "blur width", "angle", "image"],
+        ["family", "degradation", "blur width", "angle", "image"],
     ]
     assert shown["scores"] == example().score_rows
     assert shown["captions"] == "First sentence.Second one."
 
 
 @needs_browser
-def test_pointing_at_a_point_shows_its_patch(shown):
+def test_hovering_over_a_point_shows_its_patch(shown):
     card = shown["card"]
     assert not card["hidden"]
-    np.testing.assert_array_equal(decoded(card["source"].split(",")[1]), example().patches[10])
+    np.testing.assert_array_equal(decode(card["source"].split(",")[1]), example().patches[10])
     assert card["natural"] == SIDE
     assert card["width"] == 192
     assert card["rendering"] == "pixelated"
@@ -135,7 +135,7 @@ def test_pointing_at_a_point_shows_its_patch(shown):
 @needs_browser
 def test_menu_recolours_the_points(shown):
     data, pixels = example(), shown["pixels"]
-    for name, index in {"family": data.family, "listed degradation": data.label, "image": data.image}.items():
+    for name, index in {"family": data.family, "degradation": data.label, "image": data.image}.items():
         for one in range(index.max() + 1):
             assert_coloured(pixels[name], np.flatnonzero(index == one), COLOURS[one])
     has_angle = np.isfinite(data.parameters["angle"])
@@ -143,15 +143,16 @@ def test_menu_recolours_the_points(shown):
     width = data.parameters["blur_width"]
     assert_coloured(pixels["blur width"], np.array([width.argmin()]), "#440154")
     assert_coloured(pixels["blur width"], np.array([width.argmax()]), "#fde724")
-    for row in np.flatnonzero(has_angle)[:3]:  # goes round: 0 and 180 degrees have one colour
-        assert_coloured(pixels["angle"], np.array([row]), to_hex(cyclic()(data.parameters["angle"][row] / 180)))
+    for row in np.flatnonzero(has_angle)[:3]:  # cyclic: 0 and 180 degrees have one colour
+        colour = to_hex(cyclic_colormap()(data.parameters["angle"][row] / 180))
+        assert_coloured(pixels["angle"], np.array([row]), colour)
 
 
 @needs_browser
 def test_legend_and_colour_bar(shown):
     assert shown["legend"] == ["untouched16", "blur16", "noise16"]
     assert shown["ofLegend"] == list(range(2, COUNT, 3))
-    assert shown["colourBar"].split() == ["0", "45", "90", "135", "180", "does", "not", "apply", "(32", "patches)"]
+    assert shown["colourBar"].split() == ["0", "45", "90", "135", "180", "not", "defined", "(32", "patches)"]
 
 
 @needs_browser
@@ -159,26 +160,26 @@ def test_lasso_lists_the_selected_patches(shown):
     lasso, data = shown["lasso"], example()
     rows = [0, 1, 2, 8, 9, 10]
     assert lasso["rows"] == rows
-    assert lasso["title"] == "Selected: 6 patches of 1 image"
+    assert lasso["title"] == "Selected: 6 patches from 1 image"
     assert lasso["shares"] == ["some 67 % (4)", "none 33 % (2)"]
     header, mean, span, *lines = lasso["table"]
     assert header == ["patch", "degradation", "image", "blur width", "angle"]
-    assert mean == ["", "mean", "", "0.5", "12"]  # of 174 and 30 degrees, halfway round
+    assert mean == ["", "mean", "", "0.5", "12"]  # of 174 and 30 degrees, across the end of the period
     assert span == ["", "range", "", f"0 {DASH} 1", f"30 {DASH} 174"]
     angles = [DASH, "174", DASH, DASH, DASH, "30"]
     widths = ["0", "0.1", "0.2", "0.8", "0.9", "1"]
     assert [line[1:] for line in lines] == [
         [data.words[row], "one.png", width, angle] for row, width, angle in zip(rows, widths, angles, strict=True)
     ]
-    np.testing.assert_array_equal(decoded(lasso["images"][5].split(",")[1]), data.patches[10])
+    np.testing.assert_array_equal(decode(lasso["images"][5].split(",")[1]), data.patches[10])
 
 
 @needs_browser
 def test_box_selects_and_a_button_clears(shown):
     assert shown["cleared"] == []
     assert shown["box"] == [37, 38, 39, 45, 46, 47]
-    assert shown["atFirst"]["title"] == "Nothing selected; shown: 48 patches of 4 images"
-    assert len(shown["atFirst"]["images"]) == COUNT
+    assert shown["initial"]["title"] == "Nothing selected: showing 48 patches from 4 images"
+    assert len(shown["initial"]["images"]) == COUNT
 
 
 @needs_browser
@@ -191,7 +192,7 @@ def test_filters_hide_points(shown):
     assert shown["filters"] == [
         np.flatnonzero(data.family == 0).tolist(),
         everything,
-        np.flatnonzero(angle >= middle).tolist(),  # without the NaN ones
+        np.flatnonzero(angle >= middle).tolist(),  # which excludes NaN
         everything,
         np.flatnonzero(narrow).tolist(),
         everything,
@@ -203,13 +204,13 @@ def test_filters_hide_points(shown):
 
 @needs_browser
 def test_cell_of_the_heatmap_selects_its_two_degradations(shown):
-    assert shown["cells"][0] == ["", "untouched against blur: AUC 0.700", "untouched against noise: AUC 0.900"]
+    assert shown["cells"][0] == ["", "untouched vs. blur: AUC 0.700", "untouched vs. noise: AUC 0.900"]
     pair = shown["pair"]
     expected = np.flatnonzero(example().label != 1).tolist()
     assert pair["rows"] == expected
-    assert pair["title"] == "Selected: 32 patches of 4 images"
+    assert pair["title"] == "Selected: 32 patches from 4 images"
     assert pair["marked"] == "chosen"
-    assert pair["words"].startswith("untouched against noise: AUC 0.900")
+    assert pair["words"].startswith("untouched vs. noise: AUC 0.900")
     assert shown["mirrored"] == {"marked": ["", "chosen"], "rows": expected}
     assert shown["unmarked"] == ""
 
@@ -232,10 +233,12 @@ def test_heatmap_and_silhouettes_follow_the_map(tmp_path):
     one, other = data.maps
     below = np.where(np.eye(3, dtype=bool), np.nan, 0.25)
     data = replace(
-        data, separations={one: SEPARATION, other: below}, encoders={one: "tiny", other: "second"},
+        data,
+        separations={one: SEPARATION, other: below},
+        encoders={one: "tiny", other: "second"},
         silhouettes={other: {"untouched": 0.5, "blur": float("nan"), "noise": -0.25}},
         differences=[["tiny better than", "second"], ["  kNN", "0.20 [0.10, 0.30]  "], ["  NMI", "0.10 [-0.1, 0.3] ~"]],
-    )  # fmt: skip
+    )
     steps = """
     const state = () => ({
       title: byId("separation-title").textContent, cell: document.querySelectorAll(".heat td")[1].title,
@@ -253,25 +256,25 @@ def test_heatmap_and_silhouettes_follow_the_map(tmp_path):
     results.differences = [...document.querySelectorAll("#scores table")].map((one) => one.innerText.split("\\n"));
     results.unclear = [...document.querySelectorAll(".unclear")].map((one) => one.textContent);
     """
-    found = driven(tmp_path, data, steps)
+    found = drive_page(tmp_path, data, steps)
     assert found["problems"] == []
     first, second = found["first"], found["second"]
-    assert first["title"] == "How well two degradations are told apart: tiny"
-    assert second["title"] == "How well two degradations are told apart: second"
-    assert [first["cell"], second["cell"]] == [f"untouched against blur: AUC {value}" for value in ("0.700", "0.250")]
+    assert first["title"] == "Pairwise separation of degradations: tiny"
+    assert second["title"] == "Pairwise separation of degradations: second"
+    assert [first["cell"], second["cell"]] == [f"untouched vs. blur: AUC {value}" for value in ("0.700", "0.250")]
     assert [first["below"], first["legend"], second["below"], second["legend"]] == [0, False, 6, True]
     assert [first["map"], second["map"]] == [one, other]
     assert [first["silhouettes"], second["silhouettes"]] == [False, True]
     assert second["bars"] == ["noise\u22120.25", "untouched0.50", "blurnot defined"]
     assert found["worst"] == list(range(2, COUNT, 3))
-    assert found["clicked"].startswith("untouched against blur")
+    assert found["clicked"].startswith("untouched vs. blur")
     assert second["pair"] == ""  # of the other map's matrix
     assert len(found["differences"]) == 2
     assert found["unclear"] == ["0.10 [-0.1, 0.3] ~"]
 
 
 @needs_browser
-def test_one_matrix_stays_under_its_own_name_and_headings_are_the_data_s(tmp_path):
+def test_a_single_matrix_is_always_shown_and_headings_come_from_the_data(tmp_path):
     data = replace(example(), family_title="group", words_title="looks like", parameters={})
     steps = """
     await choose("map-menu", "PCA of tiny");
@@ -279,9 +282,9 @@ def test_one_matrix_stays_under_its_own_name_and_headings_are_the_data_s(tmp_pat
     results.table = table("selection").slice(0, 2);
     results.menu = byId("colour-menu").options[0].text;
     """
-    found = driven(tmp_path, data, steps)
+    found = drive_page(tmp_path, data, steps)
     assert found["problems"] == []
-    assert found["title"] == "How well two degradations are told apart: UMAP of tiny"
+    assert found["title"] == "Pairwise separation of degradations: UMAP of tiny"
     assert found["table"] == [["patch", "looks like", "image"], ["", "untouched", "one.png"]]
     assert found["menu"] == "group"
 
@@ -295,7 +298,7 @@ def test_without_listed_degradations_there_is_no_heatmap(tmp_path):
     results.oneMap = byId("map-menu").parentElement.hidden;
     results.words = table("selection")[5][1];
     """
-    found = driven(tmp_path, unlisted(), steps)
+    found = drive_page(tmp_path, unlisted(), steps)
     assert found["problems"] == []
     assert found["title"] == [HOSTILE, HOSTILE]
     assert found["heatmap"] == [True, 0]
