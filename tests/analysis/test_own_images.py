@@ -142,4 +142,4 @@ def test_what_cannot_be_done_is_one_sentence(images, change, message, place, cap
 
 def test_help(capsys):
     assert main(["--help"]) == 0
-    assert "patches: cut from each image" in capsys.readouterr().out
+    assert "patches: Number of patches per image" in capsys.readouterr().out

@@ -319,4 +319,4 @@ def test_help(capsys):
     assert main(["--help"]) == 0
     said = capsys.readouterr().out
     assert "Probes (probe=NAME): continuous, dasr_figure, grid, unseen" in said
-    assert "layer: `vector`" in said
+    assert "layer: Layer to analyse: `vector`" in said
