@@ -76,10 +76,10 @@ def trained_encoder(folder, degradation: str, **options):
         (("conditioning=none", "augmentation.mixup=0.5", "devices=2"), "augmentation.mixup blends rows of one device"),
         (("conditioning=none", "network.blocks=-3"), "network.blocks=-3 must be positive"),
         (("conditioning=oracle", "fusion=attention3x3", "fusion.heads=0"), "fusion.heads=0 must be positive"),
-        (("conditioning=oracle", "fusion=da_conv", "width=4"), "fusion.reduction=8 leaves none of width=4"),
+        (("conditioning=oracle", "fusion=da_conv", "width=4"), "fusion.reduction=8 must be at most width=4"),
         (
             ("conditioning=none", "network=rcan_small", "network.reduction=64"),
-            "network.reduction=64 leaves none of the 32",
+            "network.reduction=64 must be at most network.features=32",
         ),
     ],
 )
