@@ -4,14 +4,19 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sr.model import load_model
+    from sr.upscaling.tiled import upscale
 
-__all__ = ["load_model"]
+__all__ = ["load_model", "upscale"]
 
 
 def __getattr__(name: str) -> Any:
-    """`from sr import load_model` loads torch only then."""
-    if name in __all__:
-        import sr.model
+    """Imports `load_model` and `upscale` on demand, so that `import sr` loads no torch."""
+    if name == "load_model":
+        from sr.model import load_model
 
-        return getattr(sr.model, name)
+        return load_model
+    if name == "upscale":  # until something imports the entry point `sr.upscale`, which then takes the name
+        from sr.upscaling.tiled import upscale
+
+        return upscale
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
