@@ -1,4 +1,4 @@
-"""`python -m sr.evaluate [MODEL ...] key=value ...`: scores SR models by the published protocols.
+"""`python -m sr.evaluate [MODEL ...] key=value ...`: score SR models by the published protocols.
 
 MODEL is the path of an SR run or of a model's folder, or `bicubic`; by default the newest finished SR run. If several
 models are given, the first is compared with each of the others by a paired bootstrap over images.
@@ -20,7 +20,7 @@ def main(arguments: list[str]) -> int:
     def work() -> int:
         _, config = load_config(EvaluationConfig, None, options, shorthands=SHORTHANDS)
         config.check()
-        # Imported here since it takes seconds, and a typo should be refused at once.
+        # imported after the check, so that a typo is reported without waiting for the libraries
         from sr.evaluation.run import run
 
         return run(config, models)
@@ -40,7 +40,7 @@ def _format_help() -> str:
     protocols = "\n".join(f"  {name:18s}{description}" for name, description in PROTOCOLS.items())
     return (
         f"{__doc__}\nProtocols (protocol=NAME, or the path of a .yaml with `rows`):\n{protocols}\n\n"
-        f"Options:\n{attributes_of(EvaluationConfig)}"
+        f"{attributes_of(EvaluationConfig)}"
     )
 
 

@@ -1,4 +1,4 @@
-"""`python -m sr.upscale IN OUT MODEL key=value ...`: super-resolves images with a trained model.
+"""`python -m sr.upscale IN OUT MODEL key=value ...`: super-resolve images with a trained model.
 
 IN is an image or a folder, which is searched recursively. OUT is an image, whose suffix determines the format, or a
 folder, in which the results keep their relative paths and become PNG (TIFF stays TIFF). MODEL is a finished
@@ -29,7 +29,7 @@ def main(arguments: list[str]) -> int:
 
     def work() -> int:
         config, source, target, model = read_arguments(arguments)
-        # Imported here since it takes seconds, and a typo should be refused at once.
+        # imported after the check, so that a typo is reported without waiting for the libraries
         from sr.upscaling.run import run
 
         return run(config, source, target, model)
@@ -91,7 +91,7 @@ def _split_old_flags(arguments: list[str]) -> tuple[list[str], list[str]]:
 
 
 def _format_help() -> str:
-    return f"{__doc__}\nOptions:\n{attributes_of(UpscaleConfig)}"
+    return f"{__doc__}\n{attributes_of(UpscaleConfig)}"
 
 
 if __name__ == "__main__":

@@ -162,6 +162,19 @@ def test_a_missing_encoder_is_refused_with_what_to_do(tmp_path, capsys):
     assert "conditioning=joint" in printed
 
 
+def test_help_lists_recipes_choices_and_defaults(capsys):
+    assert main(["--help"]) == 0
+    printed = capsys.readouterr().out
+    for text in (
+        *(path.stem for path in RECIPES.glob("*.yaml")),
+        *(name for key in ("network", "conditioning.fusion", "conditioning.method") for name in GROUPS[key].choices),
+        *(f"\n{name}: " for name in GROUPS["conditioning"].choices),
+        "loss.*: name=l1 frequency=0.0",
+        "encoder_lr = conditioning.lr",
+    ):
+        assert text in printed, text
+
+
 def test_a_dry_run_reports_the_costs(tmp_path, capsys):
     assert main(small(tmp_path, "dry", "dry_run=true")) == 0
     printed = capsys.readouterr().out
