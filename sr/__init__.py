@@ -15,7 +15,7 @@ def __getattr__(name: str) -> Any:
         from sr.model import load_model
 
         return load_model
-    if name == "upscale":  # until something imports the entry point `sr.upscale`, which then takes the name
+    if name == "upscale":  # the entry point of this name replaces the function once `sr.upscale` is imported
         from sr.upscaling.tiled import upscale
 
         return upscale

@@ -10,7 +10,7 @@ import numpy as np
 from shared.probing.bootstrap import bootstrap_over_images, percentile_interval
 
 MEASURES = ("psnr", "ssim")
-CAPTION = "In brackets: 95 % interval over images. PSNR (dB) and SSIM on luma, excluding a border of `scale` pixels."
+CAPTION = "In brackets: 95 % interval over images. PSNR (dB) and SSIM on luma, `scale` border pixels excluded."
 
 Interval = tuple[float, float]
 

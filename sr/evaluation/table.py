@@ -96,8 +96,9 @@ def format_tables(
             blocks += _format_table(on_dataset, protocol, rows, published, bootstrap)
     captions = [CAPTION]
     if sources:
-        captions.append(f"Published rows are quoted from the papers, not measured here: {'; '.join(sources)}.")
-    return "\n\n".join([*blocks, *(textwrap.fill(caption, TABLE_WIDTH) for caption in captions)])
+        text = f"Published rows are quoted from the papers, not measured here: {'; '.join(sources)}."
+        captions.append(textwrap.fill(text, TABLE_WIDTH))
+    return "\n\n".join([*blocks, *captions])
 
 
 def _format_table(

@@ -118,6 +118,7 @@ SHORTHANDS: dict[str, Callable[[str, str], list[str]]] = {
     "conditioning.positives": positives_overrides,
 }
 
+# short names of options, and names of earlier versions
 ALIASES = {
     "encoder": "conditioning.encoder",
     "encoder_input": "conditioning.input",

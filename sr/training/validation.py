@@ -1,12 +1,11 @@
 """Validation: held-out images under the listed degradations of a space, and scores of a model on them."""
 
-import textwrap
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from shared.command.text_table import TABLE_WIDTH, aligned_blocks, with_interval
+from shared.command.text_table import aligned_blocks, with_interval
 from shared.data.sampling import generator_for
 from shared.data.sources import ImageStore
 from shared.degradations import Space
@@ -110,4 +109,4 @@ def format_scores(rows: dict[str, ImageScores], names: list[str]) -> str:
         f"{first_name} ahead of {name}, paired: {format_difference(*first.ahead_of(other))} dB"
         for name, other in others
     ]
-    return "\n\n".join([*blocks, *ahead, textwrap.fill(CAPTION, TABLE_WIDTH)])
+    return "\n\n".join([*blocks, *ahead, CAPTION])

@@ -220,7 +220,7 @@ def _to_tensor(pixels: np.ndarray) -> Tensor:
 
 
 def _open_estimator(model: SRModel, model_path: Path, config: UpscaleConfig) -> Estimator | None:
-    """What tells degradations in words; None, and why is printed, where there is nothing to tell."""
+    """Opens the estimator of degradations; prints the reason and returns None if there is none."""
     if not config.estimate:
         return None
     try:

@@ -105,15 +105,15 @@ def blend_tiles(
     strip = 2 * tiling.ramp * scale
     above = below = torch.empty(0)  # (C, strip, scale * width): unfinished strips of the previous and of this row
     for row in rows:
-        beside = torch.empty(0)  # (C, rows, strip): unfinished strip of the previous tile
+        left_strip = torch.empty(0)  # (C, rows, strip): unfinished strip of the previous tile
         for column in columns:
             window = Window(row.start, column.start, row.stop - row.start, column.stop - column.start)
             part = _weight_contribution(compute(window), row, column, strip, scale)
             top, left = row.begin * scale, column.begin * scale
             if not column.is_first:
-                part[..., :strip] += beside
+                part[..., :strip] += left_strip
             if not column.is_last:
-                part, beside = part[..., : part.shape[-1] - strip], part[..., part.shape[-1] - strip :].clone()
+                part, left_strip = part[..., : part.shape[-1] - strip], part[..., part.shape[-1] - strip :].clone()
             here = slice(left, left + part.shape[-1])
             if not row.is_first:
                 part[:, :strip] += above[..., here]
