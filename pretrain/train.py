@@ -5,7 +5,6 @@ command line replace those of the recipe. An interrupted run continues when the 
 """
 
 import dataclasses
-import json
 import sys
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from pretrain.config import GROUPS, SHORTHANDS, PretrainConfig
 from pretrain.methods import METHODS
 from shared.command.command_line import attributes_of, command, recipe_titles
 from shared.command.config import load_config
+from shared.command.help_text import format_defaults
 from shared.training.run_config import RunConfig
 
 RECIPES = Path(__file__).parent / "recipes"
@@ -36,9 +36,9 @@ def main(arguments: list[str]) -> int:
 
 
 def _help() -> str:
-    methods = "\n".join(f"  {name:12s}{_format_defaults(entry.config)}" for name, entry in METHODS.items())
+    methods = "\n".join(f"  {name:12s}{format_defaults(entry.config())}" for name, entry in METHODS.items())
     groups = "\n\n".join(
-        f"{field.name}.*: {_format_defaults(field.type)}\n{attributes_of(field.type)}"
+        f"{field.name}.*: {format_defaults(field.type())}\n{attributes_of(field.type)}"
         for field in dataclasses.fields(PretrainConfig)
         if isinstance(field.type, type) and dataclasses.is_dataclass(field.type)
     )
@@ -48,13 +48,6 @@ def _help() -> str:
         f"Options:\n{attributes_of(RunConfig, PretrainConfig)}\n\n"
         f"Groups of options (such as optimizer.lr=1e-4) and their defaults:\n\n{groups}"
     )
-
-
-def _format_defaults(schema: type) -> str:
-    """Formats the defaults of a dataclass of options as they are written on the command line."""
-    defaults = {field.name: field.default for field in dataclasses.fields(schema)}
-    values = {name: value if isinstance(value, str) else json.dumps(value) for name, value in defaults.items()}
-    return " ".join(f"{name}={value}" for name, value in values.items()) or "no options"
 
 
 if __name__ == "__main__":

@@ -9,9 +9,9 @@ __all__ = ["load_model"]
 
 
 def __getattr__(name: str) -> Any:
-    """`from sr import load_model` loads torch only then."""
-    if name in __all__:
-        import sr.model
+    """Imports `load_model` on demand, so that `import sr` loads no torch."""
+    if name == "load_model":
+        from sr.model import load_model
 
-        return getattr(sr.model, name)
+        return load_model
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,7 +1,7 @@
 """`python -m sr.evaluate [MODEL ...] key=value ...`: score SR models by the published protocols.
 
-MODEL is the path of a run or of a model folder, or `bicubic`; none takes the newest finished SR run. Of several, the
-first is compared with each other one by a paired bootstrap over images.
+MODEL is the path of an SR run or of a model's folder, or `bicubic`; by default the newest finished SR run. If several
+models are given, the first is compared with each of the others by a paired bootstrap over images.
 """
 
 import sys
@@ -14,29 +14,33 @@ PROGRAM = "sr-eval"
 
 
 def main(arguments: list[str]) -> int:
-    """Run the command line; returns the exit status."""
+    """Runs the command line and returns the exit status."""
     models, options = positional_and_options(arguments)
 
     def work() -> int:
         _, config = load_config(EvaluationConfig, None, options, shorthands=SHORTHANDS)
         config.check()
-        # Only now: these imports take seconds, and a typo should not.
+        # imported after the check, so that a typo is reported without waiting for the libraries
         from sr.evaluation.run import run
 
         return run(config, models)
 
     return command(
-        PROGRAM, arguments, work, help_text=_help, after_ctrl_c="stopped; the same command starts from the beginning"
+        PROGRAM,
+        arguments,
+        work,
+        help_text=_format_help,
+        after_ctrl_c="stopped; the same command starts from the beginning",
     )
 
 
-def _help() -> str:
+def _format_help() -> str:
     from sr.evaluation.protocols import PROTOCOLS
 
-    protocols = "\n".join(f"  {name:18s}{meaning}" for name, meaning in PROTOCOLS.items())
+    protocols = "\n".join(f"  {name:18s}{description}" for name, description in PROTOCOLS.items())
     return (
-        f"{__doc__}\nProtocols (protocol=NAME, or a .yaml with `rows`):\n{protocols}\n\n"
-        f"Options:\n{attributes_of(EvaluationConfig)}"
+        f"{__doc__}\nProtocols (protocol=NAME, or the path of a .yaml with `rows`):\n{protocols}\n\n"
+        f"{attributes_of(EvaluationConfig)}"
     )
 
 

@@ -1,4 +1,4 @@
-"""Models as ONNX graphs for any batch, height and width."""
+"""Export of models as ONNX graphs for any batch size, height and width."""
 
 import warnings
 from pathlib import Path
@@ -13,11 +13,11 @@ from shared.inference import eval_mode
 from sr.model import SRModel
 
 OPSET = 20
-EXAMPLE = (2, 3, MIN_IMAGE_SIDE + 5, MIN_IMAGE_SIDE + 8)
+EXAMPLE_SHAPE = (2, 3, MIN_IMAGE_SIDE + 5, MIN_IMAGE_SIDE + 8)  # of the images that the model is traced with
 
 
-class _WithParameters(nn.Module):
-    """An oracle with its parameters as a second input in place of a keyword."""
+class _PositionalOracle(nn.Module):
+    """An oracle whose parameters are a second positional input, as the exporter requires."""
 
     def __init__(self, model: SRModel) -> None:
         super().__init__()
@@ -28,33 +28,40 @@ class _WithParameters(nn.Module):
 
 
 def export_onnx(model: SRModel, path: str | Path) -> None:
-    """Writes a model as ONNX, fp32: `lr_image` (B, 3, h, w) in [0, 1] to `sr_image`; oracles take `parameters` too.
+    """Writes a model as an ONNX graph in float32, from `lr_image` (B, 3, h, w) in [0, 1] to `sr_image`.
+
+    The graph of an oracle has the input `parameters` (B, 6) too.
 
     Args:
-        model: on the CPU.
-        path: of the file.
+        model: The model, on the CPU.
+        path: Path of the file.
 
     Raises:
-        ImportError: the exporter is not installed.
-        OSError: the file cannot be written.
+        ImportError: The exporter is not installed.
+        OSError: The file cannot be written.
     """
     try:
         import onnx  # noqa: F401
         import onnxscript  # noqa: F401
     except ImportError as error:
-        raise ImportError(f'{error}: the export takes `pip install -e ".[onnx]"`') from error
+        raise ImportError(f'{error}: install the exporter with `pip install -e ".[onnx]"`') from error
     batch, height, width = torch.export.Dim.DYNAMIC, torch.export.Dim.DYNAMIC, torch.export.Dim.DYNAMIC
-    inputs: tuple[Tensor, ...] = (torch.rand(EXAMPLE),)
+    inputs: tuple[Tensor, ...] = (torch.rand(EXAMPLE_SHAPE),)
     dynamic: dict[str, dict[int, object]] = {"lr_image": {0: batch, 2: height, 3: width}}
     exported: nn.Module = model
     if model.needs_parameters:
-        exported, inputs = _WithParameters(model), (*inputs, torch.rand(EXAMPLE[0], len(SUMMARY_RANGES)))
+        exported, inputs = _PositionalOracle(model), (*inputs, torch.rand(EXAMPLE_SHAPE[0], len(SUMMARY_RANGES)))
         dynamic["parameters"] = {0: batch}
     with eval_mode(exported), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         program = torch.onnx.export(
-            exported, inputs, dynamo=True, dynamic_shapes=dynamic, opset_version=OPSET, output_names=["sr_image"],
+            exported,
+            inputs,
+            dynamo=True,
+            dynamic_shapes=dynamic,
+            opset_version=OPSET,
+            output_names=["sr_image"],
             verbose=False,
-        )  # fmt: skip
+        )
     assert program is not None
     write_atomically(Path(path), program.model_proto.SerializeToString())

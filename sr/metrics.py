@@ -1,60 +1,65 @@
-"""PSNR and SSIM on luma, as the papers on super-resolution report them."""
+"""PSNR and SSIM on luma, as papers on super-resolution report them."""
 
 import torch
 from torch import Tensor
 
-LUMA = (65.738, 129.057, 25.064)  # /256, of RGB in 0..255: BT.601 in studio range, as published with EDSR and DASR
+LUMA = (65.738, 129.057, 25.064)  # over 256, for RGB in 0..255: BT.601 in studio range, as in EDSR's and DASR's code
 LUMA_OFFSET = 16.0
 SSIM_WINDOW, SSIM_SIGMA = 11, 1.5  # pixels
 
 
 def luma(image: Tensor) -> Tensor:
-    """Y of RGB (..., 3, H, W) in [0, 1] as (..., H, W) in 16..235, float64."""
+    """Computes Y in 16..235, (..., H, W) float64, of RGB images (..., 3, H, W) in [0, 1]."""
     weights = torch.tensor(LUMA, dtype=torch.float64, device=image.device) / 256
     return (255 * image.double() * weights[:, None, None]).sum(-3) + LUMA_OFFSET
 
 
 def quantize_8bit(image: Tensor) -> Tensor:
-    """Clips and rounds an image to the 256 levels that a file of 8 bits holds, still in [0, 1]."""
+    """Clips and rounds an image in [0, 1] to the 256 levels of an 8-bit file."""
     return (image.float().clamp(0, 1) * 255).round() / 255
 
 
 def psnr_y(sr_image: Tensor, hr_image: Tensor, border: int) -> Tensor:
-    """Peak signal-to-noise ratio of Y in dB, per image.
+    """Computes the peak signal-to-noise ratio of Y for each image.
 
     Args:
-        sr_image, hr_image: (B, 3, H, W) RGB in [0, 1]; the SR image is rounded to 8 bits first.
-        border: pixels left out at each side, the scale in the protocol.
+        sr_image, hr_image: Images, (B, 3, H, W) RGB in [0, 1]; the SR image is rounded to 8 bits first.
+        border: Width in pixels of the border that is excluded on each side; the scale in the protocols.
 
     Returns:
-        (B,) float64; infinite for equal images.
+        PSNR in dB, (B,) float64; infinite for equal images.
     """
     difference = luma(quantize_8bit(sr_image)) - luma(hr_image)
-    inner = _without_border(difference, border)
+    inner = _crop_border(difference, border)
     return 10 * torch.log10(255**2 / inner.square().mean((-2, -1)))
 
 
 def ssim_y(sr_image: Tensor, hr_image: Tensor, border: int) -> Tensor:
-    """Structural similarity of Y, per image: Gaussian window of 11x11 pixels and sigma 1.5, where it fits.
+    """Computes the structural similarity of Y for each image, with a Gaussian window of 11x11 pixels and sigma 1.5.
+
+    Only positions where the window lies inside the image count.
 
     Args:
-        sr_image, hr_image: (B, 3, H, W) RGB in [0, 1]; the SR image is rounded to 8 bits first.
-        border: pixels left out at each side, the scale in the protocol.
+        sr_image, hr_image: Images, (B, 3, H, W) RGB in [0, 1]; the SR image is rounded to 8 bits first.
+        border: Width in pixels of the border that is excluded on each side; the scale in the protocols.
 
     Returns:
-        (B,) float64 in [-1, 1].
+        SSIM in [-1, 1], (B,) float64.
 
     Raises:
-        ValueError: less than the window is left.
+        ValueError: The window does not fit into what the border leaves of the images.
 
     Source: Wang et al., "Image Quality Assessment: From Error Visibility to Structural Similarity", 2004.
     """
-    sr_luma = _without_border(luma(quantize_8bit(sr_image)), border)
-    hr_luma = _without_border(luma(hr_image), border)
+    sr_luma = _crop_border(luma(quantize_8bit(sr_image)), border)
+    hr_luma = _crop_border(luma(hr_image), border)
     if min(hr_luma.shape[-2:]) < SSIM_WINDOW:
-        raise ValueError(f"SSIM takes {SSIM_WINDOW} pixels a side, {tuple(hr_luma.shape[-2:])} are left")
+        height, width = hr_luma.shape[-2:]
+        raise ValueError(
+            f"SSIM needs at least {SSIM_WINDOW} pixels a side, but without the border the images have {width}x{height}"
+        )
     stack = torch.stack((sr_luma, hr_luma, sr_luma**2, hr_luma**2, sr_luma * hr_luma), 1)  # (B, 5, H, W)
-    mean1, mean2, square1, square2, product = _gaussian_means(stack).unbind(1)
+    mean1, mean2, square1, square2, product = _compute_gaussian_means(stack).unbind(1)
     c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
     covariance = product - mean1 * mean2
     variance1, variance2 = square1 - mean1**2, square2 - mean2**2
@@ -63,16 +68,16 @@ def ssim_y(sr_image: Tensor, hr_image: Tensor, border: int) -> Tensor:
     return similarity.mean((-2, -1))
 
 
-def _gaussian_means(images: Tensor) -> Tensor:
-    """(B, C, H, W) -> (B, C, H - 10, W - 10): means under the window, one axis after the other."""
+def _compute_gaussian_means(images: Tensor) -> Tensor:
+    """Computes means of (B, C, H, W) under the window, (B, C, H - 10, W - 10), one axis after the other."""
     taps = torch.arange(SSIM_WINDOW, dtype=images.dtype, device=images.device) - SSIM_WINDOW // 2
     weights = torch.exp(-0.5 * (taps / SSIM_SIGMA) ** 2)
     weights = weights / weights.sum()
-    return _weighted_slices(_weighted_slices(images, weights, -2), weights, -1)
+    return _correlate(_correlate(images, weights, -2), weights, -1)
 
 
-def _weighted_slices(images: Tensor, weights: Tensor, axis: int) -> Tensor:
-    """Correlation with few taps along an axis, where they fit; on a CPU many times as fast as a float64 convolution."""
+def _correlate(images: Tensor, weights: Tensor, axis: int) -> Tensor:
+    """Correlates along an axis without padding; on a CPU much faster than a float64 convolution."""
     length = images.shape[axis] - len(weights) + 1
     parts = [images.narrow(axis, start, length) for start in range(len(weights))]
     total = parts[0] * weights[0]
@@ -81,5 +86,5 @@ def _weighted_slices(images: Tensor, weights: Tensor, axis: int) -> Tensor:
     return total
 
 
-def _without_border(images: Tensor, border: int) -> Tensor:
+def _crop_border(images: Tensor, border: int) -> Tensor:
     return images[..., border : images.shape[-2] - border, border : images.shape[-1] - border]

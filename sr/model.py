@@ -1,5 +1,6 @@
-"""An SR model: where its representation comes from, and the network that it steers; LR image in, SR image out."""
+"""An SR model: the source of its representation, and the network that the representation steers."""
 
+from collections.abc import Collection
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -19,16 +20,16 @@ from sr.networks.random_stream import RandomStream
 
 @dataclass
 class ModelConfig:
-    """Everything a model is built from, but its weights.
+    """Everything that a model is built from, except its weights.
 
     Attributes:
-        scale: 2, 3 or 4.
-        network, network_options: A name in `sr.networks` and its options.
+        scale: Up-sampling factor: 2, 3 or 4.
+        network, network_options: A name in `sr.networks.NETWORKS`, and its options.
         conditioning: A name in `sr.conditioning.CONDITIONINGS`.
-        fusion, fusion_options: A name in `sr.fusion` and its options; not read without a condition.
-        width: W, channels of the condition.
-        shared_blocks: Residual blocks that encoder and network share, with conditioning=shared.
-        encoder: How the encoder is built; for `constant` the one that it stands in for.
+        fusion, fusion_options: A name in `sr.fusion.FUSIONS`, and its options; not read without a condition.
+        width: W, the number of channels of the condition.
+        shared_blocks: Number of residual blocks that encoder and network share with conditioning=shared.
+        encoder: Configuration of the encoder; with conditioning=constant, of the encoder that is replaced.
     """
 
     scale: int
@@ -43,11 +44,15 @@ class ModelConfig:
 
 
 class SRModel(nn.Module):
-    """A source of representations and a network.
+    """A source of representations and the network that they steer, from LR image to SR image.
+
+    Args:
+        config: The configuration that the parts were built from.
+        source: The source of the representation; None for a network without a condition.
+        network: The network.
 
     Attributes:
-        config: how it was built.
-        source: None where there is no condition.
+        scale: Up-sampling factor.
     """
 
     def __init__(self, config: ModelConfig, source: Source | None, network: SRNetwork) -> None:
@@ -59,7 +64,7 @@ class SRModel(nn.Module):
 
     @property
     def needs_parameters(self) -> bool:
-        """Whether the true parameters of the degradation must be given."""
+        """Whether it needs the true parameters of the degradation."""
         return self.source is not None and self.source.needs_parameters
 
     @property
@@ -68,14 +73,15 @@ class SRModel(nn.Module):
         return self.source is not None and self.source.reads_images
 
     def represent(self, lr_image: Tensor, parameters: Tensor | None = None) -> Representation | None:
-        """The representation of each image, None without a condition.
+        """Computes the representation of each image; None without a condition.
 
         Args:
-            lr_image: the LR images, (B, 3, h, w) in [0, 1], h and w at least 16.
-            parameters: the true parameters, (B, 6), for the oracle, see `shared.degradations.summary.targets`.
+            lr_image: LR images, (B, 3, h, w) in [0, 1], h and w at least 16.
+            parameters: True parameters of the degradations, (B, 6), for an oracle, see
+                `shared.degradations.summary.targets`.
 
         Raises:
-            ValueError: The model is an oracle, and the parameters are not given.
+            ValueError: The model is an oracle, and the parameters are missing.
         """
         return None if self.source is None else self.source.represent(lr_image, parameters, self.network.shallow)
 
@@ -85,16 +91,16 @@ class SRModel(nn.Module):
         """Super-resolves a batch.
 
         Args:
-            lr_image: the LR images, (B, 3, h, w) RGB in [0, 1], h and w at least 16.
-            parameters: as in `represent`.
-            representation: a representation to use instead, such as that of the whole of which this is a tile.
+            lr_image: LR images, (B, 3, h, w) RGB in [0, 1], h and w at least 16.
+            parameters: As in `represent`.
+            representation: Representation that replaces that of the images, such as one of a larger image.
 
         Returns:
-            (B, 3, scale * h, scale * w), not clipped.
+            The SR images, (B, 3, scale * h, scale * w), not clipped.
 
         Raises:
-            ValueError: the images are of another kind or too small for an encoder, or an oracle is not given
-                the parameters.
+            ValueError: The images have another shape or type or are too small for the encoder, or the model is an
+                oracle and the parameters are missing.
         """
         if lr_image.dim() != 4 or lr_image.shape[1] != 3 or not lr_image.is_floating_point():
             raise ValueError(
@@ -106,24 +112,21 @@ class SRModel(nn.Module):
 
 
 def build_model(config: ModelConfig, encoder: Encoder | None = None) -> SRModel:
-    """Builds a model in training mode; parameters drawn from torch's global generator.
+    """Builds a model in training mode, with weights drawn from torch's global generator.
 
-    From one state of the generator a network has the same weights whatever its condition, so that runs of one seed
-    differ by the condition alone; fusions and the adapter draw from a stream of their own.
+    From one state of the generator a network gets the same weights whatever its condition, so that runs of one seed
+    differ only by the condition: fusions and adapter draw from a separate stream.
 
     Args:
-        config: what to build.
-        encoder: a trained one, for `frozen`, `finetune` or `joint`; None builds a new one by `config.encoder`.
+        config: The configuration of the model.
+        encoder: A trained encoder, for `frozen`, `finetune` or `joint`; None builds a new one from `config.encoder`.
 
     Raises:
-        ValueError: a name is unknown, or two choices do not fit each other.
+        ValueError: A name is unknown, an option is invalid, or two choices do not fit each other.
     """
-    for what, name, known in (
-        ("network", config.network, NETWORKS), ("fusion", config.fusion, FUSIONS),
-        ("conditioning", config.conditioning, CONDITIONINGS),
-    ):  # fmt: skip
-        if name not in known:
-            raise ValueError(f"{what}={name!r} is unknown: there are {', '.join(known)}")
+    _check_name("network", config.network, NETWORKS)
+    _check_name("fusion", config.fusion, FUSIONS)
+    _check_name("conditioning", config.conditioning, CONDITIONINGS)
     if config.width < 1:
         raise ValueError(f"width={config.width} must be at least 1")
     _check_sizes("network", config.network_options)
@@ -155,11 +158,16 @@ def build_model(config: ModelConfig, encoder: Encoder | None = None) -> SRModel:
     return SRModel(config, source, network)
 
 
-def _check_sizes(what: str, options: Any) -> None:
-    """Every number among the options is a size or a factor."""
-    for name, value in vars(options).items():
+def _check_name(option: str, name: str, valid: Collection[str]) -> None:
+    if name not in valid:
+        raise ValueError(f"{option}={name!r} is unknown (valid: {', '.join(valid)})")
+
+
+def _check_sizes(option: str, values: Any) -> None:
+    """Refuses numbers that are not positive: all of them are sizes or factors."""
+    for name, value in vars(values).items():
         if isinstance(value, int | float) and not isinstance(value, bool) and value <= 0:
-            raise ValueError(f"{what}.{name}={value} must be positive")
+            raise ValueError(f"{option}.{name}={value} must be positive")
 
 
 class ModelArtefact(Artefact):
@@ -172,18 +180,20 @@ class ModelArtefact(Artefact):
 
     @property
     def model_config(self) -> ModelConfig:
-        """How the model is built.
+        """The configuration that the model is built from.
 
         Raises:
-            ValueError: The configuration does not describe a model.
+            ValueError: The configuration on disk does not describe a model.
         """
         values = dict(self.config["model"])
         tables: tuple[tuple[str, Any], ...] = (("network", NETWORKS), ("fusion", FUSIONS))
-        for what, known in tables:
-            name, key = values.get(what), f"{what}_options"
-            if name not in known or not isinstance(values.get(key), dict):
-                raise self.corrupt(f'"model" has {what} {name!r}, there are {", ".join(known)}')
-            values[key] = self.options(key, values[key], known[name].config)
+        for choice, entries in tables:
+            name, key = values.get(choice), f"{choice}_options"
+            if name not in entries:
+                raise self.corrupt(f'"model" has the unknown {choice} {name!r} (valid: {", ".join(entries)})')
+            if not isinstance(values.get(key), dict):
+                raise self.corrupt(f'"model" must hold "{key}"')
+            values[key] = self.options(key, values[key], entries[name].config)
         if not isinstance(values.get("encoder"), dict):
             raise self.corrupt('"model" must hold "encoder"')
         values["encoder"] = self.options("encoder", values["encoder"], EncoderConfig)
@@ -196,10 +206,10 @@ class ModelArtefact(Artefact):
             raise self.corrupt(f'"model" {error}') from error
 
     def load(self) -> SRModel:
-        """Reads the model; executes and downloads nothing, and leaves torch's global generator as it was.
+        """Reads the model; executes and downloads nothing, and does not change torch's global generator.
 
         Returns:
-            The model in evaluation mode, on the CPU: `model(lr_image)`, see `SRModel.forward`.
+            The model in evaluation mode, on the CPU, see `SRModel.forward`.
 
         Raises:
             FileNotFoundError: The weights are missing.
@@ -217,30 +227,30 @@ def save_model(folder: Path, model: SRModel, *, card: str, metadata: dict[str, A
     """Writes a model with its encoder, see `Artefact.write`.
 
     Args:
-        folder: created if missing; other files in it stay.
-        model: on any device.
-        card: the model card in Markdown.
-        metadata: plain JSON values, such as recipe, degradation space, scores.
+        folder: The artefact's folder, created if missing; other files in it stay.
+        model: The model, on any device.
+        card: The model card in Markdown.
+        metadata: Plain JSON values, such as recipe, degradation space and scores.
 
     Raises:
-        ValueError: the metadata is not plain JSON.
-        OSError: the folder cannot be written, the disk is full.
+        ValueError: The metadata is not plain JSON.
+        OSError: The folder cannot be written, or the disk is full.
     """
-    described = asdict(model.config)
-    for options in (described["network_options"], described["fusion_options"]):
-        options.pop("name", None)  # a run's options carry their choice's name
+    config = asdict(model.config)
+    for options in (config["network_options"], config["fusion_options"]):
+        options.pop("name", None)  # options read from a command line hold the name of the choice too
     weights = {WEIGHTS_FILE: serialise(model.state_dict())}
-    ModelArtefact.write(folder, weights, {"model": described, "metadata": metadata}, card)
+    ModelArtefact.write(folder, weights, {"model": config, "metadata": metadata}, card)
 
 
 def load_model(path: str | Path) -> SRModel:
     """Reads a model in evaluation mode, on the CPU.
 
     Args:
-        path: The artefact's folder, or a run's folder that has it in `model/`.
+        path: The artefact's folder, or the folder of a run that holds it as `model/`.
 
     Raises:
         FileNotFoundError: There is no such folder, or no complete model in it.
-        ValueError: A file is corrupt, of another format or version, or the weights do not fit.
+        ValueError: A file is corrupt, or of another format or version, or the weights do not fit.
     """
     return ModelArtefact.open(path).load()

@@ -1,22 +1,25 @@
 """`python -m sr.train --config-name=RECIPE key=value ...`: train a super-resolution network.
 
-Recipes are the files of sr/recipes, or the path of a .yaml of your own. A killed run goes on when the same command is
-given again.
+RECIPE is the name of a recipe below or the path of your own .yaml file; the default is `quick`. The options on the
+command line replace those of the recipe. An interrupted run continues when the same command is repeated.
 """
 
 import dataclasses
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from shared.command.command_line import attributes_of, command, recipe_titles
 from shared.command.config import load_config
+from shared.command.help_text import format_defaults
 
 RECIPES = Path(__file__).parent / "recipes"
 PROGRAM = "sr-train"
 
 
 def main(arguments: list[str]) -> int:
-    """Run the command line; returns the exit status."""
+    """Runs the command line and returns the exit status."""
 
     def work() -> int:
         from sr.training.config import ALIASES, GROUPS, SHORTHANDS, SRConfig
@@ -26,31 +29,56 @@ def main(arguments: list[str]) -> int:
         )
         config.name = config.name or recipe
         config.check()
-        # Only now: these imports take seconds, and a typo should not.
+        # imported after the check, so that a typo is reported without waiting for the libraries
         from sr.training.run import run
 
         return run(config, recipe)
 
-    go_on = "stopped; the same command goes on from the last checkpoint"
-    return command(PROGRAM, arguments, work, help_text=_help, after_ctrl_c=go_on)
+    return command(
+        PROGRAM,
+        arguments,
+        work,
+        help_text=_format_help,
+        after_ctrl_c="stopped; the same command continues from the last checkpoint",
+    )
 
 
-def _help() -> str:
+def _format_help() -> str:
+    from pretrain.methods import METHODS, PositivesConfig
     from shared.training.run_config import RunConfig
     from sr.conditioning import CONDITIONINGS, options
-    from sr.training.config import ALIASES, GROUPS, SRConfig
+    from sr.fusion import FUSIONS
+    from sr.networks import NETWORKS
+    from sr.training.config import ALIASES, SRConfig
 
-    choices = "\n".join(f"{key}={{{', '.join(group.choices)}}}" for key, group in GROUPS.items())
-    parts = [f"{f.name}.*" for f in dataclasses.fields(SRConfig) if dataclasses.is_dataclass(f.type)]
     common = (options.Conditioned, options.EncoderOrName, options.Contrast)
-    conditioning = attributes_of(*(entry.options for entry in CONDITIONINGS.values()), *common)
-    short = "\n".join(f"  {old} = {new}" for old, new in ALIASES.items())
-    return (
-        f"{__doc__}\nRecipes:\n{recipe_titles(RECIPES)}\n\nChoices:\n{choices}\n\n"
-        f"Options:\n{attributes_of(RunConfig, SRConfig)}\n\nConditioning:\n{conditioning}\n\n"
-        f"Short names of options:\n{short}\n\n"
-        f"Groups of options: {', '.join([*parts, *(f'{key}.*' for key in GROUPS)])}"
+    conditionings = attributes_of(*(entry.options for entry in CONDITIONINGS.values()), *common)
+    defaults = vars(SRConfig()) | {"positives": PositivesConfig()}
+    groups = "\n\n".join(
+        f"{name}.*: {format_defaults(value)}\n{attributes_of(type(value))}"
+        for name, value in defaults.items()
+        if dataclasses.is_dataclass(value) and name != "conditioning"
     )
+    short = [alias for alias, option in ALIASES.items() if option == f"conditioning.{alias}"]
+    earlier = "\n".join(f"  {alias} = {option}" for alias, option in ALIASES.items() if alias not in short)
+    return (
+        f"{__doc__}\nRecipes (--config-name=NAME):\n{recipe_titles(RECIPES)}\n\n"
+        f"Networks (network=NAME) and the defaults of their options (network.OPTION=VALUE):\n"
+        f"{_list_choices(NETWORKS)}\n\n"
+        f"Fusions (fusion=NAME) and the defaults of their options (fusion.OPTION=VALUE):\n"
+        f"{_list_choices(FUSIONS)}\n\n"
+        f"Methods of the contrastive loss (method=NAME) and the defaults of their options (method.OPTION=VALUE):\n"
+        f"{_list_choices(METHODS)}\n\n"
+        f"Conditionings (conditioning=NAME) and their options (conditioning.OPTION=VALUE; `conditioning.` may be\n"
+        f"omitted before {', '.join(short)}):\n\n{conditionings}\n\n"
+        f"Options:\n{attributes_of(RunConfig, SRConfig)}\n\n"
+        f"Groups of options (such as optimizer.lr=1e-4) and their defaults:\n\n{groups}\n\n"
+        f"Earlier names of options, still accepted:\n{earlier}"
+    )
+
+
+def _list_choices(entries: Mapping[str, Any]) -> str:
+    return "\n".join(f"  {name:18s}{format_defaults(entry.config())}" for name, entry in entries.items())
 
 
 if __name__ == "__main__":

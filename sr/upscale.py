@@ -1,14 +1,16 @@
 """`python -m sr.upscale IN OUT MODEL key=value ...`: super-resolve images with a trained model.
 
-IN is an image or a folder, searched recursively; OUT an image, whose suffix chooses the format, or a folder, which gets
-the same relative paths as PNG (TIFF stays TIFF). MODEL is a finished `make sr-train` run, or the folder of its model.
-Gray, transparency and 16 bits are kept where the format can hold them.
+IN is an image or a folder, which is searched recursively. OUT is an image, whose suffix determines the format, or a
+folder, in which the results keep their relative paths and become PNG (TIFF stays TIFF). MODEL is a finished
+`make sr-train` run or the folder of its model. Gray images, transparency and 16 bits are preserved if the format
+supports them.
 
-Memory hardly grows with the image: on a CPU edsr_small at x4 peaks at 1.05 GB for an LR image of 4 megapixels and at
-0.94 GB for a sixteenth of it, 0.5 GB of which are torch; with DASR's encoder and its maps at 1.26 GB. That holds for
-PNG, which is written row by row; other formats take the whole result besides.
+Memory hardly grows with the image: on a CPU edsr_small at x4 needs at most 1.05 GB for an LR image of 4 megapixels and
+0.94 GB for one of 0.25 megapixels, including 0.5 GB for torch, and 1.26 GB with DASR's encoder and its maps. This holds
+for PNG, which is written row by row; other formats need memory for the whole result in addition.
 
-Exit status: 0 all done, 1 some failed (listed at the end), 2 nothing could be started, 3 some were kept.
+Exit status: 0 all images done, 1 some failed (listed at the end), 2 stopped by an error, 3 some results existed already
+and were kept.
 """
 
 import sys
@@ -23,11 +25,11 @@ OLD_FLAGS = ("--ensemble", "--overwrite", "--reference")
 
 
 def main(arguments: list[str]) -> int:
-    """Runs the command line; returns the exit status."""
+    """Runs the command line and returns the exit status."""
 
     def work() -> int:
         config, source, target, model = read_arguments(arguments)
-        # Only now: these imports take seconds, and a typo should not.
+        # imported after the check, so that a typo is reported without waiting for the libraries
         from sr.upscaling.run import run
 
         return run(config, source, target, model)
@@ -36,8 +38,8 @@ def main(arguments: list[str]) -> int:
         PROGRAM,
         arguments,
         work,
-        help_text=_help,
-        after_ctrl_c="stopped; whole images are kept, the same command goes on",
+        help_text=_format_help,
+        after_ctrl_c="stopped; finished images are kept, the same command does the others",
     )
 
 
@@ -48,28 +50,28 @@ def read_arguments(arguments: list[str]) -> tuple[UpscaleConfig, Path, Path, Pat
         The options, and the paths IN, OUT and MODEL.
 
     Raises:
-        ValueError: in one sentence.
+        ValueError: An argument is invalid; the message is one sentence.
     """
-    arguments, of_flags = _split_old_flags(arguments)
+    arguments, flag_options = _split_old_flags(arguments)
     paths, options = positional_and_options([argument for argument in arguments if argument])
-    _, config = load_config(UpscaleConfig, None, [*options, *of_flags])
+    _, config = load_config(UpscaleConfig, None, [*options, *flag_options])
     config.check()
     if len(paths) != 3:
         raise ValueError(
-            f"expected three paths, IN, OUT and MODEL, got {len(paths)} ({' '.join(paths) or 'none'}): "
+            f"expected three paths, IN, OUT and MODEL, got {len(paths)} ({' '.join(paths) or 'none'}); for example "
             "make upscale IN=PHOTO.jpg OUT=LARGE.png MODEL=runs/sr/NAME"
         )
     source, target, model = (Path(path).expanduser() for path in paths)
     if config.reference:
         config.reference = str(Path(config.reference).expanduser())
-    for what, path in (("IN", source), ("MODEL", model), ("reference", Path(config.reference))):
+    for name, path in (("IN", source), ("MODEL", model), ("reference", Path(config.reference))):
         if not path.exists():
-            raise ValueError(f"{what}={path}: no such file or folder")
+            raise ValueError(f"{name}={path}: no such file or folder")
     return config, source, target, model
 
 
 def _split_old_flags(arguments: list[str]) -> tuple[list[str], list[str]]:
-    """The other arguments, and the flags of earlier versions as options; says the new spelling on stderr."""
+    """Splits off the flags of earlier versions, converted to options, and prints the new spelling to stderr."""
     others, options = [], []
     remaining = iter(arguments)
     for argument in remaining:
@@ -77,19 +79,19 @@ def _split_old_flags(arguments: list[str]) -> tuple[list[str], list[str]]:
         if flag == "--reference":
             value = value if equals else next(remaining, "")
             if not value or value.startswith("--"):
-                raise ValueError("--reference needs an image: reference=IMAGE")
+                raise ValueError("--reference needs an image: write reference=IMAGE")
             options.append(f"reference={value}")
         elif argument in OLD_FLAGS:
             options.append(f"{argument.removeprefix('--')}=true")
         else:
             others.append(argument)
     if options:
-        print(f"{PROGRAM}: flags will go in the next version, write {' '.join(options)}", file=sys.stderr)
+        print(f"{PROGRAM}: the next version will no longer accept flags; write {' '.join(options)}", file=sys.stderr)
     return others, options
 
 
-def _help() -> str:
-    return f"{__doc__}\nOptions:\n{attributes_of(UpscaleConfig)}"
+def _format_help() -> str:
+    return f"{__doc__}\n{attributes_of(UpscaleConfig)}"
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Where the representation that steers a network comes from; this table is the only list of conditionings."""
+"""Where the representation that steers a network comes from; `CONDITIONINGS` is the only list of conditionings."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -30,27 +30,30 @@ __all__ = [
 
 
 class ConditioningEntry(NamedTuple):
-    """A conditioning: the dataclass of its options, and how its source is built.
+    """A conditioning.
 
-    `build_source` takes a function that builds or gives the encoder, and the number of features of the network.
+    Attributes:
+        options: The dataclass of its options.
+        build_source: Builds its source from a function that returns the encoder, and the number of channels of the
+            network's features; None for a network without a condition.
     """
 
     options: type[Conditioning]
     build_source: Callable[[Callable[[], Encoder], int], Source | None]
 
 
-def _constant(encoder: Callable[[], Encoder], features: int) -> Source:
-    shown = encoder()
-    return ConstantSource(RepresentationShape(shown.dim, shown.channels))
+def _build_constant(make_encoder: Callable[[], Encoder], features: int) -> Source:
+    encoder = make_encoder()
+    return ConstantSource(RepresentationShape(encoder.dim, encoder.channels))
 
 
 CONDITIONINGS: dict[str, ConditioningEntry] = {
-    "frozen": ConditioningEntry(Frozen, lambda encoder, _: EncoderSource(encoder(), trainable=False)),
-    "finetune": ConditioningEntry(Finetune, lambda encoder, _: EncoderSource(encoder(), trainable=True)),
-    "joint": ConditioningEntry(Joint, lambda encoder, _: EncoderSource(encoder(), trainable=True)),
+    "frozen": ConditioningEntry(Frozen, lambda make_encoder, _: EncoderSource(make_encoder(), trainable=False)),
+    "finetune": ConditioningEntry(Finetune, lambda make_encoder, _: EncoderSource(make_encoder(), trainable=True)),
+    "joint": ConditioningEntry(Joint, lambda make_encoder, _: EncoderSource(make_encoder(), trainable=True)),
     "shared": ConditioningEntry(Shared, lambda _, features: StemSource(features)),
     "none": ConditioningEntry(NoCondition, lambda *_: None),
-    "constant": ConditioningEntry(Constant, _constant),
-    "random": ConditioningEntry(Random, lambda encoder, _: EncoderSource(encoder(), trainable=False)),
+    "constant": ConditioningEntry(Constant, _build_constant),
+    "random": ConditioningEntry(Random, lambda make_encoder, _: EncoderSource(make_encoder(), trainable=False)),
     "oracle": ConditioningEntry(Oracle, lambda *_: OracleSource()),
 }

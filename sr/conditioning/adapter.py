@@ -1,4 +1,4 @@
-"""What steers a network: a representation brought to one width and to the size of the LR image."""
+"""The condition of a network: a representation compressed to one width and resized to the LR image."""
 
 from dataclasses import dataclass
 
@@ -8,16 +8,16 @@ from torch import Tensor, nn
 
 from shared.encoders import Representation
 
-USES = ("vector", "last_map", "all_maps")  # what of a representation a fusion may read
+USES = ("vector", "last_map", "all_maps")  # the parts of a representation that a fusion may read
 
 
 @dataclass(frozen=True)
 class RepresentationShape:
-    """What a conditioning source gives.
+    """The shape of a representation.
 
     Attributes:
-        dim: D, length of the vector.
-        channels: of each map, fine to coarse.
+        dim: D, the length of the vector.
+        channels: Numbers of channels of the maps, from fine to coarse.
     """
 
     dim: int
@@ -26,12 +26,12 @@ class RepresentationShape:
 
 @dataclass(frozen=True)
 class Condition:
-    """A representation as the fusions of one network see it.
+    """A representation in the form that the fusions of one network read.
 
     Attributes:
-        vector: (B, W); None for fusions that do not read it.
-        map: (B, W, h, w) at the size of the features; None for fusions that do not read it.
-        map_mean: (B, W), the mean of the map of the whole image, also where `map` is that of a tile.
+        vector: The compressed vector, (B, W); None if no fusion reads it.
+        map: The compressed map at the size of the features, (B, W, h, w); None if no fusion reads it.
+        map_mean: The mean of the map over the whole image, (B, W), even if `map` covers only a tile.
     """
 
     vector: Tensor | None
@@ -39,39 +39,39 @@ class Condition:
     map_mean: Tensor | None = None
 
     def require_vector(self) -> Tensor:
-        """Gives the vector, (B, W).
+        """Returns the vector, (B, W).
 
         Raises:
-            ValueError: the condition has none.
+            ValueError: The condition has no vector.
         """
         if self.vector is None:
-            raise ValueError("the condition has no vector: the fusion's `uses` must name it")
+            raise ValueError("the condition has no vector: the fusion must list it in `uses`")
         return self.vector
 
     def require_map(self, features: Tensor) -> Tensor:
-        """Gives the map, (B, W, h, w).
+        """Returns the map, (B, W, h, w).
 
         Args:
-            features: the features (B, C, h, w) whose height and width the map must have.
+            features: Features (B, C, h, w) whose height and width the map must have.
 
         Raises:
-            ValueError: the condition has no map, or one of another size.
+            ValueError: The condition has no map, or its map has another size.
         """
         if self.map is None or self.map.shape[-2:] != features.shape[-2:]:
-            found = None if self.map is None else tuple(self.map.shape[-2:])
-            raise ValueError(f"the condition's map is {found}, the features are {tuple(features.shape[-2:])}")
+            size = None if self.map is None else tuple(self.map.shape[-2:])
+            raise ValueError(f"the condition's map is {size}, the features are {tuple(features.shape[-2:])}")
         return self.map
 
 
 class Adapter(nn.Module):
-    """Compresses what the fusions read of a representation; once per image, before all blocks.
+    """Compresses those parts of a representation that the fusions read, once per image, before all blocks.
 
     Args:
-        shape: of the representation.
-        width: W; DASR's is 64.
-        uses: some of `USES`: the vector, the coarsest map, the maps of all strides (added up).
+        shape: The shape of the representation.
+        width: W, the number of channels of the condition; 64 in DASR.
+        uses: Some of `USES`: the vector, the coarsest map, the sum of the maps of all strides.
 
-    Source: the vector's part is DASR's compression: Wang et al., "Unsupervised Degradation Representation Learning for
+    Source: the compression of the vector is DASR's: Wang et al., "Unsupervised Degradation Representation Learning for
     Blind Super-Resolution", CVPR 2021, section 3.3.
     """
 
@@ -84,15 +84,15 @@ class Adapter(nn.Module):
         self.maps = nn.ModuleList(nn.Conv2d(each, width, 1) for each in channels)
 
     def forward(self, representation: Representation, size: tuple[int, int] | torch.Size) -> Condition:
-        """The condition of features of (h, w) = `size`."""
+        """Computes the condition for features of (h, w) = `size`."""
         vector = None if self.vector is None else self.vector(representation.vector)
         if not self.maps:
             return Condition(vector)
         maps = representation.maps[len(representation.maps) - len(self.maps) :]
         total: Tensor | None = None
-        for reduce, one in zip(self.maps, maps, strict=True):
-            fitted = F.interpolate(reduce(one), size=tuple(size), mode="bilinear", align_corners=False)
-            total = fitted if total is None else total + fitted
+        for compress, map_ in zip(self.maps, maps, strict=True):
+            resized = F.interpolate(compress(map_), size=tuple(size), mode="bilinear", align_corners=False)
+            total = resized if total is None else total + resized
         assert total is not None
-        map_ = F.leaky_relu(total, 0.1)
-        return Condition(vector, map_, map_.mean((2, 3)))
+        total = F.leaky_relu(total, 0.1)
+        return Condition(vector, total, total.mean((2, 3)))

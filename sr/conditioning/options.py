@@ -1,7 +1,6 @@
-"""What can steer a network, each with the options that it alone reads (`conditioning=NAME conditioning.OPTION=...`)."""
+"""The conditionings, each a dataclass of the options that it reads (`conditioning=NAME conditioning.OPTION=...`)."""
 
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 from omegaconf import MISSING
@@ -9,17 +8,16 @@ from omegaconf import MISSING
 from pretrain.methods import METHODS, PositivesConfig
 from shared.artefacts import EncoderArtefact
 from shared.command.config import named_options
-from shared.degradations import load_space
 from shared.encoders import Encoder, EncoderConfig
-from shared.run_folders import newest_run
+from sr.conditioning.encoder_choice import check_scale, find_newest_encoder, is_network_name
 
 
 @dataclass
 class Conditioning:
-    """What every conditioning answers.
+    """The interface of every conditioning.
 
     Attributes:
-        name: The choice that these options belong to.
+        name: Name of the conditioning that these options belong to.
         trains_by_contrast: Whether a contrastive loss is part of the training.
     """
 
@@ -27,41 +25,41 @@ class Conditioning:
     trains_by_contrast = False
 
     def check(self) -> None:
-        """Refuses values that no run can have.
+        """Refuses invalid values.
 
         Raises:
-            ValueError: Names the option.
+            ValueError: An option has an invalid value; the message names it.
         """
 
     def describe(self) -> str:
-        """The conditioning in a few words."""
+        """Describes the conditioning in a few words."""
         return self.name
 
     def model_options(self) -> dict[str, Any]:
-        """What a `ModelConfig` takes of these options."""
+        """Returns the arguments of `ModelConfig` that these options determine."""
         return {}
 
     def choose_encoder(self, runs_dir: str, earlier: dict[str, Any]) -> None:
-        """Fills in the encoder where it is left open.
+        """Fills in the encoder if the user gave none.
 
         Args:
             runs_dir: Root of all runs.
-            earlier: The conditioning that a run of this name was started with; empty for a new run.
+            earlier: The conditioning with which a run of this name was started; empty for a new run.
 
         Raises:
-            ValueError: There is none, or it does not fit.
+            ValueError: There is no encoder, or the one given does not fit.
         """
 
     def open_encoder(self, scale: int) -> tuple[Encoder | None, EncoderConfig]:
-        """The trained encoder where one is used, and how the encoder is built.
+        """Returns the trained encoder, None if none is used, and the configuration that the encoder is built from.
 
         Raises:
-            ValueError, FileNotFoundError: It cannot be read, or belongs to another scale.
+            ValueError, FileNotFoundError: The encoder cannot be read, or was trained for another scale.
         """
         return None, EncoderConfig()
 
     def encoder_metadata(self) -> dict[str, Any]:
-        """The metadata of the trained encoder that a run begins with; empty where there is none."""
+        """Returns the metadata of the trained encoder that a run starts from; empty if there is none."""
         return {}
 
 
@@ -72,11 +70,11 @@ class NoCondition(Conditioning):
 
 @dataclass
 class Conditioned(Conditioning):
-    """Options of everything that steers.
+    """Options of every conditioning except `none`.
 
     Attributes:
         fusion: How the condition acts in the network (`fusion=NAME` chooses, `fusion.OPTION=...` sets).
-        width: Channels that the representation is compressed to.
+        width: Number of channels that the representation is compressed to.
     """
 
     fusion: Any = MISSING
@@ -100,27 +98,25 @@ class Oracle(Conditioned):
 
 @dataclass
 class Frozen(Conditioned):
-    """frozen: a trained encoder, left as it is.
+    """frozen: a trained encoder whose weights stay fixed.
 
     Attributes:
-        encoder: Path of a run or an artefact; empty takes the newest finished pretraining run.
+        encoder: Path of a run or of an encoder's folder; empty = the newest finished pretraining run.
     """
 
     encoder: str = ""
 
     def choose_encoder(self, runs_dir: str, earlier: dict[str, Any]) -> None:
         if not self.encoder:
-            self.encoder = str(earlier.get("encoder", "")) or _newest_encoder(runs_dir)
+            self.encoder = str(earlier.get("encoder", "")) or find_newest_encoder(runs_dir)
         if is_network_name(self.encoder):
             raise ValueError(
-                f"encoder={self.encoder}: no such folder; this conditioning takes a trained encoder, the path of a "
-                "finished `make pretrain` run"
+                f"encoder={self.encoder}: no such folder; conditioning={self.name} needs a trained encoder, the path "
+                "of a finished `make pretrain` run"
             )
 
     def open_encoder(self, scale: int) -> tuple[Encoder | None, EncoderConfig]:
-        artefact = EncoderArtefact.open(self.encoder)
-        _check_scale(self.encoder, artefact, scale)
-        return artefact.load(), artefact.encoder_config
+        return _open_trained_encoder(self.encoder, scale)
 
     def encoder_metadata(self) -> dict[str, Any]:
         return EncoderArtefact.open(self.encoder).metadata
@@ -128,10 +124,10 @@ class Frozen(Conditioned):
 
 @dataclass
 class Finetune(Frozen):
-    """finetune: a trained encoder that learns on.
+    """finetune: a trained encoder that is trained further together with the network.
 
     Attributes:
-        lr: Learning rate of the encoder; 0 takes that of the network.
+        lr: Learning rate of the encoder; 0 = that of the network.
     """
 
     lr: float = 0.0
@@ -143,12 +139,13 @@ class Finetune(Frozen):
 
 @dataclass
 class EncoderOrName(Conditioned):
-    """Options of an encoder that may be given by its network's name, and then is untrained.
+    """Options of `joint`, `random` and `constant`, whose encoder may also be an untrained network, given by its name.
 
     Attributes:
-        encoder: Path of a run or an artefact, or a network's name; empty takes the newest finished pretraining run.
-        input: Of an encoder given by name: `rgb`, `bands` or `bands_level`.
-        downsample: Of DASR's encoder given by name; false keeps its maps at the size of the image.
+        encoder: Path of a run or of an encoder's folder, or the name of a network, such as `dasr` or `resnet50`;
+            empty = the newest finished pretraining run (`joint`: `dasr`).
+        input: Input of an encoder given by name: `rgb`, `bands` or `bands_level`.
+        downsample: Whether DASR's encoder, given by name, has strides; without them its maps have the image's size.
     """
 
     encoder: str = ""
@@ -156,15 +153,15 @@ class EncoderOrName(Conditioned):
     downsample: bool = True
 
     def choose_encoder(self, runs_dir: str, earlier: dict[str, Any]) -> None:
-        self.encoder = self.encoder or str(earlier.get("encoder", "")) or self._default_encoder(runs_dir)
+        self.encoder = self.encoder or str(earlier.get("encoder", "")) or self._find_default_encoder(runs_dir)
         if not is_network_name(self.encoder) and (self.input != "rgb" or not self.downsample):
             raise ValueError(
-                f"encoder={self.encoder} is a trained encoder and has its own input and strides: leave out "
+                f"encoder={self.encoder} is a trained encoder and has its own input and strides: remove "
                 "conditioning.input and conditioning.downsample"
             )
 
-    def _default_encoder(self, runs_dir: str) -> str:
-        return _newest_encoder(runs_dir)
+    def _find_default_encoder(self, runs_dir: str) -> str:
+        return find_newest_encoder(runs_dir)
 
     def open_encoder(self, scale: int) -> tuple[Encoder | None, EncoderConfig]:
         if is_network_name(self.encoder):
@@ -172,28 +169,29 @@ class EncoderOrName(Conditioned):
         return self._open_artefact(scale)
 
     def _open_artefact(self, scale: int) -> tuple[Encoder | None, EncoderConfig]:
+        """Returns no weights: the encoder of a control is a new one of the same architecture."""
         return None, replace(EncoderArtefact.open(self.encoder).encoder_config, pretrained=False)
 
 
 @dataclass
 class Random(EncoderOrName):
-    """random: a control, an untrained encoder, left as it is."""
+    """random: a control, an untrained encoder whose weights stay fixed."""
 
 
 @dataclass
 class Constant(EncoderOrName):
-    """constant: a control, the same representation for all images, of the size of the encoder's."""
+    """constant: a control, the same representation for all images, of the same size as the encoder's."""
 
 
 @dataclass
 class Contrast(Conditioned):
-    """Options of the contrastive loss.
+    """Options of `joint` and `shared`, which train the encoder with a contrastive loss too.
 
     Attributes:
-        contrastive: Weight of the contrastive loss beside the image loss; DASR's is 1.
-        method: Of the contrastive loss (`method=NAME` chooses, `method.OPTION=...` sets).
-        positives: Of the contrastive loss, see `PositivesConfig`.
-        key_momentum: Of the method's target network.
+        contrastive: Weight of the contrastive loss relative to the image loss; 1 in DASR.
+        method: Method of the contrastive loss (`method=NAME` chooses, `method.OPTION=...` sets).
+        positives: Positives of the contrastive loss, see `PositivesConfig`.
+        key_momentum: Momentum of the method's target network, 0 to 1.
     """
 
     contrastive: float = 1.0
@@ -215,10 +213,10 @@ class Contrast(Conditioned):
 
 @dataclass
 class Joint(Contrast, EncoderOrName):
-    """joint: an encoder that learns from the contrastive loss too (DASR); DASR's own unless one is given.
+    """joint: an encoder trained together with the network and with a contrastive loss, as in DASR.
 
     Attributes:
-        lr: Learning rate of the encoder; 0 takes that of the network.
+        lr: Learning rate of the encoder; 0 = that of the network.
     """
 
     lr: float = 0.0
@@ -227,13 +225,11 @@ class Joint(Contrast, EncoderOrName):
         super().check()
         _check_lr(self.lr)
 
-    def _default_encoder(self, runs_dir: str) -> str:
+    def _find_default_encoder(self, runs_dir: str) -> str:
         return "dasr"
 
     def _open_artefact(self, scale: int) -> tuple[Encoder | None, EncoderConfig]:
-        artefact = EncoderArtefact.open(self.encoder)
-        _check_scale(self.encoder, artefact, scale)
-        return artefact.load(), artefact.encoder_config
+        return _open_trained_encoder(self.encoder, scale)
 
     def encoder_metadata(self) -> dict[str, Any]:
         return {} if is_network_name(self.encoder) else EncoderArtefact.open(self.encoder).metadata
@@ -241,10 +237,10 @@ class Joint(Contrast, EncoderOrName):
 
 @dataclass
 class Shared(Contrast):
-    """shared: encoder and network share the stem, which learns from the contrastive loss too.
+    """shared: the encoder reads the features of the network's stem, which the contrastive loss trains too.
 
     Attributes:
-        blocks: Residual blocks of the stem that both share.
+        blocks: Number of residual blocks in the stem that both share.
     """
 
     blocks: int = 2
@@ -258,34 +254,12 @@ class Shared(Contrast):
         return super().model_options() | {"shared_blocks": self.blocks}
 
 
-def is_network_name(encoder: str) -> bool:
-    """Whether the text names a network instead of a folder."""
-    return "/" not in encoder and not Path(encoder).exists()
-
-
-def _newest_encoder(runs_dir: str) -> str:
-    newest = newest_run(runs_dir, "pretrain")
-    if newest is None:
-        raise ValueError(
-            f"there is no finished encoder in {runs_dir}/pretrain: `make pretrain` makes one; or give encoder=PATH, or "
-            "conditioning=joint, which needs none"
-        )
-    return str(newest)
+def _open_trained_encoder(path: str, scale: int) -> tuple[Encoder, EncoderConfig]:
+    artefact = EncoderArtefact.open(path)
+    check_scale(path, artefact, scale)
+    return artefact.load(), artefact.encoder_config
 
 
 def _check_lr(lr: float) -> None:
     if lr < 0:
         raise ValueError(f"conditioning.lr={lr} must not be negative")
-
-
-def _check_scale(path: str, artefact: EncoderArtefact, scale: int) -> None:
-    """Refuses an encoder of images of another scale; those of images that are not down-sampled fit all."""
-    try:
-        space = load_space(str(artefact.metadata.get("degradation", "")))
-    except ValueError:
-        return  # of a space that is no longer there
-    if space.scale not in (1, scale):
-        raise ValueError(
-            f"encoder={path} was trained on images down-sampled by {space.scale} (space {space.name}), but "
-            f"scale={scale}: take one of that scale, or of a space that does not down-sample"
-        )

@@ -12,13 +12,13 @@ from sr.conditioning.adapter import RepresentationShape
 
 
 class Source(nn.Module):
-    """Gives the representation of LR images.
+    """A module that computes the representation of LR images.
 
     Attributes:
-        shape: Of the representation.
-        needs_parameters: Whether the true parameters of the degradation must be given.
+        shape: The shape of the representation.
+        needs_parameters: Whether it needs the true parameters of the degradation.
         reads_images: Whether the representation depends on the images.
-        has_positions: Whether positions of the maps belong to positions of the image.
+        has_positions: Whether positions in the maps correspond to positions in the image.
     """
 
     shape: RepresentationShape
@@ -29,12 +29,13 @@ class Source(nn.Module):
     def represent(
         self, lr_image: Tensor, parameters: Tensor | None, stem: Callable[[Tensor], Tensor]
     ) -> Representation:
-        """The representation of each image.
+        """Computes the representation of each image.
 
         Args:
-            lr_image: (B, 3, h, w) in [0, 1].
-            parameters: (B, 6), see `shared.degradations.summary.targets`; read where `needs_parameters`.
-            stem: The network's stem, images -> features (B, C, h, w).
+            lr_image: LR images, (B, 3, h, w) in [0, 1].
+            parameters: True parameters of the degradations, (B, 6), see `shared.degradations.summary.targets`; read
+                only if `needs_parameters`.
+            stem: The network's stem, a function from images to features (B, C, h, w).
 
         Raises:
             ValueError: The parameters are needed and not given.
@@ -42,17 +43,17 @@ class Source(nn.Module):
         return self(lr_image)
 
     def trained_encoder(self) -> Encoder | None:
-        """The encoder that learns in a training run, None without one."""
+        """Returns the encoder if it learns in a training run, else None."""
         return None
 
     def contrastive_encoder(self, network: Any) -> nn.Module:
-        """What a contrastive method trains: images -> representation.
+        """Returns the module that a contrastive method trains, a function from images to a representation.
 
         Args:
-            network: The SR network, whose stem may be part of it.
+            network: The SR network, whose stem may be part of the encoder.
 
         Raises:
-            ValueError: Nothing here learns from a contrastive loss.
+            ValueError: Nothing in this source learns from a contrastive loss.
         """
         raise ValueError(f"{type(self).__name__} has no encoder that a contrastive loss could train")
 
@@ -62,7 +63,7 @@ class EncoderSource(Source):
 
     Args:
         encoder: Any encoder.
-        trainable: Whether it learns; otherwise neither a weight nor a running statistic of it ever changes.
+        trainable: Whether the encoder learns; otherwise its weights and running statistics never change.
     """
 
     reads_images = True
@@ -97,10 +98,10 @@ class EncoderSource(Source):
 
 
 class StemSource(Source):
-    """DASR's convolutions on the features (B, C, h, w) of the network's stem, which both share.
+    """DASR's convolutions on the features (B, C, h, w) of the stem that encoder and network share.
 
     Args:
-        features: C.
+        features: C, the number of channels of the features.
 
     Source: idea S4 of the project's research notes: one backbone for two tasks, as in Faster R-CNN.
     """
@@ -127,11 +128,11 @@ class StemSource(Source):
 
 
 class StemEncoder(nn.Module):
-    """A network's stem with the tower on it, as an encoder of images that can be copied.
+    """A network's stem followed by a `StemSource`, as an encoder of images that can be copied.
 
     Args:
         network: The SR network.
-        tower: On its stem.
+        tower: The source that reads the features of its stem.
     """
 
     mean: Tensor
@@ -144,15 +145,15 @@ class StemEncoder(nn.Module):
         self.dim = tower.shape.dim
 
     def forward(self, images: Tensor) -> Representation:
-        """(B, 3, H, W) in [0, 1] -> representation."""
+        """Computes the representation of images (B, 3, H, W) in [0, 1]."""
         return self.tower(self.stem((images - self.mean) * self.image_range))
 
 
 class ConstantSource(Source):
-    """The same representation for all images: what a condition without information is worth.
+    """The same representation for all images: a control that shows what a condition without information is worth.
 
     Args:
-        shape: Of the representation that it stands in for, so that the network has as many weights.
+        shape: The shape of the representation that it replaces, so that the network has the same number of weights.
     """
 
     def __init__(self, shape: RepresentationShape) -> None:
@@ -165,7 +166,7 @@ class ConstantSource(Source):
 
 
 class OracleSource(Source):
-    """The true parameters (B, 6), see `shared.degradations.summary.targets`: the ceiling."""
+    """The true parameters (B, 6), see `shared.degradations.summary.targets`: the ceiling of what a condition gives."""
 
     needs_parameters = True
 

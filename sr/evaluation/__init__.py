@@ -1,1 +1,1 @@
-"""Scores of SR models by the published protocols."""
+"""Evaluation of SR models by the published protocols."""

@@ -15,10 +15,10 @@ REPRESENTATIONS = ("own", "other_image", "shuffled")
 
 @dataclass
 class BenchmarkConfig:
-    """Where the data sets are.
+    """Location of the data sets.
 
     Attributes:
-        root: holds one folder of images per data set.
+        root: Path of a folder with one folder of images per data set.
     """
 
     root: str | None = None
@@ -26,23 +26,23 @@ class BenchmarkConfig:
 
 @dataclass
 class EvaluationConfig:
-    """An evaluation.
+    """Options of an evaluation.
 
     Attributes:
-        name: folder under `runs_dir/sr-eval/`; empty takes the models' names, the protocol's and the scale.
-        runs_dir: root of all runs.
-        protocol: a name, or the path of a YAML with `rows`, as degradation spaces are written.
-        scale: 2, 3 or 4; 0 takes the model's.
-        data: `data.root` holds one folder of images per data set.
-        datasets: names of these folders, such as `[Set5,Set14]`; empty takes all.
-        representation: what the network is told of the degradation: `own`, what the model sees in the image itself; or,
-            as a control, what it sees in another image of the data set under the same degradation (`other_image`), or
-            in another image under another degradation of the protocol (`shuffled`). An oracle is told the
-            parameters of the other one, so `other_image` leaves it as it is.
+        name: Folder under `runs_dir/sr-eval/`; empty = a name made of models, protocol and scale.
+        runs_dir: Root of all runs.
+        protocol: Name of a protocol, or path of a YAML with `rows`, in the format of degradation spaces.
+        scale: 2, 3 or 4; 0 = the model's.
+        data: Location of the data sets: `data.root` is a folder with one folder of images per data set.
+        datasets: Names of the data sets, such as `[Set5,Set14]`; empty = all.
+        representation: Image whose representation steers the network: `own`, the image itself; or, as controls,
+            `other_image`, another image of the data set under the same degradation, or `shuffled`, another image under
+            another degradation of the protocol. An oracle receives the parameters of that degradation, so that
+            `other_image` does not change its scores.
         precision: `fp32`, or `bf16` (autocast).
         accelerator: `auto`, `cpu` or `gpu`.
-        seed: of the noise, the other images and degradations, and the intervals.
-        repeats: draws of the images behind each interval.
+        seed: Seed of the noise, of the choice of other images and degradations, and of the intervals.
+        repeats: Number of bootstrap draws per interval; 0 = no intervals.
     """
 
     name: str = ""
@@ -58,20 +58,23 @@ class EvaluationConfig:
     repeats: int = 500
 
     def check(self) -> None:
-        """Refuse values that mean nothing.
+        """Refuses invalid values.
 
         Raises:
-            ValueError: names the option, its value and what would be right.
+            ValueError: An option has an invalid value; the message names the valid ones.
         """
         if self.protocol not in PROTOCOLS and Path(self.protocol).suffix not in YAML_SUFFIXES:
             near = difflib.get_close_matches(self.protocol, list(PROTOCOLS), n=1)
             hint = f"; did you mean {near[0]}?" if near else ""
             raise ValueError(
-                f"protocol={self.protocol!r} is unknown{hint} (there are {', '.join(PROTOCOLS)}, or a path to a .yaml)"
+                f"protocol={self.protocol!r} is unknown{hint} (there are {', '.join(PROTOCOLS)}, or the path of a "
+                ".yaml)"
             )
         for option, allowed in (
-            ("representation", REPRESENTATIONS), ("precision", PRECISIONS), ("accelerator", ("auto", "cpu", "gpu")),
-        ):  # fmt: skip
+            ("representation", REPRESENTATIONS),
+            ("precision", PRECISIONS),
+            ("accelerator", ("auto", "cpu", "gpu")),
+        ):
             if getattr(self, option) not in allowed:
                 raise ValueError(f"{option}={getattr(self, option)!r} must be one of {', '.join(allowed)}")
         if self.scale not in (0, 2, 3, 4):
@@ -81,14 +84,14 @@ class EvaluationConfig:
                 raise ValueError(f"{option}={getattr(self, option)} must not be negative")
         if self.protocol == REAL and self.representation != "own":
             raise ValueError(
-                f"representation={self.representation} is a control of scores, and protocol={REAL} gives none"
+                f"representation={self.representation} is a control for scores, but protocol={REAL} computes none"
             )
         if not self.data.root:
-            raise ValueError("data.root is not set: give the folder that holds one folder of images per data set")
+            raise ValueError("data.root is not set: give a folder with one folder of images per data set")
 
 
 def _quote_names(key: str, value: str) -> list[str]:
-    """Takes `Set5`, `Set5,Set14` and `[Set5,Set14]` alike, with names of any letters."""
+    """Accepts `Set5`, `Set5,Set14` and `[Set5,Set14]`, with names of any characters."""
     names = [name.strip().strip("'\"") for name in value.strip().removeprefix("[").removesuffix("]").split(",")]
     return [f"{key}={json.dumps([name for name in names if name], ensure_ascii=False)}"]
 

@@ -1,4 +1,4 @@
-"""What an evaluation compares: trained models, and bicubic up-sampling."""
+"""The restorers that an evaluation compares: trained models, and bicubic up-sampling."""
 
 import hashlib
 import json
@@ -22,13 +22,13 @@ BICUBIC = "bicubic"
 
 @dataclass(frozen=True)
 class Restorer:
-    """One way from an LR image to an SR image.
+    """A function from LR image to SR image.
 
     Attributes:
-        name: name in tables, unique among those that are compared.
-        hash: digest of weights and options, by which reports are found again; empty where none are kept.
-        model: the model; None for bicubic up-sampling.
-        seen: fingerprints of the images that it and its encoder were trained on, as far as its artefact says.
+        name: Name in tables, unique among the restorers that are compared.
+        hash: Digest of weights and options, by which a finished evaluation is recognised; empty if none is saved.
+        model: The model; None for bicubic up-sampling.
+        seen: Fingerprints of the images that the model and its encoder were trained on, as recorded in the artefact.
     """
 
     name: str
@@ -55,17 +55,17 @@ class Restorer:
         references: Tensor | None = None,
         bf16: bool = False,
     ) -> Tensor:
-        """Super-resolves a batch, whole images, without gradients.
+        """Super-resolves a batch of whole images, without gradients.
 
         Args:
-            lr_images: the LR images, (B, 3, h, w) in [0, 1].
-            scale: factor of bicubic up-sampling; a model has its own.
-            parameters: the true parameters, (B, 6), for oracles, see `SRModel.represent`.
-            references: images (B, 3, h', w') that the representation is taken from instead; None for the LR images.
-            bf16: whether to run under autocast; else in full float32 (no TF32).
+            lr_images: LR images, (B, 3, h, w) in [0, 1].
+            scale: Factor of bicubic up-sampling; a model has its own.
+            parameters: True parameters of the degradations, (B, 6), for oracles, see `SRModel.represent`.
+            references: Images (B, 3, h', w') whose representation is used instead; None for the LR images.
+            bf16: Whether to run under autocast; otherwise in full float32 (no TF32).
 
         Returns:
-            (B, 3, scale * h, scale * w) float32, not clipped.
+            The SR images, (B, 3, scale * h, scale * w) float32, not clipped.
         """
         if self.model is None:
             with exact_convolutions():
@@ -76,14 +76,14 @@ class Restorer:
             return self.model(lr_images, parameters=parameters, representation=representation).float()
 
     def restore_large(self, lr_image: Tensor, scale: int, *, bf16: bool = False) -> Tensor:
-        """Super-resolves one image of any size in tiles, of which memory holds one.
+        """Super-resolves one image of any size, tile by tile.
 
         Args:
-            lr_image: the LR image, (1, 3, h, w) in [0, 1].
-            scale, bf16: as in `restore`.
+            lr_image: LR image, (1, 3, h, w) in [0, 1].
+            scale, bf16: As in `restore`.
 
         Returns:
-            (1, 3, scale * h, scale * w) float32 in [0, 1].
+            The SR image, (1, 3, scale * h, scale * w) float32 in [0, 1].
         """
         if self.model is None:
             return self.restore(lr_image, scale).clamp(0, 1)
@@ -91,49 +91,47 @@ class Restorer:
 
 
 def open_restorers(paths: Sequence[str], runs_dir: str, device: torch.device) -> list[Restorer]:
-    """Loads what is compared, each once.
+    """Loads the restorers to compare, each once.
 
     Args:
-        paths: paths of runs or model folders, or `bicubic`; none takes the newest finished SR run.
-        runs_dir: root of all runs.
-        device: the device that the models go to.
+        paths: Paths of runs or models' folders, or `bicubic`; empty = the newest finished SR run.
+        runs_dir: Root of all runs.
+        device: Device of the models.
 
     Raises:
-        ValueError: a model is not there or cannot be read; one sentence.
+        ValueError: A model does not exist or cannot be read; the message is one sentence.
     """
-    found = [_open(path, device) for path in paths or [_newest(runs_dir)]]
     by_hash: dict[str, Restorer] = {}
-    for one in found:
-        by_hash.setdefault(one.hash, one)
+    for path in paths or [_find_newest_model(runs_dir)]:
+        restorer = _open(path, device)
+        by_hash.setdefault(restorer.hash, restorer)
     unique = list(by_hash.values())
     names = [one.name for one in unique]
-    return [
-        one if names.count(one.name) == 1 else replace(one, name=f"{one.name}-{one.hash[:6]}") for one in unique
-    ]  # fmt: skip
+    return [one if names.count(one.name) == 1 else replace(one, name=f"{one.name}-{one.hash[:6]}") for one in unique]
 
 
-def common_scale(restorers: Sequence[Restorer], requested: int) -> int:
+def resolve_scale(restorers: Sequence[Restorer], requested: int) -> int:
     """Determines the scale of an evaluation.
 
     Args:
-        restorers: the restorers, whose models must have the scale.
-        requested: the scale that the user gave; 0 takes the models'.
+        restorers: The restorers, whose models must have one scale.
+        requested: The scale that the user gave; 0 = that of the models.
 
     Raises:
-        ValueError: the models have another, or none says it.
+        ValueError: The models have different scales or another one than requested, or there is neither.
     """
     scales = {one.name: one.model.scale for one in restorers if one.model is not None}
     if len(set(scales.values())) > 1:
-        listed = ", ".join(f"{name} is of x{scale}" for name, scale in scales.items())
+        listed = ", ".join(f"{name} has scale {scale}" for name, scale in scales.items())
         raise ValueError(f"models of different scales cannot be compared: {listed}")
     if not scales:
         if not requested:
-            raise ValueError("scale is not set: bicubic up-sampling takes any, give scale=2, 3 or 4")
+            raise ValueError("scale is not set, and bicubic up-sampling has none of its own: give scale=2, 3 or 4")
         return requested
     name, scale = next(iter(scales.items()))
     if requested not in (0, scale):
         raise ValueError(
-            f"scale={requested}, but the model {name} is of x{scale}: leave scale out, or give scale={scale}"
+            f"scale={requested}, but the model {name} has scale {scale}: remove scale, or give scale={scale}"
         )
     return scale
 
@@ -144,7 +142,7 @@ def _open(path: str, device: torch.device) -> Restorer:
     try:
         artefact = ModelArtefact.open(path)
     except FileNotFoundError as error:
-        raise ValueError(f"{error}; or MODEL={BICUBIC}") from error
+        raise ValueError(f"{error}; or give `{BICUBIC}`") from error
     key = json.dumps([artefact.config["model"], artefact.config["weights_sha256"]], sort_keys=True)
     digest = hashlib.sha256(key.encode()).hexdigest()[:12]
     metadata = artefact.metadata
@@ -152,7 +150,7 @@ def _open(path: str, device: torch.device) -> Restorer:
     return Restorer(artefact.run_name, digest, artefact.load().to(device), seen)
 
 
-def _newest(runs_dir: str) -> str:
+def _find_newest_model(runs_dir: str) -> str:
     newest = newest_run(runs_dir, "sr")
     if newest is None:
         raise ValueError(f"there is no finished model in {runs_dir}/sr: give the path of one, or `{BICUBIC}`")

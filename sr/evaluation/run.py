@@ -1,4 +1,4 @@
-"""One evaluation from a checked configuration: open models and images, score, write `runs/sr-eval/<name>/`."""
+"""One evaluation from a checked configuration: opens models and images, scores, writes `runs/sr-eval/<name>/`."""
 
 import sys
 import time
@@ -21,31 +21,31 @@ from sr.evaluation.benchmarks import Benchmark, open_benchmarks
 from sr.evaluation.config import EvaluationConfig
 from sr.evaluation.image_scores import Bootstrap, ImageScores, describe_mean
 from sr.evaluation.protocols import REAL, Protocol, load_protocol
-from sr.evaluation.restorers import Restorer, common_scale, open_restorers
+from sr.evaluation.restorers import Restorer, open_restorers, resolve_scale
 from sr.evaluation.scoring import check_control, score_benchmark
-from sr.evaluation.table import DatasetScores, format_tables, per_image_csv, table_csv
+from sr.evaluation.table import DatasetScores, format_per_image_csv, format_table_csv, format_tables
 
 STAGE, RESULTS = "sr-eval", "metrics.json"
 
 
 def run(config: EvaluationConfig, models: Sequence[str]) -> int:
-    """Scores the models, or says again what a finished evaluation of the same configuration found.
+    """Scores the models, or prints the results of a finished evaluation of the same configuration.
 
     Args:
-        config: checked.
-        models: paths, or `bicubic`, see `open_restorers`.
+        config: The checked options.
+        models: Paths of models, or `bicubic`, see `open_restorers`.
 
     Returns:
         The exit status.
 
     Raises:
-        ValueError: something does not fit, in one sentence, before anything is written.
+        ValueError: Models, images and options do not fit; raised before anything is written, with one sentence.
     """
     started = time.perf_counter()
     device = device_of(config.accelerator)
     restorers = open_restorers(models, config.runs_dir, device)
-    config.scale = common_scale(restorers, config.scale)
-    assert config.data.root is not None  # checked
+    config.scale = resolve_scale(restorers, config.scale)
+    assert config.data.root is not None  # `config.check` refuses it
     if config.protocol == REAL:
         protocol = None
         benchmarks = open_benchmarks(config.data.root, config.datasets, MIN_IMAGE_SIDE, leave_out=True)
@@ -55,35 +55,37 @@ def run(config: EvaluationConfig, models: Sequence[str]) -> int:
         benchmarks = open_benchmarks(config.data.root, config.datasets, config.scale * MIN_IMAGE_SIDE)
         check_control(restorers, benchmarks, protocol, config.representation)
     config.datasets = [one.name for one in benchmarks]
+    inputs = {
+        "degradations": protocol.digest() if protocol else "",
+        "models": {one.name: one.hash for one in restorers},
+        "order": [one.name for one in restorers],
+        "images": {one.name: [f"{len(one)} images, {one.digest}", *one.left_out] for one in benchmarks},
+    }
     report = ReportFolder(
-        config.runs_dir, STAGE, name=config.name, default=_default_name(config, restorers),
-        asked=to_plain(config) | {
-            "degradations": protocol.digest() if protocol else "",
-            "models": {one.name: one.hash for one in restorers},
-            "order": [one.name for one in restorers],
-            "images": {
-                one.name: [f"{len(one)} images, {one.digest}", *one.left_out] for one in benchmarks
-            },
-        },
+        config.runs_dir,
+        STAGE,
+        name=config.name,
+        default=_make_default_name(config, restorers),
+        asked=to_plain(config) | inputs,
         results=RESULTS,
-    )  # fmt: skip
+    )
     with report.lock():
-        found, when = report.load(), "made before"
-        if found is None:
+        metrics, origin = report.load(), "made before"
+        if metrics is None:
             with report.writing() as folder:
                 if protocol is None:
-                    found = _restore_real(config, folder, restorers, benchmarks, device)
+                    metrics = _restore_real(config, folder, restorers, benchmarks, device)
                 else:
-                    found = _score(config, folder, restorers, benchmarks, protocol, device)
-                write_json(folder / RESULTS, found)
-            when = f"{time.perf_counter() - started:.0f} s"
-    print(f"\n{found['table']}\n\nevaluation: {report.path} ({when})")
-    for sentence in found.get("left_out", []):
+                    metrics = _score(config, folder, restorers, benchmarks, protocol, device)
+                write_json(folder / RESULTS, metrics)
+            origin = f"{time.perf_counter() - started:.0f} s"
+    print(f"\n{metrics['table']}\n\nevaluation: {report.path} ({origin})")
+    for sentence in metrics.get("left_out", []):
         print(f"failed: {sentence}", file=sys.stderr)
-    return 1 if found.get("left_out") else 0
+    return 1 if metrics.get("left_out") else 0
 
 
-def _default_name(config: EvaluationConfig, restorers: Sequence[Restorer]) -> str:
+def _make_default_name(config: EvaluationConfig, restorers: Sequence[Restorer]) -> str:
     models = "-vs-".join(one.name for one in restorers)
     control = "" if config.representation == "own" else f"-{config.representation}"
     return f"{models}-{Path(config.protocol).name}-x{config.scale}{control}"
@@ -93,30 +95,40 @@ def _refuse_oracles(restorers: Sequence[Restorer]) -> None:
     oracles = [one.name for one in restorers if one.needs_parameters]
     if oracles:
         raise ValueError(
-            f"protocol={REAL}: the model {', '.join(oracles)} is an oracle, and the true parameters of these images' "
-            "degradation are unknown; give a model that estimates it from the image"
+            f"protocol={REAL}: the model {', '.join(oracles)} is an oracle, but the true parameters of these images' "
+            "degradation are unknown; use a model of another conditioning"
         )
 
 
 def _score(
-    config: EvaluationConfig, folder: Path, restorers: Sequence[Restorer], benchmarks: Sequence[Benchmark],
-    protocol: Protocol, device: torch.device,
-) -> dict[str, Any]:  # fmt: skip
-    """Scores everything and writes the tables; the metrics."""
+    config: EvaluationConfig,
+    folder: Path,
+    restorers: Sequence[Restorer],
+    benchmarks: Sequence[Benchmark],
+    protocol: Protocol,
+    device: torch.device,
+) -> dict[str, Any]:
+    """Scores all restorers on all data sets, writes the tables, and returns the metrics."""
     scores: dict[str, dict[str, ImageScores]] = {one.name: {} for one in restorers}
     with tqdm(total=sum(map(len, benchmarks)), unit="image", desc=STAGE, disable=None, leave=False) as bar:
         for benchmark in benchmarks:
-            found = score_benchmark(
-                restorers, benchmark, protocol, representation=config.representation, seed=config.seed,
-                bf16=config.precision == "bf16", device=device, after_image=bar.update,
-            )  # fmt: skip
-            for name, on_dataset in found.items():
+            by_restorer = score_benchmark(
+                restorers,
+                benchmark,
+                protocol,
+                representation=config.representation,
+                seed=config.seed,
+                bf16=config.precision == "bf16",
+                device=device,
+                after_image=bar.update,
+            )
+            for name, on_dataset in by_restorer.items():
                 scores[name][benchmark.name] = on_dataset
     for name, by_dataset in scores.items():
         target = _model_folder(folder, name, len(restorers))
         target.mkdir(exist_ok=True)
-        write_atomically(target / "table.csv", table_csv(benchmarks, protocol, by_dataset).encode())
-        write_atomically(target / "per_image.csv", per_image_csv(benchmarks, protocol, by_dataset).encode())
+        write_atomically(target / "table.csv", format_table_csv(benchmarks, protocol, by_dataset).encode())
+        write_atomically(target / "per_image.csv", format_per_image_csv(benchmarks, protocol, by_dataset).encode())
     bootstrap = Bootstrap(config.repeats, config.seed)
     table = format_tables(benchmarks, protocol, scores, bootstrap, config.representation)
     notes = [*_note_known_images(restorers, benchmarks), *_note_infinite_scores(scores, benchmarks)]
@@ -135,88 +147,90 @@ def _score(
 
 
 def _note_known_images(restorers: Sequence[Restorer], benchmarks: Sequence[Benchmark]) -> list[str]:
-    """Sentences on the images of the data sets that a model was trained on."""
+    """Writes a sentence on the images of each data set that a model was trained on."""
     notes = []
     for one in restorers:
         for benchmark in benchmarks:
             names = [
                 name
-                for name, digest in zip(benchmark.images, benchmark.fingerprints, strict=True)
+                for name, digest in zip(benchmark.image_names, benchmark.fingerprints, strict=True)
                 if digest in one.seen
             ]
             if names:
+                listed = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
                 notes.append(
-                    f"{one.name} was trained on {len(names)} of the {len(benchmark)} images of {benchmark.name}, its "
-                    f"rows there say nothing of new images: {', '.join(names[:5])}{', ...' if len(names) > 5 else ''}."
+                    f"{one.name} was trained on {len(names)} of the {len(benchmark)} images of {benchmark.name}, so "
+                    f"its scores there do not hold for new images: {listed}."
                 )
     return notes
 
 
 def _note_infinite_scores(scores: dict[str, dict[str, ImageScores]], benchmarks: Sequence[Benchmark]) -> list[str]:
-    """Sentences on images that a model restored without any error, whose PSNR has no value."""
+    """Writes a sentence on the images that a model restored without any error, whose PSNR is infinite."""
     notes = []
     for model, by_dataset in scores.items():
         for benchmark in benchmarks:
             infinite = np.isinf(by_dataset[benchmark.name].psnr).any(0)
-            names = [name for name, one in zip(benchmark.images, infinite, strict=True) if one]
+            names = [name for name, one in zip(benchmark.image_names, infinite, strict=True) if one]
             if names:
                 notes.append(
                     f"{model} restored {', '.join(names)} of {benchmark.name} without error (an image of one colour?): "
-                    "its PSNR is infinite, and so are the means with it; leave it out of the data set."
+                    "its PSNR is infinite, and so are the means that include it; remove it from the data set."
                 )
     return notes
 
 
 def _model_folder(folder: Path, name: str, models: int) -> Path:
-    """One model's files stand in the run's folder itself, those of several in a folder each."""
+    """Returns the folder for a model's files: the run's own for a single model, else one per model."""
     return folder if models == 1 else folder / name
 
 
 def _summarize(scores: DatasetScores, bootstrap: Bootstrap) -> dict[str, Any]:
-    """Means over all degradations by data set, with intervals."""
-    return {dataset: found.summarize(bootstrap) | {"images": found.psnr.shape[1]} for dataset, found in scores.items()}
+    """Computes means over all degradations, with intervals, by data set."""
+    return {name: one.summarize(bootstrap) | {"images": one.psnr.shape[1]} for name, one in scores.items()}
 
 
 def _compare(scores: dict[str, dict[str, ImageScores]], bootstrap: Bootstrap) -> dict[str, Any]:
-    """How far the first model's PSNR is ahead of each other one's, by data set, over all degradations, paired."""
+    """Computes how far the first model is ahead of each other one in PSNR, paired, by model and data set."""
     (_, first), *others = scores.items()
     return {
         name: {
-            dataset: {"psnr_y": describe_mean(*first[dataset].ahead_of(found, bootstrap))}
-            for dataset, found in by_dataset.items()
+            dataset: {"psnr_y": describe_mean(*first[dataset].ahead_of(other, bootstrap))}
+            for dataset, other in by_dataset.items()
         }
         for name, by_dataset in others
     }
 
 
-def _result_names(paths: Sequence[Path]) -> list[str]:
-    """A PNG for each image of a folder: by its stem, or its whole name where the stem belongs to another image too."""
-    others = Counter(path.stem for path in paths) + Counter(path.name for path in paths)
-    return [f"{path.stem if others[path.stem] == 1 else path.name}.png" for path in paths]
+def _choose_result_names(paths: Sequence[Path]) -> list[str]:
+    """Names a PNG for each image of a folder, by its stem, or by its whole name if the stem is not unique."""
+    counts = Counter(path.stem for path in paths) + Counter(path.name for path in paths)
+    return [f"{path.stem if counts[path.stem] == 1 else path.name}.png" for path in paths]
 
 
 def _restore_real(
-    config: EvaluationConfig, folder: Path, restorers: Sequence[Restorer], benchmarks: Sequence[Benchmark],
+    config: EvaluationConfig,
+    folder: Path,
+    restorers: Sequence[Restorer],
+    benchmarks: Sequence[Benchmark],
     device: torch.device,
-) -> dict[str, Any]:  # fmt: skip
-    """Writes the SR image of every image; the metrics, which have no scores."""
+) -> dict[str, Any]:
+    """Writes the SR image of every image and returns the metrics, which have no scores."""
     written = []
     with tqdm(total=sum(map(len, benchmarks)), unit="image", desc=STAGE, disable=None, leave=False) as bar:
         for benchmark in benchmarks:
-            for i, file in enumerate(_result_names(benchmark.paths)):
+            for i, file in enumerate(_choose_result_names(benchmark.paths)):
                 lr_image = benchmark.image(i).to(device)
-                for one in restorers:
-                    sr_image = one.restore_large(lr_image, config.scale, bf16=config.precision == "bf16")
-                    target = _model_folder(folder, one.name, len(restorers)) / "sr" / benchmark.name / file
+                for restorer in restorers:
+                    sr_image = restorer.restore_large(lr_image, config.scale, bf16=config.precision == "bf16")
+                    target = _model_folder(folder, restorer.name, len(restorers)) / "sr" / benchmark.name / file
                     target.parent.mkdir(parents=True, exist_ok=True)
                     pixels = sr_image[0].clamp(0, 1).mul(255).round().to(torch.uint8).permute(1, 2, 0)
                     write_image(target, pixels.cpu().numpy())
                     written.append(str(target.relative_to(folder)))
                 bar.update()
     counts = ", ".join(f"{one.name} ({len(one)})" for one in benchmarks)
-    by = ", ".join(one.name for one in restorers)
-    table = f"SR images x{config.scale} of {counts} by {by}; without a reference there are no scores"
+    models = ", ".join(one.name for one in restorers)
+    table = f"SR images x{config.scale} of {counts} by {models}; without a reference there are no scores"
     left_out = [sentence for one in benchmarks for sentence in one.left_out]
-    return {
-        "protocol": REAL, "scale": config.scale, "sr_images": written, "left_out": left_out, "table": table,
-    }  # fmt: skip
+    return {"protocol": REAL, "scale": config.scale, "sr_images": written, "left_out": left_out, "table": table}

@@ -1,4 +1,4 @@
-"""Restorers compared with HR images: on some images, and on a data set under every degradation of a protocol."""
+"""Scores of restorers: on a batch of images, and on a data set under every degradation of a protocol."""
 
 from collections.abc import Callable, Sequence
 
@@ -10,11 +10,11 @@ from shared.degradations import Degradation, degrade
 from shared.degradations.summary import targets
 from sr.evaluation.benchmarks import Benchmark
 from sr.evaluation.image_scores import ImageScores
-from sr.evaluation.protocols import Protocol, seed_of
+from sr.evaluation.protocols import Protocol, derive_seed
 from sr.evaluation.restorers import Restorer
 from sr.metrics import psnr_y, quantize_8bit, ssim_y
 
-PIXEL_CHUNK = 2**21  # HR pixels of the degradations of one image that go through together: 2 MP need about 2 GB
+PIXEL_CHUNK = 2**21  # HR pixels that are restored together, for all degradations of an image: they need about 2 GB
 
 
 def score_images(
@@ -30,11 +30,11 @@ def score_images(
     """Super-resolves LR images and compares the results with the HR images.
 
     Args:
-        restorer: the restorer, on the device of the images.
-        lr_images: the LR images, (B, 3, h, w) in [0, 1].
-        hr_images: the HR images, (B, 3, scale * h, scale * w) in [0, 1].
-        scale: the scale, which is also the border in pixels that does not count.
-        parameters, references, bf16: as in `Restorer.restore`.
+        restorer: The restorer, on the device of the images.
+        lr_images: LR images, (B, 3, h, w) in [0, 1].
+        hr_images: HR images, (B, 3, scale * h, scale * w) in [0, 1].
+        scale: Up-sampling factor, which is also the width in pixels of the border that is excluded.
+        parameters, references, bf16: As in `Restorer.restore`.
 
     Returns:
         PSNR in dB and SSIM on Y, (B,) float64 each.
@@ -55,34 +55,34 @@ def score_benchmark(
     device: torch.device,
     after_image: Callable[[], object] = lambda: None,
 ) -> dict[str, ImageScores]:
-    """Degrades every image, restores it and compares; the same LR images for all restorers.
+    """Degrades every image, restores it and scores the result, with the same LR images for all restorers.
 
     Args:
-        restorers: the restorers, on the device.
-        benchmark: N images.
-        protocol: D degradations.
-        representation: where the representation comes from, see `EvaluationConfig`.
-        seed: seed of the noise, and of the choice of other images and degradations.
-        bf16: whether models run under autocast.
-        device: the device that computes.
-        after_image: function that is called after each image.
+        restorers: The restorers, on the device.
+        benchmark: The N images.
+        protocol: The D degradations.
+        representation: Source of the representation, see `EvaluationConfig`.
+        seed: Seed of the noise, and of the choice of other images and degradations.
+        bf16: Whether models run under autocast.
+        device: Device that computes.
+        after_image: Function that is called after each image.
 
     Returns:
-        The scores by the restorer's name.
+        The scores by the name of the restorer.
     """
     scores = {one.name: ImageScores.empty(len(protocol), len(benchmark)) for one in restorers}
     for i in range(len(benchmark)):
         hr_image = benchmark.hr_image(i, protocol.scale).to(device)
-        degradation = protocol.for_image(benchmark.name, benchmark.images[i], seed)
+        degradation = protocol.for_image(benchmark.name, benchmark.image_names[i], seed)
         inputs = _RepresentationInputs(benchmark, protocol, i, representation, seed, device)
         chunk = max(1, PIXEL_CHUNK // hr_image[0, 0].numel())
         for rows in torch.arange(len(protocol)).split(chunk):
             lr_images = make_lr_images(hr_image, degradation[rows])
             hr_images = hr_image.expand(len(rows), -1, -1, -1)
             references, parameters = inputs.select(rows)
-            for one in restorers:
+            for restorer in restorers:
                 psnr, ssim = score_images(
-                    one,
+                    restorer,
                     lr_images,
                     hr_images,
                     protocol.scale,
@@ -90,18 +90,18 @@ def score_benchmark(
                     references=references,
                     bf16=bf16,
                 )
-                scores[one.name].psnr[rows.numpy(), i] = psnr
-                scores[one.name].ssim[rows.numpy(), i] = ssim
+                scores[restorer.name].psnr[rows.numpy(), i] = psnr
+                scores[restorer.name].ssim[rows.numpy(), i] = ssim
         after_image()
     return scores
 
 
 def make_lr_images(hr_image: Tensor, degradation: Degradation) -> Tensor:
-    """Degrades an image by the published border rules and rounds it as files of 8 bits do.
+    """Degrades an image with the published padding and rounds the results to 8 bits.
 
     Args:
-        hr_image: the HR image, (1, 3, H, W) in [0, 1].
-        degradation: D rows, with the seeds of their noise.
+        hr_image: HR image, (1, 3, H, W) in [0, 1].
+        degradation: D degradations, with the seeds of their noise.
 
     Returns:
         The LR images, (D, 3, h, w) in [0, 1].
@@ -110,30 +110,30 @@ def make_lr_images(hr_image: Tensor, degradation: Degradation) -> Tensor:
 
 
 class _RepresentationInputs:
-    """What the representation of one image is computed from: the image itself or, as a control, another one.
+    """The inputs that the representation of one image is computed from: the image or, as a control, another one.
 
-    Which other image and which other degradation is a function of the seed and the image's name.
+    The other image and the other degradation are functions of the seed and the image's name.
     """
 
     def __init__(
         self, benchmark: Benchmark, protocol: Protocol, index: int, representation: str, seed: int, device: torch.device
     ) -> None:
         self.parameters = targets(protocol.degradation).to(device)  # (D, 6)
-        self.row = torch.arange(len(protocol))  # of each degradation, the one that is used instead
+        self.row = torch.arange(len(protocol))  # the degradation used in place of each
         self.hr_image: Tensor | None = None
         if representation == "own":
             return
-        name, image = benchmark.name, benchmark.images[index]
-        other = seed_of(seed, "other image", name, image) % (len(benchmark) - 1)
+        name, image = benchmark.name, benchmark.image_names[index]
+        other = derive_seed(seed, "other image", name, image) % (len(benchmark) - 1)
         other += other >= index
         self.hr_image = benchmark.hr_image(other, protocol.scale).to(device)
-        self.degradation = protocol.for_image(name, benchmark.images[other], seed)
+        self.degradation = protocol.for_image(name, benchmark.image_names[other], seed)
         if representation == "shuffled":
-            shift = 1 + seed_of(seed, "other degradation", name, image) % (len(protocol) - 1)
+            shift = 1 + derive_seed(seed, "other degradation", name, image) % (len(protocol) - 1)
             self.row = (self.row + shift) % len(protocol)
 
     def select(self, rows: Tensor) -> tuple[Tensor | None, Tensor]:
-        """LR images to take the representation from, None for the images themselves, and parameters for oracles."""
+        """Returns the reference images, None for the images themselves, and the parameters for oracles."""
         used = self.row[rows]
         references = None if self.hr_image is None else make_lr_images(self.hr_image, self.degradation[used])
         return references, self.parameters[used.to(self.parameters.device)]
@@ -142,18 +142,18 @@ class _RepresentationInputs:
 def check_control(
     restorers: Sequence[Restorer], benchmarks: Sequence[Benchmark], protocol: Protocol, representation: str
 ) -> None:
-    """Refuses a control that cannot be.
+    """Refuses a control that is impossible.
 
     Raises:
-        ValueError: there is no other image, no other degradation, or nothing that reads a representation.
+        ValueError: There is no other image, no other degradation, or no model that reads a representation.
     """
     if representation == "own":
         return
-    where = f"representation={representation}"
+    option = f"representation={representation}"
     if not any(one.is_conditioned for one in restorers):
-        raise ValueError(f"{where}: none of the models reads a representation; leave it out")
+        raise ValueError(f"{option}: none of the models reads a representation; remove it")
     single = [one.name for one in benchmarks if len(one) < 2]
     if single:
-        raise ValueError(f"{where}: the data set {', '.join(single)} has one image alone, two are needed")
+        raise ValueError(f"{option} needs two images, but the data set {', '.join(single)} has only one")
     if representation == "shuffled" and len(protocol) < 2:
-        raise ValueError(f"{where}: protocol={protocol.name} has one degradation alone, two are needed")
+        raise ValueError(f"{option} needs two degradations, but protocol={protocol.name} has only one")

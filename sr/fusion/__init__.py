@@ -1,4 +1,4 @@
-"""The fusions, each in its own file; this table is the only list of them."""
+"""The fusions, each in its own file; `FUSIONS` is the only list of them."""
 
 from typing import Any, NamedTuple
 

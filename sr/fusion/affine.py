@@ -1,4 +1,4 @@
-"""Spatial feature transform: each value is scaled and shifted by what the condition's map says at its place."""
+"""Spatial feature transform: the condition's map scales and shifts the features at each position."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -11,11 +11,11 @@ from sr.fusion.base import Fusion, zero_init
 
 @dataclass
 class AffineConfig:
-    """The spatial feature transform has no options."""
+    """Options of the spatial feature transform: none."""
 
 
 class Affine(Fusion):
-    """x * (1 + gamma) + beta, both from the map by two 1x1 convolutions, 0 at the start.
+    """x * (1 + gamma) + beta, both computed from the map by two 1x1 convolutions, 0 at the start.
 
     Source: Wang et al., "Recovering Realistic Texture in Image Super-Resolution by Deep Spatial Feature Transform",
     CVPR 2018, eq. 4.
@@ -29,7 +29,6 @@ class Affine(Fusion):
 
     @classmethod
     def uses(cls, config: Any) -> tuple[str, ...]:
-        """The last map."""
         return ("last_map",)
 
     def forward(self, features: Tensor, condition: Condition) -> Tensor:

@@ -1,4 +1,4 @@
-"""Attention over a 3x3 neighbourhood: the representation asks, the features answer."""
+"""Attention over a 3x3 neighbourhood: queries from the representation, keys and values from the features."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -14,22 +14,28 @@ SOURCES = ("map", "vector")
 
 @dataclass
 class Attention3x3Config:
-    """Options of the attention."""
+    """Options of the attention.
 
-    source: str = "map"  # map: a query per place; vector: one query for all places
+    Attributes:
+        source: Source of the queries: `map`, one query per position, or `vector`, one query for all positions.
+        heads: Number of attention heads.
+        reduction: Factor by which the spatial branch reduces the number of channels.
+    """
+
+    source: str = "map"
     heads: int = 4
-    reduction: int = 2  # of the channels inside the spatial branch
+    reduction: int = 2
 
 
 class Attention3x3(Fusion):
     """A spatial branch, whose 1x1 convolutions reduce and restore the channels, and a channel branch.
 
-    The query comes from the representation, keys and values from the features. The channel branch begins with the mean
-    of the map (the vector has it already) and goes on through two fully connected layers. What both add is 0 at the
-    start.
-    Source: experiment E5 and idea I5 of the project's research notes; local attention in the manner of Ramachandran et
-    al., "Stand-Alone Self-Attention in Vision Models", NeurIPS 2019, without its relative positions, beyond the border
-    the edge repeated, and scaled by 1 / sqrt(d).
+    The queries come from the representation, keys and values from the features. The channel branch passes the mean of
+    the map, or the vector, through two fully connected layers. Both branches add 0 at the start.
+
+    Source: experiment E5 and idea I5 of the project's research notes; local attention as in Ramachandran et al.,
+    "Stand-Alone Self-Attention in Vision Models", NeurIPS 2019. Deviations: no relative positions, replicate padding,
+    logits divided by sqrt(d).
     """
 
     def __init__(self, features: int, width: int, config: Attention3x3Config) -> None:
@@ -39,7 +45,7 @@ class Attention3x3(Fusion):
         inside = features // config.reduction
         if inside < 1 or inside % config.heads:
             raise ValueError(
-                f"fusion.heads={config.heads} do not divide the {inside} channels that fusion.reduction="
+                f"fusion.heads={config.heads} does not divide the {inside} channels that fusion.reduction="
                 f"{config.reduction} leaves of {features}"
             )
         self.from_map, self.heads = config.source == "map", config.heads
@@ -50,14 +56,13 @@ class Attention3x3(Fusion):
 
     @classmethod
     def uses(cls, config: Any) -> tuple[str, ...]:
-        """The last map or the vector alone, as the options say."""
         return ("last_map",) if config.source == "map" else ("vector",)
 
     def forward(self, features: Tensor, condition: Condition) -> Tensor:
         query_input = condition.require_map(features) if self.from_map else condition.require_vector()[:, :, None, None]
         summary = condition.map_mean if self.from_map else condition.require_vector()
-        assert summary is not None  # it comes with the map
-        found = local_attention(
+        assert summary is not None  # every condition with a map has its mean
+        attended = local_attention(
             self.query(query_input), self.key(features), self.value(features), window=3, heads=self.heads
         )
-        return features * (1 + self.gate(summary).tanh()[:, :, None, None]) + self.restore(found)
+        return features * (1 + self.gate(summary).tanh()[:, :, None, None]) + self.restore(attended)

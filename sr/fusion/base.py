@@ -1,4 +1,4 @@
-"""What every fusion is: a module for one slot of a network, features and condition in, features out."""
+"""The interface of all fusions: a module for one slot of a network, from features and condition to features."""
 
 from typing import Any
 
@@ -8,14 +8,14 @@ from sr.conditioning.adapter import Condition
 
 
 class Fusion(nn.Module):
-    """Changes the features of one slot by the condition; a network has one of it in every slot.
+    """A module that modulates features by the condition; a network has one in each of its slots.
 
-    Fusions start as the identity, or near it, so that a network begins as it would without a condition.
+    Fusions start as the identity, or near it, so that training starts as it would without a condition.
 
     Args:
-        features: C, channels of the features.
-        width: W of the condition.
-        config: the fusion's own options.
+        features: C, the number of channels of the features.
+        width: W, the number of channels of the condition.
+        config: The options of the fusion.
     """
 
     def __init__(self, features: int, width: int, config: object) -> None:
@@ -24,16 +24,16 @@ class Fusion(nn.Module):
 
     @classmethod
     def uses(cls, config: Any) -> tuple[str, ...]:
-        """What the condition must hold with these options, see `sr.conditioning.adapter.USES`."""
+        """Returns the parts of a representation that the fusion reads, see `sr.conditioning.adapter.USES`."""
         return ("vector",)
 
     def forward(self, features: Tensor, condition: Condition) -> Tensor:
-        """(B, C, h, w) -> (B, C, h, w), any h, w."""
+        """Modulates features (B, C, h, w) of any size."""
         raise NotImplementedError
 
 
 def zero_init(layer: nn.Conv2d | nn.Linear) -> nn.Conv2d | nn.Linear:
-    """Sets weights and bias of a layer to 0, so that it adds nothing at the start; returns the layer."""
+    """Sets weight and bias of a layer to 0, so that it adds nothing at the start, and returns the layer."""
     nn.init.zeros_(layer.weight)
     if layer.bias is not None:
         nn.init.zeros_(layer.bias)

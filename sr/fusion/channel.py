@@ -1,4 +1,4 @@
-"""Channel modulation: each channel is scaled by the condition, as CResMD scales its residuals."""
+"""Channel modulation: the condition scales each channel, as CResMD scales its residuals."""
 
 from dataclasses import dataclass
 
@@ -10,11 +10,11 @@ from sr.fusion.base import Fusion, zero_init
 
 @dataclass
 class ChannelConfig:
-    """Channel modulation has no options."""
+    """Options of channel modulation: none."""
 
 
 class Channel(Fusion):
-    """x * (1 + a), a an affine map of the vector, 0 at the start.
+    """x * (1 + a), where a is an affine function of the vector, 0 at the start.
 
     Source: He et al., "Interactive Multi-Dimension Modulation with Dynamic Controllable Residual Learning for Image
     Restoration" (CResMD), ECCV 2020, eq. 3. Deviation: 1 is added, so that a condition of 0 changes nothing.

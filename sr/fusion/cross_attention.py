@@ -1,4 +1,4 @@
-"""A Transformer block in which the representation asks and the features answer."""
+"""A Transformer block with queries from the representation, keys and values from the features."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -13,10 +13,16 @@ from sr.fusion.base import Fusion, zero_init
 
 @dataclass
 class CrossAttentionConfig:
-    """Options of the Transformer block."""
+    """Options of the Transformer block.
+
+    Attributes:
+        heads: Number of attention heads.
+        window: Side of the attention windows in pixels.
+        mlp_ratio: Number of hidden channels of the perceptron per channel of the features.
+    """
 
     heads: int = 4
-    window: int = 8  # attention stays within windows of so many pixels a side
+    window: int = 8
     mlp_ratio: int = 2
 
 
@@ -24,7 +30,7 @@ class CrossAttention(Fusion):
     """Window attention with queries from the representation's map, then a perceptron; both add 0 at the start.
 
     Source: idea I5 of the project's research notes; blocks as in Vaswani et al., "Attention Is All You Need", 2017,
-    normalised before each part; windows as in Liu et al., "Swin Transformer", ICCV 2021.
+    with pre-normalisation; windows as in Liu et al., "Swin Transformer", ICCV 2021.
     """
 
     def __init__(self, features: int, width: int, config: CrossAttentionConfig) -> None:
@@ -44,33 +50,42 @@ class CrossAttention(Fusion):
 
     @classmethod
     def uses(cls, config: Any) -> tuple[str, ...]:
-        """The last map."""
         return ("last_map",)
 
     def forward(self, features: Tensor, condition: Condition) -> Tensor:
-        tokens = windows(features, self.window)  # (N, n, C): N windows of n tokens
-        queries = self.query(windows(condition.require_map(features), self.window))
+        tokens = split_windows(features, self.window)  # (N, n, C): N windows of n tokens
+        queries = self.query(split_windows(condition.require_map(features), self.window))
         keys, values = self.key_value(self.norm(tokens)).chunk(2, dim=-1)
         shape = (tokens.shape[0], tokens.shape[1], self.heads, tokens.shape[2] // self.heads)
         query, key, value = (x.reshape(shape).transpose(1, 2) for x in (queries, keys, values))
-        found = F.scaled_dot_product_attention(query, key, value)  # (N, heads, n, d)
-        tokens = tokens + self.project(found.transpose(1, 2).reshape(tokens.shape))
+        attended = F.scaled_dot_product_attention(query, key, value)  # (N, heads, n, d)
+        tokens = tokens + self.project(attended.transpose(1, 2).reshape(tokens.shape))
         tokens = tokens + self.perceptron(self.norm2(tokens))
-        return from_windows(tokens, self.window, features.shape)
+        return merge_windows(tokens, self.window, features.shape)
 
 
-def windows(features: Tensor, side: int) -> Tensor:
-    """(B, C, h, w) -> (B * H * W, side^2, C), filled up to whole windows by repeating the edge."""
+def split_windows(features: Tensor, side: int) -> Tensor:
+    """Splits features into windows, padded by their edge to a whole number of them.
+
+    Args:
+        features: Features, (B, C, h, w).
+        side: Side of the windows in pixels.
+
+    Returns:
+        Tokens (B * rows * columns, side^2, C), where the image has rows x columns windows.
+    """
     b, c, h, w = features.shape
     rows, columns = (h + side - 1) // side, (w + side - 1) // side  # ONNX divides towards zero
-    whole = F.pad(features, (0, columns * side - w, 0, rows * side - h), mode="replicate")
-    cut = whole.reshape(b, c, rows, side, columns, side).permute(0, 2, 4, 3, 5, 1)  # (B, H, W, side, side, C)
-    return cut.reshape(b * rows * columns, side * side, c)
+    padded = F.pad(features, (0, columns * side - w, 0, rows * side - h), mode="replicate")
+    parts = padded.reshape(b, c, rows, side, columns, side)
+    parts = parts.permute(0, 2, 4, 3, 5, 1)  # (B, rows, columns, side, side, C)
+    return parts.reshape(b * rows * columns, side * side, c)
 
 
-def from_windows(tokens: Tensor, side: int, shape: torch.Size) -> Tensor:
-    """The inverse of `windows`, for features of that shape."""
+def merge_windows(tokens: Tensor, side: int, shape: torch.Size) -> Tensor:
+    """Inverts `split_windows`, for features of the given shape (B, C, h, w)."""
     b, c, h, w = shape
     rows, columns = (h + side - 1) // side, (w + side - 1) // side  # ONNX divides towards zero
-    cut = tokens.reshape(b, rows, columns, side, side, c).permute(0, 5, 1, 3, 2, 4)  # (B, C, H, side, W, side)
-    return cut.reshape(b, c, rows * side, columns * side)[..., :h, :w]
+    parts = tokens.reshape(b, rows, columns, side, side, c)
+    parts = parts.permute(0, 5, 1, 3, 2, 4)  # (B, C, rows, side, columns, side)
+    return parts.reshape(b, c, rows * side, columns * side)[..., :h, :w]

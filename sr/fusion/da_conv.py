@@ -13,15 +13,20 @@ from sr.fusion.dynamic_conv import DynamicConv, DynamicConvConfig
 
 @dataclass
 class DAConvConfig(DynamicConvConfig):
-    """Options of DASR's convolution; the defaults are published."""
+    """Options of DASR's convolution; the defaults are the published values.
 
-    reduction: int = 8  # of the channel gate
+    Attributes:
+        reduction: Factor by which the channel gate reduces the width of the condition.
+    """
+
+    reduction: int = 8
 
 
 class DAConv(Fusion):
     """A dynamic depthwise and a 1x1 convolution, plus the features gated by the condition.
 
     Starts as published, not as the identity.
+
     Source: Wang et al., "Unsupervised Degradation Representation Learning for Blind Super-Resolution", CVPR 2021,
     section 3.3.
     """
@@ -29,13 +34,15 @@ class DAConv(Fusion):
     def __init__(self, features: int, width: int, config: DAConvConfig) -> None:
         super().__init__(features, width, config)
         if config.reduction > width:
-            raise ValueError(f"fusion.reduction={config.reduction} leaves none of width={width}: take a smaller one")
+            raise ValueError(f"fusion.reduction={config.reduction} must be at most width={width}")
         self.dynamic = DynamicConv(features, width, config)
         self.mix = nn.Conv2d(features, features, 1)
         self.gate = nn.Sequential(
-            nn.Linear(width, width // config.reduction, bias=False), nn.LeakyReLU(0.1),
-            nn.Linear(width // config.reduction, features, bias=False), nn.Sigmoid(),
-        )  # fmt: skip
+            nn.Linear(width, width // config.reduction, bias=False),
+            nn.LeakyReLU(0.1),
+            nn.Linear(width // config.reduction, features, bias=False),
+            nn.Sigmoid(),
+        )
 
     def forward(self, features: Tensor, condition: Condition) -> Tensor:
         mixed = self.mix(leaky_relu(self.dynamic(features, condition), 0.1))

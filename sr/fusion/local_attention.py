@@ -1,4 +1,4 @@
-"""Attention of each place to a window around it, without a loop over samples or places."""
+"""Attention of each position to a window around it, without a loop over samples or positions."""
 
 import torch
 import torch.nn.functional as F
@@ -8,29 +8,29 @@ from torch import Tensor
 def local_attention(
     query: Tensor, key: Tensor, value: Tensor, *, window: int, heads: int = 1, scaled: bool = True
 ) -> Tensor:
-    """At each place the mean of the values around it, weighted by the softmax of <query, key> / sqrt(d).
+    """Averages at each position the values around it, weighted by the softmax of <query, key> / sqrt(d).
 
-    Beyond the border the edge repeats.
+    Keys and values are padded by repeating the edge.
 
     Args:
-        query: (B, D, h, w), or (B, D, 1, 1) where it is the same everywhere.
-        key, value: (B, D, h, w).
-        window: side of the window, odd.
-        heads: D is divided among them, d = D / heads.
-        scaled: whether the dot products are divided by sqrt(d).
+        query: Queries, (B, D, h, w), or (B, D, 1, 1) if all positions share one.
+        key, value: Keys and values, (B, D, h, w).
+        window: Side of the window in pixels, odd.
+        heads: Number of heads, each with d = D / heads channels.
+        scaled: Whether the dot products are divided by sqrt(d).
 
     Returns:
-        (B, D, h, w).
+        The weighted means, (B, D, h, w).
     """
     reach = window // 2
     h, w = value.shape[-2:]
     query = query.unflatten(1, (heads, -1))  # (B, heads, d, h, w)
     query = query * query.shape[2] ** -0.5 if scaled else query
     keys, values = (F.pad(x, (reach,) * 4, mode="replicate").unflatten(1, (heads, -1)) for x in (key, value))
-    places = [(top, left) for top in range(window) for left in range(window)]
-    logits = [(query * keys[..., top : top + h, left : left + w]).sum(2, keepdim=True) for top, left in places]
+    offsets = [(top, left) for top in range(window) for left in range(window)]
+    logits = [(query * keys[..., top : top + h, left : left + w]).sum(2, keepdim=True) for top, left in offsets]
     weights = torch.stack(logits).softmax(0)  # (window^2, B, heads, 1, h, w)
     total = weights[0] * values[..., :h, :w]
-    for weight, (top, left) in zip(weights[1:], places[1:], strict=True):
+    for weight, (top, left) in zip(weights[1:], offsets[1:], strict=True):
         total = total + weight * values[..., top : top + h, left : left + w]
     return total.flatten(1, 2)

@@ -1,4 +1,4 @@
-"""The spatial feature transform by the encoder's maps of all strides together."""
+"""The spatial feature transform, conditioned on the encoder's maps of all strides."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -8,13 +8,12 @@ from sr.fusion.affine import Affine
 
 @dataclass
 class MultiScaleConfig:
-    """The multi-scale transform has no options."""
+    """Options of the multi-scale transform: none."""
 
 
 class MultiScale(Affine):
-    """`Affine` whose map is the sum of the maps of all strides, each through a 1x1 convolution of its own."""
+    """`Affine` whose map is the sum of the maps of all strides, each compressed by its own 1x1 convolution."""
 
     @classmethod
     def uses(cls, config: Any) -> tuple[str, ...]:
-        """All maps."""
         return ("all_maps",)

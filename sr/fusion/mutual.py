@@ -1,4 +1,4 @@
-"""MMSR's modulation in one direction: the features learn from the representation's map."""
+"""MMSR's mutual modulation in one direction: the representation's map filters the features."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -12,27 +12,33 @@ from sr.fusion.local_attention import local_attention
 
 @dataclass
 class MutualConfig:
-    """Options of the modulation."""
+    """Options of the modulation.
 
-    window: int = 5  # odd
-    reduction: int = 2  # of the channels that are compared
+    Attributes:
+        window: Side of the filters in pixels, odd.
+        reduction: Factor by which the number of channels is reduced before features and guide are compared.
+    """
+
+    window: int = 5
+    reduction: int = 2
 
 
 class Mutual(Fusion):
-    """Each place is filtered by what the features around it have in common with the guide; this adds 0 at the start.
+    """A filter per position, by the similarity of guide and features; what it adds is 0 at the start.
 
-    The filter is the softmax of the dot products of the guide (the representation's map) at a place with the features
-    in a window around it, and it is applied to the features in that window.
+    The filter is the softmax of the dot products of the guide (the representation's map) at a position with the
+    features in a window around it, and it is applied to the features in that window.
+
     Source: Dong et al., "Learning Mutual Modulation for Self-Supervised Cross-Modal Super-Resolution" (MMSR), ECCV
-    2022, section 3.2, in the direction in which the features are filtered by the guide alone. Deviations: a window of 5
-    in place of 11, since it stands at every place of the network and not once in it; beyond the border the edge
-    repeats; the result is added, by a convolution that is 0 at the start.
+    2022, section 3.2, only the direction in which the guide filters the features. Deviations: a window of 5 instead
+    of 11, since every slot of the network has this module and not one alone; replicate padding; the result is added,
+    through a convolution that is 0 at the start.
     """
 
     def __init__(self, features: int, width: int, config: MutualConfig) -> None:
         super().__init__(features, width, config)
         if config.window % 2 == 0 or config.window < 3:
-            raise ValueError(f"fusion.window={config.window} must be odd and at least 3: one place needs no weights")
+            raise ValueError(f"fusion.window={config.window} must be odd and at least 3")
         inside = max(1, features // config.reduction)
         self.window = config.window
         self.source, self.guide = nn.Conv2d(features, inside, 1), nn.Conv2d(width, inside, 1)
@@ -40,7 +46,6 @@ class Mutual(Fusion):
 
     @classmethod
     def uses(cls, config: Any) -> tuple[str, ...]:
-        """The last map."""
         return ("last_map",)
 
     def forward(self, features: Tensor, condition: Condition) -> Tensor:

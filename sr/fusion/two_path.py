@@ -1,4 +1,4 @@
-"""Two paths: the vector gates channels, the map gates places."""
+"""Two paths: the vector gates channels, the map gates positions."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -11,13 +11,13 @@ from sr.fusion.base import Fusion, zero_init
 
 @dataclass
 class TwoPathConfig:
-    """The two paths have no options."""
+    """Options of the two paths: none."""
 
 
 class TwoPath(Fusion):
-    """x * (1 + a + b): a per channel from the vector, b per place from the map, both 0 at the start.
+    """x * (1 + a + b), with a per channel from the vector and b per position from the map, both 0 at the start.
 
-    Source: the two outputs of the encoder are used as in LightBSR, Yuan et al., ICCV 2025; the gates are ours.
+    Source: both outputs of the encoder are used as in LightBSR, Yuan et al., ICCV 2025; the gates are our own.
     """
 
     def __init__(self, features: int, width: int, config: TwoPathConfig) -> None:
@@ -27,10 +27,9 @@ class TwoPath(Fusion):
 
     @classmethod
     def uses(cls, config: Any) -> tuple[str, ...]:
-        """The vector and the last map."""
         return ("vector", "last_map")
 
     def forward(self, features: Tensor, condition: Condition) -> Tensor:
         channels = self.of_channels(condition.require_vector())[:, :, None, None]  # (B, C, 1, 1)
-        places = self.of_places(condition.require_map(features))  # (B, 1, h, w)
-        return features * (1 + channels + places)
+        positions = self.of_places(condition.require_map(features))  # (B, 1, h, w)
+        return features * (1 + channels + positions)

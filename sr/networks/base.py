@@ -1,4 +1,4 @@
-"""What every SR network shares: stem, body with slots for fusions, tail, and options."""
+"""The parts that all SR networks share: stem, body with slots for fusions, tail, and options."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,8 +12,8 @@ from sr.fusion.base import Fusion
 from sr.networks.bicubic import upsample_bicubic
 from sr.networks.tail import UpsamplingTail
 
-IMAGE_RANGE = 255.0  # of the stem's input in DASR, EDSR and RCAN; their learning rates belong to it
-RGB_MEAN = (0.4488, 0.4371, 0.4040)  # of DIV2K, as published with EDSR
+IMAGE_RANGE = 255.0  # range of the stem's input in DASR, EDSR and RCAN, for which their learning rates are tuned
+RGB_MEAN = (0.4488, 0.4371, 0.4040)  # mean of DIV2K, as published with EDSR
 
 
 @dataclass
@@ -21,9 +21,9 @@ class NetworkConfig:
     """Options of every network.
 
     Attributes:
-        features: C, channels of the stem and the body.
-        bicubic_skip: the network adds to the bicubic image, which it gives at the start; without it, it makes the image
-            by itself, as published.
+        features: C, the number of channels of stem and body.
+        bicubic_skip: Whether the network predicts the difference from the bicubic image, with which it starts;
+            otherwise it predicts the image itself, as published.
     """
 
     features: int = 64
@@ -31,10 +31,10 @@ class NetworkConfig:
 
 
 class FusionSlot(nn.Module):
-    """A place in a network where the condition may act; the identity where there is no condition.
+    """A point in a network at which the condition may act; the identity in a network without a condition.
 
     Args:
-        fusion: the fusion that acts here; None for a network without a condition.
+        fusion: The fusion that acts here; None for a network without a condition.
     """
 
     def __init__(self, fusion: Fusion | None) -> None:
@@ -49,11 +49,11 @@ class FusionSlot(nn.Module):
 
 
 SlotMaker = Callable[[int], FusionSlot]
-"""Makes the next slot of a network, for features of that many channels."""
+"""Makes the next slot of a network, for features with that number of channels."""
 
 
 class ConditionedSequential(nn.Module):
-    """Modules in a row; those that take the condition are given it."""
+    """Modules in a row, of which slots and conditioned blocks receive the condition too."""
 
     def __init__(self, *modules: nn.Module) -> None:
         super().__init__()
@@ -61,36 +61,47 @@ class ConditionedSequential(nn.Module):
 
     def forward(self, features: Tensor, condition: Condition | None) -> Tensor:
         for part in self.parts:
-            takes_condition = isinstance(part, FusionSlot | ConditionedBlock | ConditionedSequential)
-            features = part(features, condition) if takes_condition else part(features)
+            is_conditioned = isinstance(part, FusionSlot | ConditionedBlock | ConditionedSequential)
+            features = part(features, condition) if is_conditioned else part(features)
         return features
 
 
 class ConditionedBlock(nn.Module):
-    """A block of a body: forward(features (B, C, h, w), condition) -> features."""
+    """A block of a body, a function from features (B, C, h, w) and the condition to features."""
 
     def forward(self, features: Tensor, condition: Condition | None) -> Tensor:
         raise NotImplementedError
 
 
 class SRNetwork(nn.Module):
-    """LR image and representation in, SR image out.
+    """A network from LR image and representation to SR image.
 
     Args:
-        scale: 2, 3 or 4.
-        features: C, channels of the stem and the body.
-        body: (features, condition) -> features, any size.
-        adapter: makes the condition; None for a network without one.
-        tail: features -> image of `scale` times the size; such as `UpsamplingTail`.
-        image_range: the image in [0, 1] is multiplied by it inside, after its mean is taken off.
-        shared_blocks: plain residual blocks at the end of the stem, for an encoder that shares the stem.
-        bicubic_skip: see `NetworkConfig`.
+        scale: Up-sampling factor: 2, 3 or 4.
+        features: C, the number of channels of stem and body.
+        body: Module from features and condition to features of the same size, which may be any.
+        adapter: Module that computes the condition; None for a network without one.
+        tail: Module from features to an image of `scale` times their size, such as `UpsamplingTail`.
+        image_range: Factor applied to the image in [0, 1] after the RGB mean is subtracted.
+        shared_blocks: Number of plain residual blocks at the end of the stem, for an encoder that shares the stem.
+        bicubic_skip: See `NetworkConfig`.
+
+    Raises:
+        ValueError: The scale is not 2, 3 or 4.
     """
 
     def __init__(
-        self, *, scale: int, features: int, body: nn.Module, adapter: Adapter | None, tail: nn.Module,
-        image_range: float = IMAGE_RANGE, shared_blocks: int = 0, bicubic_skip: bool = False,
-    ) -> None:  # fmt: skip
+        self,
+        *,
+        scale: int,
+        features: int,
+        body: nn.Module,
+        adapter: Adapter | None,
+        tail: nn.Module,
+        image_range: float = IMAGE_RANGE,
+        shared_blocks: int = 0,
+        bicubic_skip: bool = False,
+    ) -> None:
         super().__init__()
         if scale not in (2, 3, 4):
             raise ValueError(f"scale={scale} must be 2, 3 or 4")
@@ -105,7 +116,7 @@ class SRNetwork(nn.Module):
         self.body = body
         self.tail = tail
         self.register_buffer("mean", torch.tensor(RGB_MEAN).view(1, 3, 1, 1), persistent=False)
-        if bicubic_skip:
+        if bicubic_skip:  # the last convolution starts at 0
             last = [module for module in tail.modules() if isinstance(module, nn.Conv2d)][-1]
             nn.init.zeros_(last.weight)
             assert last.bias is not None
@@ -114,7 +125,7 @@ class SRNetwork(nn.Module):
     mean: Tensor
 
     def shallow(self, lr_image: Tensor) -> Tensor:
-        """Features of the stem, (B, C, h, w)."""
+        """Computes the features of the stem, (B, C, h, w)."""
         return self.stem((lr_image - self.mean) * self.image_range)
 
     def forward(
@@ -123,12 +134,16 @@ class SRNetwork(nn.Module):
         """Super-resolves a batch.
 
         Args:
-            lr_image: (B, 3, h, w) RGB in [0, 1], any h, w.
-            representation: of the images, of the shape that the network was built for; None without an adapter.
-            condition: instead, where the adapter has made it already, such as for a tile of a larger image.
+            lr_image: LR images, (B, 3, h, w) RGB in [0, 1], of any size.
+            representation: Representation of the images, of the shape that the network was built for; None without an
+                adapter.
+            condition: Condition that replaces the representation, such as that of a tile of a larger image.
 
         Returns:
-            (B, 3, scale * h, scale * w), not clipped.
+            The SR images, (B, 3, scale * h, scale * w), not clipped.
+
+        Raises:
+            ValueError: The network is conditioned, and neither representation nor condition is given.
         """
         shallow = self.shallow(lr_image)
         if self.adapter is not None and condition is None:
@@ -136,32 +151,33 @@ class SRNetwork(nn.Module):
                 raise ValueError("this network is conditioned: it needs a representation")
             condition = self.adapter(representation, lr_image.shape[-2:])
         deep = self.body(shallow, condition) + shallow
-        deep = deep.contiguous(memory_format=torch.channels_last)  # a CPU then runs the tail a third faster
+        deep = deep.contiguous(memory_format=torch.channels_last)  # makes the tail a third faster on a CPU
         sr_image = self.tail(deep) / self.image_range
         return sr_image + (upsample_bicubic(lr_image, self.scale) if self.bicubic_skip else self.mean)
 
 
-def two_convolutions(features: int) -> list[nn.Module]:
-    """conv, ReLU, conv: the branch of EDSR's and RCAN's blocks."""
+def build_convolutions(features: int) -> list[nn.Module]:
+    """Builds convolution, ReLU, convolution: the branch of EDSR's and RCAN's blocks."""
     return [
-        nn.Conv2d(features, features, 3, padding=1), nn.ReLU(inplace=True),
         nn.Conv2d(features, features, 3, padding=1),
-    ]  # fmt: skip
+        nn.ReLU(inplace=True),
+        nn.Conv2d(features, features, 3, padding=1),
+    ]
 
 
 class PlainBlock(nn.Module):
-    """conv, ReLU, conv, and the input: EDSR's residual block without a slot for the condition."""
+    """EDSR's residual block without a slot: convolution, ReLU, convolution, skip connection."""
 
     def __init__(self, features: int) -> None:
         super().__init__()
-        self.convolutions = nn.Sequential(*two_convolutions(features))
+        self.convolutions = nn.Sequential(*build_convolutions(features))
 
     def forward(self, features: Tensor) -> Tensor:
         return features + self.convolutions(features)
 
 
 class ResidualGroup(ConditionedBlock):
-    """Blocks, a convolution, and the input, as in DASR and RCAN."""
+    """Blocks, a convolution, and a skip connection, as in DASR and RCAN."""
 
     def __init__(self, features: int, blocks: Sequence[nn.Module]) -> None:
         super().__init__()
@@ -171,11 +187,22 @@ class ResidualGroup(ConditionedBlock):
         return features + self.inside(features, condition)
 
 
-def residual_network(
-    config: NetworkConfig, blocks: Sequence[nn.Module], *, scale: int, adapter: Adapter | None, shared_blocks: int,
+def build_residual_network(
+    config: NetworkConfig,
+    blocks: Sequence[nn.Module],
+    *,
+    scale: int,
+    adapter: Adapter | None,
+    shared_blocks: int,
     image_range: float = IMAGE_RANGE,
-) -> SRNetwork:  # fmt: skip
-    """What DASR, EDSR, KDSR and RCAN have in common: blocks and a convolution, then sub-pixel convolutions."""
+) -> SRNetwork:
+    """Builds the frame of DASR, EDSR, KDSR and RCAN: blocks, a convolution, and sub-pixel convolutions.
+
+    Args:
+        config: Options of every network.
+        blocks: Blocks of the body.
+        scale, adapter, shared_blocks, image_range: As in `SRNetwork`.
+    """
     return SRNetwork(
         scale=scale,
         features=config.features,

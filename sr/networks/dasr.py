@@ -6,20 +6,32 @@ from torch import Tensor, nn
 from torch.nn.functional import leaky_relu
 
 from sr.conditioning.adapter import Adapter, Condition
-from sr.networks.base import ConditionedBlock, NetworkConfig, ResidualGroup, SlotMaker, SRNetwork, residual_network
+from sr.networks.base import (
+    ConditionedBlock,
+    NetworkConfig,
+    ResidualGroup,
+    SlotMaker,
+    SRNetwork,
+    build_residual_network,
+)
 
 
 @dataclass
 class DASRConfig(NetworkConfig):
-    """Sizes of DASR's network; the defaults are published."""
+    """Sizes of DASR's network; the defaults are the published ones.
+
+    Attributes:
+        groups: Number of residual groups.
+        blocks: Number of blocks per group.
+    """
 
     groups: int = 5
-    blocks: int = 5  # per group
+    blocks: int = 5
 
 
 @dataclass
 class DASRSmallConfig(DASRConfig):
-    """A size for CPUs."""
+    """Sizes for a CPU."""
 
     groups: int = 2
     blocks: int = 2
@@ -27,10 +39,10 @@ class DASRSmallConfig(DASRConfig):
     bicubic_skip: bool = True
 
 
-def dasr(
+def build_dasr(
     config: DASRConfig, *, scale: int, make_slot: SlotMaker, adapter: Adapter | None, shared_blocks: int = 0
 ) -> SRNetwork:
-    """DASR's network; with the fusion `da_conv` it is the published one.
+    """Builds DASR's network; with the fusion `da_conv` it is the published one.
 
     Source: Wang et al., "Unsupervised Degradation Representation Learning for Blind Super-Resolution", CVPR 2021,
     section 3.3.
@@ -40,11 +52,11 @@ def dasr(
         ResidualGroup(features, [Block(features, make_slot) for _ in range(config.blocks)])
         for _ in range(config.groups)
     ]
-    return residual_network(config, blocks, scale=scale, adapter=adapter, shared_blocks=shared_blocks)
+    return build_residual_network(config, blocks, scale=scale, adapter=adapter, shared_blocks=shared_blocks)
 
 
 class Block(ConditionedBlock):
-    """Twice: the condition acts, then a convolution; and the input."""
+    """Slot and convolution, twice, and a skip connection."""
 
     def __init__(self, features: int, make_slot: SlotMaker) -> None:
         super().__init__()

@@ -5,12 +5,26 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from sr.conditioning.adapter import Adapter, Condition
-from sr.networks.base import ConditionedBlock, NetworkConfig, SlotMaker, SRNetwork, residual_network, two_convolutions
+from sr.networks.base import (
+    ConditionedBlock,
+    NetworkConfig,
+    SlotMaker,
+    SRNetwork,
+    build_convolutions,
+    build_residual_network,
+)
 
 
 @dataclass
 class EDSRConfig(NetworkConfig):
-    """Sizes of EDSR; the defaults are the published `baseline`, the full model is 32 blocks of 256 scaled by 0.1."""
+    """Sizes of EDSR; the defaults are those of the published baseline.
+
+    The full model has `blocks=32 features=256 residual_scale=0.1`.
+
+    Attributes:
+        blocks: Number of residual blocks.
+        residual_scale: Factor by which each block's branch is multiplied.
+    """
 
     blocks: int = 16
     residual_scale: float = 1.0
@@ -18,31 +32,31 @@ class EDSRConfig(NetworkConfig):
 
 @dataclass
 class EDSRSmallConfig(EDSRConfig):
-    """A size for CPUs."""
+    """Sizes for a CPU."""
 
     blocks: int = 6
     features: int = 32
     bicubic_skip: bool = True
 
 
-def edsr(
+def build_edsr(
     config: EDSRConfig, *, scale: int, make_slot: SlotMaker, adapter: Adapter | None, shared_blocks: int = 0
 ) -> SRNetwork:
-    """EDSR.
+    """Builds EDSR.
 
     Source: Lim et al., "Enhanced Deep Residual Networks for Single Image Super-Resolution", CVPRW 2017.
     """
     blocks = [Block(config.features, config.residual_scale, make_slot) for _ in range(config.blocks)]
-    return residual_network(config, blocks, scale=scale, adapter=adapter, shared_blocks=shared_blocks)
+    return build_residual_network(config, blocks, scale=scale, adapter=adapter, shared_blocks=shared_blocks)
 
 
 class Block(ConditionedBlock):
-    """conv, ReLU, conv, the condition, scaled; and the input."""
+    """Convolution, ReLU, convolution, slot, scaling, and a skip connection."""
 
     def __init__(self, features: int, residual_scale: float, make_slot: SlotMaker) -> None:
         super().__init__()
         self.residual_scale = residual_scale
-        self.convolutions = nn.Sequential(*two_convolutions(features))
+        self.convolutions = nn.Sequential(*build_convolutions(features))
         self.place = make_slot(features)
 
     def forward(self, features: Tensor, condition: Condition | None) -> Tensor:

@@ -1,4 +1,4 @@
-"""KDSR's network: a flat row of blocks, each one action of the condition and one convolution."""
+"""KDSR's network: a flat row of blocks, in each of which the condition acts before one convolution."""
 
 from dataclasses import dataclass
 
@@ -6,14 +6,21 @@ from torch import Tensor, nn
 from torch.nn.functional import leaky_relu
 
 from sr.conditioning.adapter import Adapter, Condition
-from sr.networks.base import ConditionedBlock, NetworkConfig, SlotMaker, SRNetwork, residual_network
+from sr.networks.base import ConditionedBlock, NetworkConfig, SlotMaker, SRNetwork, build_residual_network
 
-IMAGE_RANGE = 1.0  # of the stem's input, as published
+IMAGE_RANGE = 1.0  # range of the stem's input, as published
 
 
 @dataclass
 class KDSRConfig(NetworkConfig):
-    """Sizes of KDSR's network; the defaults are KDSR-L's, with `width=128`. KDSR-M has 53 blocks of 64, `width=64`."""
+    """Sizes of KDSR's network; the defaults, with `width=128`, are those of KDSR-L.
+
+    KDSR-M has `blocks=53 features=64` and `width=64`.
+
+    Attributes:
+        blocks: Number of blocks.
+        features: C, the number of channels of stem and body.
+    """
 
     blocks: int = 28
     features: int = 128
@@ -21,29 +28,29 @@ class KDSRConfig(NetworkConfig):
 
 @dataclass
 class KDSRSmallConfig(KDSRConfig):
-    """A size for CPUs."""
+    """Sizes for a CPU."""
 
     blocks: int = 8
     features: int = 32
     bicubic_skip: bool = True
 
 
-def kdsr(
+def build_kdsr(
     config: KDSRConfig, *, scale: int, make_slot: SlotMaker, adapter: Adapter | None, shared_blocks: int = 0
 ) -> SRNetwork:
-    """KDSR's network; with the fusion `dynamic_conv` it is the published one.
+    """Builds KDSR's network; with the fusion `dynamic_conv` it is the published one.
 
     Source: Xia et al., "Knowledge Distillation based Degradation Estimation for Blind Super-Resolution", ICLR 2023,
     section 3.3.
     """
     blocks = [Block(config.features, make_slot) for _ in range(config.blocks)]
-    return residual_network(
+    return build_residual_network(
         config, blocks, scale=scale, adapter=adapter, shared_blocks=shared_blocks, image_range=IMAGE_RANGE
     )
 
 
 class Block(ConditionedBlock):
-    """The condition acts, LeakyReLU, a convolution; and the input."""
+    """Slot, LeakyReLU, convolution, and a skip connection."""
 
     def __init__(self, features: int, make_slot: SlotMaker) -> None:
         super().__init__()

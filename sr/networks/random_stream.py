@@ -1,4 +1,4 @@
-"""Random streams for weights, so that one module's draws do not shift another's."""
+"""Random streams for initial weights, so that one module's draws do not shift another's."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,10 +8,10 @@ from torch import Tensor
 
 
 class RandomStream:
-    """A stream of random numbers of its own, for modules that draw from torch's global generator.
+    """An independent stream of random numbers, for modules that draw from torch's global generator.
 
     Args:
-        state: the state of a CPU generator at which the stream begins, as `torch.get_rng_state` gives it.
+        state: State of a CPU generator at which the stream begins, as returned by `torch.get_rng_state`.
     """
 
     def __init__(self, state: Tensor) -> None:
@@ -19,7 +19,7 @@ class RandomStream:
 
     @classmethod
     def spawn(cls, count: int) -> list["RandomStream"]:
-        """Makes independent streams, determined by the state of the global generator, which stays as it is."""
+        """Makes independent streams that are determined by the state of the global generator, which does not change."""
         generator = torch.Generator()
         generator.set_state(torch.get_rng_state())
         seeds = torch.randint(2**62, (count,), generator=generator).tolist()
@@ -27,7 +27,7 @@ class RandomStream:
 
     @contextmanager
     def active(self) -> Iterator[None]:
-        """Makes the global generator continue this stream; afterwards it is as it was before."""
+        """Lets the global generator continue this stream within the block, and restores its state afterwards."""
         with torch.random.fork_rng(devices=[]):
             torch.set_rng_state(self.state)
             yield

@@ -11,23 +11,29 @@ from sr.networks.base import (
     ResidualGroup,
     SlotMaker,
     SRNetwork,
-    residual_network,
-    two_convolutions,
+    build_convolutions,
+    build_residual_network,
 )
 
 
 @dataclass
 class RCANConfig(NetworkConfig):
-    """Sizes of RCAN; the defaults are published."""
+    """Sizes of RCAN; the defaults are the published ones.
+
+    Attributes:
+        groups: Number of residual groups.
+        blocks: Number of blocks per group.
+        reduction: Factor by which the channel attention reduces the number of channels.
+    """
 
     groups: int = 10
-    blocks: int = 20  # per group
-    reduction: int = 16  # of the channel attention
+    blocks: int = 20
+    reduction: int = 16
 
 
 @dataclass
 class RCANSmallConfig(RCANConfig):
-    """A size for CPUs."""
+    """Sizes for a CPU."""
 
     groups: int = 2
     blocks: int = 3
@@ -36,10 +42,10 @@ class RCANSmallConfig(RCANConfig):
     bicubic_skip: bool = True
 
 
-def rcan(
+def build_rcan(
     config: RCANConfig, *, scale: int, make_slot: SlotMaker, adapter: Adapter | None, shared_blocks: int = 0
 ) -> SRNetwork:
-    """RCAN.
+    """Builds RCAN.
 
     Source: Zhang et al., "Image Super-Resolution Using Very Deep Residual Channel Attention Networks", ECCV 2018.
     """
@@ -48,15 +54,15 @@ def rcan(
         ResidualGroup(features, [Block(features, config.reduction, make_slot) for _ in range(config.blocks)])
         for _ in range(config.groups)
     ]
-    return residual_network(config, blocks, scale=scale, adapter=adapter, shared_blocks=shared_blocks)
+    return build_residual_network(config, blocks, scale=scale, adapter=adapter, shared_blocks=shared_blocks)
 
 
 class Block(ConditionedBlock):
-    """conv, ReLU, conv, channel attention, the condition; and the input."""
+    """Convolution, ReLU, convolution, channel attention, slot, and a skip connection."""
 
     def __init__(self, features: int, reduction: int, make_slot: SlotMaker) -> None:
         super().__init__()
-        self.convolutions = nn.Sequential(*two_convolutions(features), ChannelAttention(features, reduction))
+        self.convolutions = nn.Sequential(*build_convolutions(features), ChannelAttention(features, reduction))
         self.place = make_slot(features)
 
     def forward(self, features: Tensor, condition: Condition | None) -> Tensor:
@@ -64,19 +70,20 @@ class Block(ConditionedBlock):
 
 
 class ChannelAttention(nn.Module):
-    """Gates each channel by what the means of all channels say."""
+    """A gate per channel, computed from the means of all channels."""
 
     def __init__(self, features: int, reduction: int) -> None:
         if reduction > features:
-            raise ValueError(
-                f"network.reduction={reduction} leaves none of the {features} features: take a smaller one"
-            )
+            raise ValueError(f"network.reduction={reduction} must be at most network.features={features}")
         super().__init__()
         self.gate = nn.Sequential(
-            nn.AdaptiveAvgPool2d(1), nn.Conv2d(features, features // reduction, 1), nn.ReLU(inplace=True),
-            nn.Conv2d(features // reduction, features, 1), nn.Sigmoid(),
-        )  # fmt: skip
+            nn.AdaptiveAvgPool2d(1),
+            nn.Conv2d(features, features // reduction, 1),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(features // reduction, features, 1),
+            nn.Sigmoid(),
+        )
 
     def forward(self, features: Tensor) -> Tensor:
-        """(B, C, h, w) -> (B, C, h, w)."""
+        """Gates features (B, C, h, w)."""
         return features * self.gate(features)

@@ -12,10 +12,20 @@ from sr.networks.tail import UpsamplingTail
 
 @dataclass
 class Swin2SRConfig(NetworkConfig):
-    """Sizes of Swin2SR; the defaults are published for classical super-resolution."""
+    """Sizes of Swin2SR; the defaults are those published for classical super-resolution.
+
+    Attributes:
+        groups: Number of residual groups.
+        blocks: Number of Transformer blocks per group.
+        features: C, the number of channels of stem and body.
+        heads: Number of attention heads.
+        window: Side of the attention windows in pixels.
+        mlp_ratio: Number of hidden channels of the perceptrons per channel of the features.
+        tail_features: Number of channels of the tail.
+    """
 
     groups: int = 6
-    blocks: int = 6  # per group
+    blocks: int = 6
     features: int = 180
     heads: int = 6
     window: int = 8
@@ -25,7 +35,7 @@ class Swin2SRConfig(NetworkConfig):
 
 @dataclass
 class Swin2SRSmallConfig(Swin2SRConfig):
-    """A size for CPUs."""
+    """Sizes for a CPU."""
 
     groups: int = 2
     blocks: int = 2
@@ -35,16 +45,17 @@ class Swin2SRSmallConfig(Swin2SRConfig):
     bicubic_skip: bool = True
 
 
-def swin2sr(
+def build_swin2sr(
     config: Swin2SRConfig, *, scale: int, make_slot: SlotMaker, adapter: Adapter | None, shared_blocks: int = 0
 ) -> SRNetwork:
-    """Swin2SR.
+    """Builds Swin2SR.
 
-    Deviations: features are filled up to whole windows in each group, by repeating the edge, instead of the image by
-    reflection at the start; no stochastic depth (0.1 there); linear layers start as in torch (deviation 0.02 there).
+    Deviations: the features are padded to whole windows in each group, by repeating the edge, instead of the image at
+    the start by reflection; no stochastic depth (published: 0.1); linear layers keep the initialisation of torch
+    (published: standard deviation 0.02).
 
     Raises:
-        ValueError: the features cannot be divided among the heads.
+        ValueError: The features cannot be divided among the heads.
 
     Source: Conde et al., "Swin2SR: SwinV2 Transformer for Compressed Image Super-Resolution and Restoration", ECCVW
     2022.
@@ -59,17 +70,24 @@ def swin2sr(
         nn.Conv2d(config.features, config.features, 3, padding=1),
     )
     tail = nn.Sequential(
-        nn.Conv2d(config.features, config.tail_features, 3, padding=1), nn.LeakyReLU(0.01),
+        nn.Conv2d(config.features, config.tail_features, 3, padding=1),
+        nn.LeakyReLU(0.01),
         UpsamplingTail(config.tail_features, scale),
-    )  # fmt: skip
+    )
     return SRNetwork(
-        scale=scale, features=config.features, body=body, adapter=adapter, tail=tail, image_range=1.0,
-        shared_blocks=shared_blocks, bicubic_skip=config.bicubic_skip,
-    )  # fmt: skip
+        scale=scale,
+        features=config.features,
+        body=body,
+        adapter=adapter,
+        tail=tail,
+        image_range=1.0,
+        shared_blocks=shared_blocks,
+        bicubic_skip=config.bicubic_skip,
+    )
 
 
 class ChannelNorm(nn.Module):
-    """Layer norm over the channels of (B, C, h, w)."""
+    """Layer normalisation over the channels of features (B, C, h, w)."""
 
     def __init__(self, features: int) -> None:
         super().__init__()
@@ -80,17 +98,17 @@ class ChannelNorm(nn.Module):
 
 
 class Embedding(nn.Sequential):
-    """Each pixel becomes a token: a 1x1 convolution and a norm."""
+    """The patch embedding for patches of one pixel: a 1x1 convolution and a normalisation."""
 
     def __init__(self, features: int) -> None:
         super().__init__(nn.Conv2d(features, features, 1), ChannelNorm(features))
 
 
 class Group(ConditionedBlock):
-    """Transformer blocks, every second one with shifted windows, a convolution, the input; then the condition."""
+    """Transformer blocks, every second one with shifted windows, convolutions, a skip connection, and a slot."""
 
     def __init__(self, config: Swin2SRConfig, make_slot: SlotMaker) -> None:
-        from timm.models.swin_transformer_v2 import SwinTransformerV2Block  # 4 s, only for those who use it
+        from timm.models.swin_transformer_v2 import SwinTransformerV2Block  # takes 4 s to import
 
         super().__init__()
         self.window = config.window
@@ -98,20 +116,25 @@ class Group(ConditionedBlock):
         self.blocks = nn.Sequential(
             *(
                 SwinTransformerV2Block(
-                    config.features, input_resolution=(config.window, config.window), num_heads=config.heads,
-                    window_size=config.window, shift_size=shift, always_partition=True, dynamic_mask=True,
+                    config.features,
+                    input_resolution=(config.window, config.window),
+                    num_heads=config.heads,
+                    window_size=config.window,
+                    shift_size=shift,
+                    always_partition=True,
+                    dynamic_mask=True,
                     mlp_ratio=config.mlp_ratio,
                 )
                 for shift in shifts
             )
-        )  # fmt: skip
+        )
         self.conv = nn.Conv2d(config.features, config.features, 3, padding=1)
         self.embed = nn.Conv2d(config.features, config.features, 1)
         self.place = make_slot(config.features)
 
     def forward(self, features: Tensor, condition: Condition | None) -> Tensor:
         h, w = features.shape[-2:]
-        whole = F.pad(features, (0, -w % self.window, 0, -h % self.window), mode="replicate")
-        tokens = self.blocks(whole.permute(0, 2, 3, 1))  # (B, H, W, C)
+        padded = F.pad(features, (0, -w % self.window, 0, -h % self.window), mode="replicate")
+        tokens = self.blocks(padded.permute(0, 2, 3, 1))  # (B, H, W, C)
         inside = tokens.permute(0, 3, 1, 2)[..., :h, :w]
         return self.place(features + self.embed(self.conv(inside)), condition)

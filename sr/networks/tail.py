@@ -1,4 +1,4 @@
-"""The tail of an SR network: features of the LR image's size -> the image at `scale` times that size."""
+"""The tail of an SR network: from features at the size of the LR image to the SR image."""
 
 import math
 
@@ -6,22 +6,22 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d, pad, pixel_shuffle, pixel_unshuffle
 
-REACH = 2  # LR pixels that one pixel of the image depends on, to each side: 1.75 at x4, 1.5 at x2
-SIDE = 2 * REACH + 1
-WORTH = 16  # times SIDE x SIDE pixels, or once per channel if those are more, pay for finding the single convolution
+REACH = 2  # LR pixels to each side that an SR pixel depends on, rounded up: 1.75 at x4, 1.5 at x2
+SIDE = 2 * REACH + 1  # side of the single convolution's kernel
+MIN_KERNEL_AREAS = 16  # kernel areas (or C, if more) that an image needs to repay composing the single convolution
 
 
 class UpsamplingTail(nn.Sequential):
-    """Sub-pixel convolutions (x2 once or twice, x3 once), then a convolution to the image; as in EDSR, RCAN and DASR.
+    """Sub-pixel convolutions (x2 once or twice, x3 once), then a convolution to the image, as in EDSR, RCAN and DASR.
 
-    Nothing in it is non-linear, so that away from the border the whole is one convolution of SIDE x SIDE to 3 * scale^2
-    channels and a pixel shuffle, with a tenth of the multiplications at x4. This is what runs, in training too: the
-    single convolution is a function of the layers' weights. The outermost LR pixel, beside which every layer puts zeros
-    of its own, is made layer by layer, and so are images too small to gain.
+    All layers are linear. Away from the border the tail is therefore one convolution with a SIDE x SIDE kernel to
+    3 * scale^2 channels and a pixel shuffle, which needs a tenth of the multiplications at x4. This convolution,
+    composed from the weights of the layers, is what runs, in training too. The outermost LR pixel, where every layer
+    pads with zeros of its own, is computed layer by layer, and so are images too small to gain from it.
 
     Args:
-        features: C.
-        scale: 2, 3 or 4.
+        features: C, the number of channels of the features.
+        scale: Up-sampling factor: 2, 3 or 4.
     """
 
     def __init__(self, features: int, scale: int) -> None:
@@ -32,46 +32,50 @@ class UpsamplingTail(nn.Sequential):
         self.scale = scale
 
     def forward(self, features: Tensor) -> Tensor:
-        """(B, C, h, w) -> (B, 3, scale * h, scale * w)."""
-        if torch.compiler.is_exporting() or not self._pays(features):
+        """Computes the image, (B, 3, scale * h, scale * w), from features (B, C, h, w)."""
+        if torch.compiler.is_exporting() or not self._is_faster_composed(features):
             return super().forward(features)
         s = self.scale
-        image = pixel_shuffle(conv2d(features, *self._single_convolution(), padding=REACH), s)
-        image[..., :s, :], image[..., -s:, :] = self._beside_borders(features, 2)
-        image[..., :s], image[..., -s:] = self._beside_borders(features, 3)
+        image = pixel_shuffle(conv2d(features, *self._compose(), padding=REACH), s)
+        image[..., :s, :], image[..., -s:, :] = self._compute_borders(features, 2)
+        image[..., :s], image[..., -s:] = self._compute_borders(features, 3)
         return image
 
-    def _pays(self, features: Tensor) -> bool:
+    def _is_faster_composed(self, features: Tensor) -> bool:
+        """Whether the image is large enough to repay composing the single convolution."""
         height, width = features.shape[-2:]
-        worth = SIDE**2 * max(WORTH, features.shape[1])
-        return min(height, width) >= SIDE and len(features) * height * width >= worth
+        min_pixels = SIDE**2 * max(MIN_KERNEL_AREAS, features.shape[1])
+        return min(height, width) >= SIDE and len(features) * height * width >= min_pixels
 
-    def _single_convolution(self) -> tuple[Tensor, Tensor]:
-        """Its weight (3 s^2, C, SIDE, SIDE) and bias (3 s^2,): what the layers make of one pixel, and of none."""
+    def _compose(self) -> tuple[Tensor, Tensor]:
+        """Composes the single convolution: its weight (3 s^2, C, SIDE, SIDE) and bias (3 s^2,).
+
+        The weight is the response of the layers to an impulse in each channel, the bias their response to zeros.
+        """
         weight = self.get_parameter(f"{len(self) - 1}.weight")
         channels = weight.shape[1]
-        bright = weight.new_zeros(channels, channels, 3, 3)
-        bright[:, :, 1, 1].fill_diagonal_(1)
+        impulses = weight.new_zeros(channels, channels, 3, 3)
+        impulses[:, :, 1, 1].fill_diagonal_(1)
         with torch.autocast(weight.device.type, enabled=False):
-            of_one = pixel_unshuffle(self._response(bright), self.scale)  # (C, 3 s^2, SIDE, SIDE)
-            of_none = pixel_unshuffle(super().forward(weight.new_zeros(1, channels, SIDE, SIDE)), self.scale)
-        return of_one.flip(2, 3).transpose(0, 1), of_none[0, :, REACH, REACH]
+            response = pixel_unshuffle(self._compute_response(impulses), self.scale)  # (C, 3 s^2, SIDE, SIDE)
+            bias = pixel_unshuffle(super().forward(weight.new_zeros(1, channels, SIDE, SIDE)), self.scale)
+        return response.flip(2, 3).transpose(0, 1), bias[0, :, REACH, REACH]
 
-    def _response(self, bright: Tensor) -> Tensor:
-        """What the layers without biases make of one pixel: (C, C, 3, 3) -> (C, 3, scale * SIDE, scale * SIDE)."""
-        response = bright
+    def _compute_response(self, impulses: Tensor) -> Tensor:
+        """Computes the response without biases, (C, 3, scale * SIDE, scale * SIDE), to impulses (C, C, 3, 3)."""
+        response = impulses
         for layer in self:
-            grown = 1 if response is bright else 2  # one pixel spreads within its 3 x 3, each later convolution beyond
+            padding = 1 if response is impulses else 2  # the first response fits into 3 x 3, each later one grows
             if isinstance(layer, nn.Conv2d):
-                response = conv2d(response, layer.weight, padding=grown)
+                response = conv2d(response, layer.weight, padding=padding)
             else:
                 response = layer(response)
         return pad(response, [(self.scale * SIDE - response.shape[-1]) // 2] * 4)
 
-    def _beside_borders(self, features: Tensor, dim: int) -> tuple[Tensor, Tensor]:
-        """The first and the last `scale` rows (dim 2) or columns (dim 3) of the image, layer by layer.
+    def _compute_borders(self, features: Tensor, dim: int) -> tuple[Tensor, Tensor]:
+        """Computes the first and the last `scale` rows (dim 2) or columns (dim 3) of the image, layer by layer.
 
-        A convolution finds zeros beyond the border and loses a pixel on the inner side.
+        Each convolution pads with zeros beyond the border and loses a pixel on the inner side.
         """
         size = features.shape[dim]
         first, last = features.narrow(dim, 0, REACH + 1), features.narrow(dim, size - REACH - 1, REACH + 1)

@@ -1,4 +1,4 @@
-"""Augmentation of HR crops before they are degraded, so that no degradation is mixed or mirrored."""
+"""Augmentation of HR crops before they are degraded, so that no two degradations are mixed."""
 
 from dataclasses import dataclass
 from itertools import permutations
@@ -8,26 +8,26 @@ from torch import Tensor
 
 from shared.data.sampling import generator_for
 
-AUGMENTATION = 0xA06  # tells these draws from those of crops and degradations
+AUGMENTATION = 0xA06  # separates these draws from those of crops and degradations
 
 
 @dataclass
 class AugmentationConfig:
-    """What is done to crops beside mirroring and turning (`views.turned`).
+    """Options of augmentation, in addition to flips and rotations (`views.turned`).
 
     Attributes:
-        channel_shuffle: share (0..1) of the rows whose colours change places.
-        mixup: share (0..1) of the rows that are blended with the next row's crop.
+        channel_shuffle: Share of the rows whose colour channels are permuted, 0 to 1.
+        mixup: Share of the rows that are blended with the crops of the next row, 0 to 1.
     """
 
     channel_shuffle: float = 0.0
     mixup: float = 0.0
 
     def check(self) -> None:
-        """Refuse shares outside 0..1.
+        """Refuses shares outside 0..1.
 
         Raises:
-            ValueError: names the option.
+            ValueError: A share is invalid; the message names the option.
         """
         for option in ("channel_shuffle", "mixup"):
             if not 0 <= getattr(self, option) <= 1:
@@ -35,21 +35,21 @@ class AugmentationConfig:
 
 
 def augment(crops: Tensor, config: AugmentationConfig, *, seed: int, step: int, first_row: int, rows: int) -> Tensor:
-    """Shuffles channels and blends HR crops; all views of a row alike, replayable from (seed, step).
+    """Permutes channels and blends HR crops, alike for all views of a row, as a function of (seed, step).
 
-    Both happen before the degradation: each LR image has one degradation, and its HR image is blended in the same way.
+    Both happen before the degradation, so that each LR image has one degradation and matches its HR image.
 
     Args:
-        crops: (B, V, 3, S, S) in [0, 1].
-        config: shares.
-        seed, step: of the draws.
-        first_row: number of the first row here among the `rows` of all devices.
-        rows: of the step, over all devices.
+        crops: HR crops, (B, V, 3, S, S) in [0, 1].
+        config: The shares.
+        seed, step: Seed of the run and number of the step, which determine the draws.
+        first_row: Number of the first row of this device among the `rows` of all devices.
+        rows: Number of rows in the step over all devices.
 
     Returns:
-        (B, V, 3, S, S).
+        The augmented crops, (B, V, 3, S, S).
 
-    Source: Zhang et al., "SwinFIR", 2022, section 3.4; there, images of two degradations are blended.
+    Source: Zhang et al., "SwinFIR", 2022, section 3.4. Deviation: there, images of different degradations are blended.
     """
     if not config.channel_shuffle and not config.mixup:
         return crops

@@ -21,20 +21,21 @@ from sr.training.losses import LossConfig
 
 @dataclass
 class SRConfig(RunConfig):
-    """An SR training run; see `RunConfig` for the rest.
+    """Options of an SR training run, in addition to those of every run (`RunConfig`).
 
     Attributes:
-        degradation: Space name or the path of a YAML; empty takes DASR's isotropic blurs at the scale.
-        scale: 2, 3 or 4; the degradation space must have it too.
-        network: Options of the chosen network (`network=NAME` chooses, `network.OPTION=...` sets).
+        degradation: Name of a degradation space or path of a YAML; empty = DASR's isotropic blurs at the scale.
+        scale: 2, 3 or 4, the same as that of the degradation space.
+        network: The network (`network=NAME` chooses, `network.OPTION=...` sets).
         conditioning: What steers the network (`conditioning=NAME` chooses, `conditioning.OPTION=...` sets).
         patch: Side of the LR patches in pixels.
-        loss: See `LossConfig`.
-        augmentation: See `AugmentationConfig`.
-        views: Crops of one degradation; empty takes one LR patch, or as many as the contrastive loss needs. The first
-            is super-resolved.
-        validate_every: Optimiser steps between scores on held-out images; 0 = at the end alone.
-        validation_size: Largest side of the HR images that are scored, cut from the centre; 16 times the scale or more.
+        loss: Loss between SR and HR images, see `LossConfig`.
+        augmentation: Augmentation of the HR crops, see `AugmentationConfig`.
+        views: LR patches per degradation, see `ViewsConfig`; empty = one, or as many as the contrastive loss needs. The
+            first one is super-resolved.
+        validate_every: Optimiser steps between validations on held-out images; 0 = only at the end.
+        validation_size: Largest side, in pixels, of the central crops of HR images that are scored, at least 16 times
+            the scale.
     """
 
     degradation: str = ""
@@ -49,10 +50,10 @@ class SRConfig(RunConfig):
     validation_size: int = 256
 
     def check(self) -> None:
-        """Refuse values that no run can have, and combinations that do not fit.
+        """Refuses invalid values, and combinations that do not fit.
 
         Raises:
-            ValueError: names the option or the combination.
+            ValueError: An option is invalid, or two do not fit; the message names them.
         """
         super().check()
         if self.scale not in (2, 3, 4):
@@ -64,10 +65,10 @@ class SRConfig(RunConfig):
         if self.validation_size < self.scale * MIN_IMAGE_SIDE:
             raise ValueError(
                 f"validation_size={self.validation_size} must be at least {self.scale * MIN_IMAGE_SIDE} for scale="
-                f"{self.scale}: LR images have {MIN_IMAGE_SIDE} pixels a side or more"
+                f"{self.scale}: each side of an LR image needs at least {MIN_IMAGE_SIDE} pixels"
             )
         if self.augmentation.mixup and self.devices * self.nodes > 1:
-            raise ValueError("augmentation.mixup blends rows of one device: take one device, or leave it out")
+            raise ValueError("augmentation.mixup blends rows of one device: use a single device, or remove it")
         self.conditioning.check()
         self.loss.check()
         self.augmentation.check()
@@ -81,33 +82,33 @@ class SRConfig(RunConfig):
             return
         if len(sizes) > 1 or sizes[0].count > 1:
             raise ValueError(
-                f"views={self.views.crops}: with conditioning={self.conditioning.name} one LR patch of each "
-                "degradation is used; leave views out, or take conditioning=joint"
+                f"views={self.views.crops}: conditioning={self.conditioning.name} uses one LR patch of each "
+                "degradation; remove views, or use conditioning=joint"
             )
         for option in ("other_images", "images"):
             if getattr(self.views, option):
                 raise ValueError(
                     f"views.{option}={getattr(self.views, option)}: conditioning={self.conditioning.name} uses one LR "
-                    "patch of each degradation; leave it out, or take conditioning=joint"
+                    "patch of each degradation; remove it, or use conditioning=joint"
                 )
 
     @property
     def view_config(self) -> ViewsConfig:
-        """The views with the crops filled in."""
-        contrasts = self.conditioning.trains_by_contrast
-        count = Positives(self.conditioning.positives).views_needed() if contrasts else 1
+        """The views, with their crops filled in."""
+        has_contrast = self.conditioning.trains_by_contrast
+        count = Positives(self.conditioning.positives).views_needed() if has_contrast else 1
         return replace(self.views, crops=self.views.crops or f"{count}x{self.patch}")
 
 
-def _named(table: Any, attribute: str) -> dict[str, type]:
+def _collect_options(table: Any, attribute: str) -> dict[str, type]:
     return {name: named_options(name, getattr(entry, attribute)) for name, entry in table.items()}
 
 
 GROUPS: dict[str, Group] = {
-    "network": Group(_named(NETWORKS, "config")),
-    "conditioning": Group(_named(CONDITIONINGS, "options"), keeps_common=True),
-    "conditioning.fusion": Group(_named(FUSIONS, "config")),
-    "conditioning.method": Group(_named(METHODS, "config")),
+    "network": Group(_collect_options(NETWORKS, "config")),
+    "conditioning": Group(_collect_options(CONDITIONINGS, "options"), keeps_common=True),
+    "conditioning.fusion": Group(_collect_options(FUSIONS, "config")),
+    "conditioning.method": Group(_collect_options(METHODS, "config")),
 }
 
 SHORTHANDS: dict[str, Callable[[str, str], list[str]]] = {
@@ -117,6 +118,7 @@ SHORTHANDS: dict[str, Callable[[str, str], list[str]]] = {
     "conditioning.positives": positives_overrides,
 }
 
+# short names of options, and names of earlier versions
 ALIASES = {
     "encoder": "conditioning.encoder",
     "encoder_input": "conditioning.input",

@@ -6,27 +6,27 @@ import torch
 from torch import Tensor
 
 PIXEL_LOSSES = ("l1", "charbonnier")
-LEVELS = 255.0
-CHARBONNIER_EPSILON = 1e-3  # in [0, 1], as published
+IMAGE_RANGE = 255.0
+CHARBONNIER_EPSILON = 1e-3  # for images in [0, 1], as published
 
 
 @dataclass
 class LossConfig:
-    """What an SR network is trained on.
+    """Options of the loss between SR and HR images.
 
     Attributes:
         name: `l1` or `charbonnier`.
-        frequency: weight of the distance of the spectra; 0 = off. 0.1 is SwinFIR's order of magnitude.
+        frequency: Weight of the distance between the spectra, 0 = off; SwinFIR's is of the order of 0.1.
     """
 
     name: str = "l1"
     frequency: float = 0.0
 
     def check(self) -> None:
-        """Refuse values that mean nothing.
+        """Refuses invalid values.
 
         Raises:
-            ValueError: names the option.
+            ValueError: An option is invalid; the message names it.
         """
         if self.name not in PIXEL_LOSSES:
             raise ValueError(f"loss={self.name!r} must be one of {', '.join(PIXEL_LOSSES)}")
@@ -35,28 +35,28 @@ class LossConfig:
 
 
 def image_loss(sr_image: Tensor, hr_image: Tensor, config: LossConfig) -> Tensor:
-    """Mean loss over all values, float32.
+    """Computes the mean loss over all values, in float32.
 
     Args:
-        sr_image: (B, 3, H, W), not clipped.
-        hr_image: (B, 3, H, W) in [0, 1].
-        config: which loss.
+        sr_image: SR images, (B, 3, H, W), not clipped.
+        hr_image: HR images, (B, 3, H, W) in [0, 1].
+        config: Options of the loss.
     """
     with torch.autocast(sr_image.device.type, enabled=False):
         sr_image, hr_image = sr_image.float(), hr_image.float()
         pixel = l1(sr_image, hr_image) if config.name == "l1" else charbonnier(sr_image, hr_image)
         if config.frequency:
             pixel = pixel + config.frequency * spectral_l1(sr_image, hr_image)
-        return LEVELS * pixel
+        return IMAGE_RANGE * pixel
 
 
 def l1(sr_image: Tensor, hr_image: Tensor) -> Tensor:
-    """Mean absolute difference."""
+    """Computes the mean absolute difference."""
     return (sr_image - hr_image).abs().mean()
 
 
 def charbonnier(sr_image: Tensor, hr_image: Tensor) -> Tensor:
-    """Mean of sqrt(d^2 + epsilon^2).
+    """Computes the mean of sqrt(d^2 + epsilon^2) over the differences d.
 
     Source: Lai et al., "Deep Laplacian Pyramid Networks", CVPR 2017, eq. 2.
     """
@@ -64,7 +64,7 @@ def charbonnier(sr_image: Tensor, hr_image: Tensor) -> Tensor:
 
 
 def spectral_l1(sr_image: Tensor, hr_image: Tensor) -> Tensor:
-    """Mean absolute difference of real and imaginary parts of the orthonormal spectra.
+    """Computes the mean absolute difference of real and imaginary parts of the orthonormal spectra.
 
     Source: Cho et al., "Rethinking Coarse-to-Fine Approach in Single Image Deblurring", ICCV 2021, eq. 6.
     """

@@ -1,4 +1,4 @@
-"""The one LightningModule of stage two: any network, fusion and conditioning."""
+"""The LightningModule of stage two, for any network, fusion and conditioning."""
 
 import torch
 from torch import Tensor, nn
@@ -16,7 +16,7 @@ from sr.training.losses import image_loss
 
 
 class JointModel(nn.Module):
-    """A model, and the contrastive method on its encoder where there is one."""
+    """A model together with the contrastive method that trains its encoder, if there is one."""
 
     def __init__(self, model: SRModel, method: Method | None) -> None:
         super().__init__()
@@ -28,12 +28,12 @@ class SRTraining(PlannedTraining):
     """Trains an SR model on patches.
 
     Args:
-        trained: model and method.
-        planner: draws the batches.
-        config: of the run.
+        trained: The model and the contrastive method.
+        planner: The planner that draws the batches.
+        config: Options of the run.
 
     Attributes:
-        last_images: LR, SR and HR patches of the last micro-batch, detached.
+        last_images: LR, SR and HR patches of the last micro-batch, detached; None before the first one.
     """
 
     trained: JointModel
@@ -45,7 +45,7 @@ class SRTraining(PlannedTraining):
 
     @property
     def ema_source(self) -> SRModel:
-        """The model."""
+        """The model, whose weights a moving average follows."""
         return self.trained.model
 
     @property
@@ -56,15 +56,15 @@ class SRTraining(PlannedTraining):
         return model
 
     def lr_override(self) -> tuple[nn.Module, float] | None:
-        """The source and its learning rate, where it has one of its own."""
+        """Returns the source and its learning rate, if it has one of its own."""
         source, lr = self.trained.model.source, getattr(self.config.conditioning, "lr", 0.0)
         return (source, lr) if source is not None and lr else None
 
     def loss(self, plan: Plan) -> tuple[Tensor, dict[str, Tensor]]:
-        """Crops, augments and degrades; super-resolves the first view of each row, and contrasts all of them."""
-        views, hr_image = self._views(plan)
+        """Super-resolves the first view of each row; the contrastive method, if there is one, receives all views."""
+        views, hr_image = self._prepare_views(plan)
         lr_image = views[0][:, 0]
-        parameters = self._true_parameters(plan)
+        parameters = self._compute_parameters(plan)
         model, method = self.trained.model, self.trained.method
         if method is None:
             sr_image = model(lr_image, parameters=parameters)
@@ -82,33 +82,41 @@ class SRTraining(PlannedTraining):
         self.last_images = (lr_image.detach(), sr_image.detach(), hr_image)
         return loss, logs
 
-    def _true_parameters(self, plan: Plan) -> Tensor | None:
-        """The true parameters (B, 6) where the model or the method needs them."""
+    def _compute_parameters(self, plan: Plan) -> Tensor | None:
+        """Computes the true parameters (B, 6) if the model or the method needs them."""
         model, method = self.trained.model, self.trained.method
         if not model.needs_parameters and (method is None or not method.needs_parameters):
             return None
         return targets(plan.degradation).to(self.device, non_blocking=True)
 
-    def _views(self, plan: Plan) -> tuple[tuple[Tensor, ...], Tensor]:
-        """LR views per crop size (B, V_s, 3, p_s, p_s), and the HR patches (B, 3, P, P) of the first views."""
+    def _prepare_views(self, plan: Plan) -> tuple[tuple[Tensor, ...], Tensor]:
+        """Crops, augments and degrades.
+
+        Returns:
+            LR views per crop size, (B, V_s, 3, p_s, p_s), and the HR patches of the first views, (B, 3, P, P).
+        """
         planner, rows, first_view = self.planner, len(plan.degradation), 0
         views: list[Tensor] = []
         hr_image = torch.empty(0)
         for pixels in self.fetch(plan):
             crops = pixels.to(self.device, non_blocking=True).to(torch.float32).div_(255)
             crops = augment(
-                crops.view(rows, -1, *crops.shape[1:]), self.config.augmentation, seed=planner.seed, step=plan.step,
-                first_row=planner.rank * rows, rows=planner.batch_size,
-            )  # fmt: skip
+                crops.view(rows, -1, *crops.shape[1:]),
+                self.config.augmentation,
+                seed=planner.seed,
+                step=plan.step,
+                first_row=planner.rank * rows,
+                rows=planner.batch_size,
+            )
             if not views:
-                cut, side = planner.margin, crops.shape[-1]
-                hr_image = crops[:, 0, :, cut : side - cut, cut : side - cut].contiguous()
+                margin, side = planner.margin, crops.shape[-1]
+                hr_image = crops[:, 0, :, margin : side - margin, margin : side - margin].contiguous()
             views.append(degrade(crops, plan.degradation, margin=planner.margin, first_view=first_view))
             first_view += crops.shape[1]
         return tuple(views), hr_image
 
     def after_optimizer_step(self) -> None:
-        """Move the target network, then the average."""
+        """Updates the target network, then the moving average."""
         if self.trained.method is not None:
             self.trained.method.after_step()
         super().after_optimizer_step()

@@ -1,4 +1,4 @@
-"""What an SR run writes to TensorBoard."""
+"""The TensorBoard log of an SR run."""
 
 import time
 from typing import Any
@@ -15,15 +15,15 @@ from sr.training.module import SRTraining
 from sr.training.validation import ValidationSet, score_model
 
 PANEL_ROWS = 6
-GAP = 2  # pixels on each side of an image
+GAP = 2  # pixels of white on each side of an image
 
 
 class SRLog(pl.Callback):
-    """Writes losses, rate, speed, scores on held-out images, and panels LR | SR | HR | bicubic.
+    """A callback that logs losses, learning rate, speed, scores on held-out images, and panels of patches.
 
     Args:
-        speed: its readings are logged.
-        images: held-out images.
+        speed: The callback that measures the speed.
+        images: The held-out images.
     """
 
     def __init__(self, speed: Speed, images: ValidationSet) -> None:
@@ -40,19 +40,19 @@ class SRLog(pl.Callback):
         if not isinstance(board, TensorBoardLogger):
             return
         if step == 1 or step % config.log_every == 0:
-            board.log_metrics(self._values(pl_module), step)
+            board.log_metrics(self._collect_scalars(pl_module), step)
         started = time.perf_counter()
         if step == 1 or (config.panel_every and step % config.panel_every == 0) or step == config.steps:
             self._write_panel(board, pl_module, step)
         if config.validate_every and step % config.validate_every == 0 and step < config.steps:
-            found = score_model(
+            scores = score_model(
                 pl_module.export_module, self.images, bf16=config.precision == "bf16", device=pl_module.device
             )
-            means = {"validation/psnr_y": float(found.psnr.mean()), "validation/ssim_y": float(found.ssim.mean())}
+            means = {"validation/psnr_y": float(scores.psnr.mean()), "validation/ssim_y": float(scores.ssim.mean())}
             board.log_metrics(means, step)
         self.speed.leave_out(time.perf_counter() - started)
 
-    def _values(self, module: SRTraining) -> dict[str, float]:
+    def _collect_scalars(self, module: SRTraining) -> dict[str, float]:
         values = {f"train/{name}": float(value) for name, value in module.last_logs.items()}
         values["schedule/lr"] = module.last_lr
         return values | {f"speed/{name}": value for name, value in self.speed.read(module).items()}
@@ -61,13 +61,21 @@ class SRLog(pl.Callback):
         if module.last_images is None or module.last_plan is None:
             return
         rows = min(PANEL_ROWS, len(module.last_images[0]))
-        board.experiment.add_image("LR, SR, HR, bicubic", panel(module.last_images, rows), step)
-        words = module.last_plan.degradation[:rows].words()
-        board.experiment.add_text("degradations", "\n\n".join(f"row {i + 1}: {w}" for i, w in enumerate(words)), step)
+        board.experiment.add_image("LR, SR, HR, bicubic", draw_panel(module.last_images, rows), step)
+        words = [f"row {i}: {text}" for i, text in enumerate(module.last_plan.degradation[:rows].words(), 1)]
+        board.experiment.add_text("degradations", "\n\n".join(words), step)
 
 
-def panel(images: tuple[Tensor, Tensor, Tensor], rows: int) -> Tensor:
-    """A picture (3, H, W) uint8: a row per patch, LR (pixels enlarged), SR, HR and bicubic side by side."""
+def draw_panel(images: tuple[Tensor, Tensor, Tensor], rows: int) -> Tensor:
+    """Draws LR (nearest neighbour), SR, HR and bicubic patches side by side, one row each.
+
+    Args:
+        images: LR, SR and HR patches, (B, 3, h, w) in [0, 1].
+        rows: Number of patches.
+
+    Returns:
+        The picture, (3, H, W) uint8.
+    """
     lr_image, sr_image, hr_image = (each[:rows].float().cpu() for each in images)
     scale = hr_image.shape[-1] // lr_image.shape[-1]
     columns = (interpolate(lr_image, scale_factor=scale), sr_image, hr_image, upsample_bicubic(lr_image, scale))

@@ -1,4 +1,4 @@
-"""One SR training run from a checked configuration: prepare, train, score, save."""
+"""One SR training run from a checked configuration: prepares, trains, scores, saves."""
 
 from pathlib import Path
 from typing import Any
@@ -16,20 +16,24 @@ from shared.run_folders import RunFolder
 from shared.training.progress import Bar, Speed
 from shared.training.session import Prepared, inputs_of, run_session
 from sr.model import ModelConfig, SRModel, build_model, save_model
-from sr.training.card import encoder_card, model_card
+from sr.training.card import format_encoder_card, format_model_card
 from sr.training.config import SRConfig
 from sr.training.module import JointModel, SRTraining
 from sr.training.monitoring import SRLog
 from sr.training.validation import ValidationSet, build_validation, format_scores, score_bicubic, score_model
 
-SPACE_OF_SCALE = {2: "dasr_iso_x2", 3: "dasr_iso_x3", 4: "dasr_iso"}
+DEFAULT_SPACES = {2: "dasr_iso_x2", 3: "dasr_iso_x3", 4: "dasr_iso"}
 
 
 def run(config: SRConfig, recipe: str) -> int:
-    """Train, or go on, or say that it is done; returns the exit status.
+    """Trains, resumes, or reports that the run is finished; returns the exit status.
+
+    Args:
+        config: The checked options.
+        recipe: Name of the recipe.
 
     Raises:
-        ValueError: something does not fit, in one sentence, before training starts.
+        ValueError: Data, encoder and options do not fit; raised before training starts, with one sentence.
     """
     earlier = RunFolder(config.runs_dir, "sr", config.name).load_config().get("conditioning")
     is_same = isinstance(earlier, dict) and earlier.get("name") == config.conditioning.name
@@ -38,11 +42,11 @@ def run(config: SRConfig, recipe: str) -> int:
 
 
 def prepare(config: SRConfig, recipe: str, folder: Path) -> Prepared:
-    """Builds a run in a folder."""
+    """Builds everything that a run in a folder needs."""
     module, held_out, space = build(config)
     images = build_validation(space, held_out, config.validation_size)
     speed = Speed(config.micro_batch_size // (config.devices * config.nodes) * module.planner.views)
-    of_network = sum(p.numel() for p in module.ema_source.network.parameters())
+    weights = sum(p.numel() for p in module.ema_source.network.parameters())
     sizes = module.planner.sizes
     return Prepared(
         module=module,
@@ -50,7 +54,7 @@ def prepare(config: SRConfig, recipe: str, folder: Path) -> Prepared:
         inputs=inputs_of(space, module.planner.store, held_out),
         finish=lambda seconds: _finish(config, recipe, folder, module, images, space, seconds),
         described=[
-            ("network", f"{config.network.name} x{config.scale}, {of_network / 1e6:.2f} M parameters"),
+            ("network", f"{config.network.name} x{config.scale}, {weights / 1e6:.2f} M parameters"),
             ("condition", config.conditioning.describe()),
             ("images", f"{len(module.planner.store)} to train on, {len(held_out)} held out"),
             ("patches", f"LR {sizes[0].patch} px of space {space.name}, {config.batch_size} degradations a step"),
@@ -59,18 +63,22 @@ def prepare(config: SRConfig, recipe: str, folder: Path) -> Prepared:
 
 
 def build(config: SRConfig) -> tuple[SRTraining, ImageStore, Space]:
-    """Everything that is trained and what it is trained on, the same from the same seed; also the held-out images."""
-    space = load_space(config.degradation or SPACE_OF_SCALE[config.scale])
+    """Builds the module that is trained, the held-out images and the degradation space, as a function of the options.
+
+    Raises:
+        ValueError: Options do not fit each other, or the images are too small.
+    """
+    space = load_space(config.degradation or DEFAULT_SPACES[config.scale])
     if space.scale != config.scale:
         raise ValueError(
-            f"degradation={space.name} down-samples by {space.scale}, but scale={config.scale}: for that scale there "
-            f"is {SPACE_OF_SCALE[config.scale]}"
+            f"degradation={space.name} down-samples by {space.scale}, but scale={config.scale}: use a space of that "
+            f"scale, such as {DEFAULT_SPACES[config.scale]}"
         )
     views = config.view_config
     sizes = views.sizes()
-    largest = source_size(sizes[0].patch, space.scale, space.margin())
+    source_side = source_size(sizes[0].patch, space.scale, space.margin())
     encoder, encoder_config = config.conditioning.open_encoder(config.scale)
-    training, held_out = open_images(config.data, largest)
+    training, held_out = open_images(config.data, source_side)
     planner = Planner(training, space, sizes, views.sources(), batch_size=config.micro_batch_size, seed=config.seed)
     torch.manual_seed(config.seed)
     model = build_model(
@@ -84,7 +92,7 @@ def build(config: SRConfig) -> tuple[SRTraining, ImageStore, Space]:
         ),
         encoder,
     )
-    method = _method(config, model, tuple(size.patch for size in sizes))
+    method = _build_contrastive_method(config, model, tuple(size.patch for size in sizes))
     trained = JointModel(model, method)
     if config.channels_last:
         trained = trained.to(memory_format=torch.channels_last)
@@ -93,7 +101,7 @@ def build(config: SRConfig) -> tuple[SRTraining, ImageStore, Space]:
     return SRTraining(trained, planner, config), held_out, space
 
 
-def _method(config: SRConfig, model: SRModel, patches: tuple[int, ...]) -> Method | None:
+def _build_contrastive_method(config: SRConfig, model: SRModel, patches: tuple[int, ...]) -> Method | None:
     options = config.conditioning
     if model.source is None or not options.trains_by_contrast:
         return None
@@ -104,38 +112,49 @@ def _method(config: SRConfig, model: SRModel, patches: tuple[int, ...]) -> Metho
 
 
 def _finish(
-    config: SRConfig, recipe: str, folder: Path, module: SRTraining, images: ValidationSet, space: Space,
+    config: SRConfig,
+    recipe: str,
+    folder: Path,
+    module: SRTraining,
+    images: ValidationSet,
+    space: Space,
     seconds: float,
-) -> tuple[dict[str, Any], str]:  # fmt: skip
-    """Score, save the model, and its encoder where that has learned; the metrics and the table."""
+) -> tuple[dict[str, Any], str]:
+    """Scores and saves the model, and its encoder if it was trained; returns the metrics and the text to print."""
     model = module.export_module
-    found = score_model(model, images, bf16=config.precision == "bf16", device=module.device)
-    rows = {config.name: found, "bicubic": score_bicubic(images, config.scale)}
+    model_scores = score_model(model, images, bf16=config.precision == "bf16", device=module.device)
+    rows = {config.name: model_scores, "bicubic": score_bicubic(images, config.scale)}
     table = format_scores(rows, images.names)
     scores = {name: one.to_dict() for name, one in rows.items()} | {"degradations": images.names}
-    of_run = {
-        "recipe": recipe, "config": to_plain(config), "degradation": space.name, "train_seconds": seconds,
-    } | training_images(module.planner.store)  # fmt: skip
-    of_model = of_run | {"scores": scores}
+    run_metadata = {
+        "recipe": recipe,
+        "config": to_plain(config),
+        "degradation": space.name,
+        "train_seconds": seconds,
+    } | training_images(module.planner.store)
+    model_metadata = run_metadata | {"scores": scores}
     earlier = config.conditioning.encoder_metadata()
     if earlier:
-        of_model["encoder"] = earlier
+        model_metadata["encoder"] = earlier
     text = f"model: {folder / 'model'}"
     encoder = model.source.trained_encoder() if model.source is not None else None
     if encoder is not None:
         save_encoder(
             folder / "encoder",
             encoder,
-            card=encoder_card(config, recipe, degradation=space.name),
-            metadata=of_run
+            card=format_encoder_card(config, recipe, degradation=space.name),
+            metadata=run_metadata
             | {
                 "patch": module.planner.sizes[0].patch,
-                "training_image_hashes": " ".join(sorted(seen_fingerprints(of_run) | seen_fingerprints(earlier))),
+                "training_image_hashes": " ".join(sorted(seen_fingerprints(run_metadata) | seen_fingerprints(earlier))),
             },
             projector=getattr(module.trained.method, "projector", None),
         )
         text = f"{text}\nencoder: {folder / 'encoder'}"
-    card = model_card(config, recipe, table, training_images=len(module.planner.store), degradation=space.name)
-    save_model(folder / "model", model, card=card, metadata=of_model)
-    heading = f"{len(images.image_names)} held-out images, centre of {config.validation_size} px, space {space.name}:"
+    card = format_model_card(config, recipe, table, training_images=len(module.planner.store), degradation=space.name)
+    save_model(folder / "model", model, card=card, metadata=model_metadata)
+    heading = (
+        f"{len(images.image_names)} held-out images, central crops of at most {config.validation_size} px, "
+        f"space {space.name}:"
+    )
     return {"scores": scores}, f"\n{heading}\n\n{table}\n\n{text}"

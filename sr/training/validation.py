@@ -1,4 +1,4 @@
-"""Held-out images under the degradations that a space is judged by, and how well a model restores them."""
+"""Validation: held-out images under the listed degradations of a space, and scores of a model on them."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from shared.data.sources import ImageStore
 from shared.degradations import Space
 from shared.degradations.summary import targets
 from shared.probing import listed_degradations
-from sr.evaluation.image_scores import ImageScores, format_difference
+from sr.evaluation.image_scores import CAPTION, ImageScores, format_difference
 from sr.evaluation.restorers import BICUBIC, Restorer
 from sr.evaluation.scoring import make_lr_images, score_images
 from sr.model import SRModel
@@ -22,11 +22,11 @@ class ValidationSet:
     """N images under D degradations.
 
     Attributes:
-        hr_images: N images of (1, 3, H, W) in [0, 1].
-        lr_images: D lists of N images of (1, 3, h, w), rounded to 8 bits.
+        hr_images: N HR images, (1, 3, H, W) in [0, 1].
+        lr_images: D lists of N LR images, (1, 3, h, w), rounded to 8 bits.
         names: D names of the degradations.
-        parameters: the parameters of the degradations, (D, 6), for oracles.
-        image_names: N names.
+        parameters: Parameters of the degradations, (D, 6), for oracles.
+        image_names: N names of the images.
     """
 
     hr_images: list[Tensor]
@@ -37,12 +37,12 @@ class ValidationSet:
 
 
 def build_validation(space: Space, held_out: ImageStore, size: int) -> ValidationSet:
-    """Cuts each image to its centre, at most `size` a side, and degrades it by the published border rules.
+    """Crops each image to its centre, at most `size` a side, and degrades it with the published padding.
 
     Args:
-        space: the degradation space, whose listed degradations are taken.
-        held_out: images that are not trained on.
-        size: largest side of the HR images in pixels, at least the scale.
+        space: The degradation space, whose listed degradations are used.
+        held_out: Images that are not trained on.
+        size: Largest side of the HR images in pixels, at least the scale.
     """
     listed, names = listed_degradations(space)
     hr_images = []
@@ -64,19 +64,19 @@ def _crop_centre(image: Tensor, size: int, scale: int) -> Tensor:
 
 
 def score_model(model: SRModel, images: ValidationSet, *, bf16: bool, device: torch.device) -> ImageScores:
-    """Scores a model.
+    """Scores a model on held-out images.
 
     Args:
-        model: the model, on the device, in any mode.
-        images: the held-out images.
-        bf16: whether the model runs under autocast; else in full float32 (no TF32).
-        device: the device that computes.
+        model: The model, on the device, in any mode.
+        images: The held-out images.
+        bf16: Whether the model runs under autocast; otherwise in full float32 (no TF32).
+        device: Device that computes.
     """
     return _score(Restorer("model", model=model), images, model.scale, bf16=bf16, device=device)
 
 
 def score_bicubic(images: ValidationSet, scale: int) -> ImageScores:
-    """Scores bicubic up-sampling, on the CPU."""
+    """Scores bicubic up-sampling on held-out images, on the CPU."""
     return _score(Restorer(BICUBIC), images, scale, bf16=False, device=torch.device("cpu"))
 
 
@@ -93,7 +93,12 @@ def _score(restorer: Restorer, images: ValidationSet, scale: int, *, bf16: bool,
 
 
 def format_scores(rows: dict[str, ImageScores], names: list[str]) -> str:
-    """A table of PSNR per degradation, the means with intervals, and how far the first row is ahead of the others."""
+    """Formats a table: means with intervals, PSNR per degradation, and how far the first row is ahead of the others.
+
+    Args:
+        rows: The scores by the name of the restorer.
+        names: Names of the degradations.
+    """
     columns = [["PSNR-Y", *(with_interval(one.mean(), one.interval()) for one in rows.values())]]
     columns.append(["SSIM-Y", *(f"{one.mean('ssim'):.4f}" for one in rows.values())])
     for d, name in enumerate(names):
@@ -104,5 +109,4 @@ def format_scores(rows: dict[str, ImageScores], names: list[str]) -> str:
         f"{first_name} ahead of {name}, paired: {format_difference(*first.ahead_of(other))} dB"
         for name, other in others
     ]
-    words = "In brackets the 95 % interval over images; PSNR and SSIM on luma, borders of the scale's width left out."
-    return "\n\n".join([*blocks, *ahead, words])
+    return "\n\n".join([*blocks, *ahead, CAPTION])

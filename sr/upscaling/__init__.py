@@ -1,1 +1,1 @@
-"""Super-resolution of image files of any size, tile by tile."""
+"""Super-resolution of images and image files of any size, tile by tile."""

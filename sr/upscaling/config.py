@@ -5,20 +5,21 @@ from dataclasses import dataclass
 
 @dataclass
 class UpscaleConfig:
-    """How images are super-resolved.
+    """Options of upscaling.
 
     Attributes:
-        reference: image whose degradation is taken for all, such as a sharper or larger part of the same photograph;
-            empty takes each image's own.
-        ensemble: take the mean over the 8 symmetries of the image, 8 times as slow.
-        overwrite: replace files that are there already; otherwise they are kept.
-        tile: side in LR pixels of what the network sees at once; memory goes with its square.
-        overlap: LR pixels around a tile's own part that the network sees too.
-        estimate: tell in words what the model takes the degradation for.
-        max_megapixels: larger images are refused before they are decoded.
-        precision: `fp32`, or `bf16` (autocast, faster on a GPU, less exact).
+        reference: Path of an image whose degradation is assumed for all images, such as another part of the same
+            photograph; empty = each image's own.
+        ensemble: Whether to average over the 8 symmetries of the image (self-ensemble), which takes 8 times as long.
+        overwrite: Whether to replace existing files; otherwise they are kept.
+        tile: Side of the tiles in LR pixels, a multiple of 32, at least 64; memory grows with its square.
+        overlap: Margin of each tile that it shares with its neighbours, in LR pixels, a multiple of 16, at most a
+            quarter of `tile`.
+        estimate: Whether to describe in words the degradation that the model reads from each image.
+        max_megapixels: Size in megapixels above which an image is refused before it is decoded.
+        precision: `fp32`, or `bf16` (autocast: faster on a GPU, less exact).
         accelerator: `auto`, `cpu` or `gpu`.
-        cache_dir: where what a model's estimates need is kept, a few MB a model.
+        cache_dir: Folder for what `estimate` computes once per model, a few MB each.
     """
 
     reference: str = ""
@@ -33,10 +34,10 @@ class UpscaleConfig:
     cache_dir: str = "~/.cache/unblind"
 
     def check(self) -> None:
-        """Refuses values that mean nothing; tiles are checked where they are cut.
+        """Refuses invalid values, except of `tile` and `overlap`, see `sr.upscaling.tiles.Tiling.check`.
 
         Raises:
-            ValueError: names the option, its value and what would be right.
+            ValueError: An option has an invalid value; the message names the valid ones.
         """
         for option, allowed in (("precision", ("fp32", "bf16")), ("accelerator", ("auto", "cpu", "gpu"))):
             if getattr(self, option) not in allowed:

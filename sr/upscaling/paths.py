@@ -1,4 +1,4 @@
-"""Which images are read, and where their results go."""
+"""Paths of the images to super-resolve and of their results."""
 
 import os
 from pathlib import Path
@@ -6,79 +6,79 @@ from typing import NamedTuple
 
 from shared.images import IMAGE_SUFFIXES
 
-KEEPS_EVERYTHING = (".png", ".tif", ".tiff")  # formats that a result in a folder keeps; any other becomes PNG
+LOSSLESS_SUFFIXES = (".png", ".tif", ".tiff")  # formats that results in a folder keep; the others become PNG
 
 
 class Job(NamedTuple):
-    """An image and where its result goes."""
+    """Paths of an image and of its result."""
 
     source: Path
     target: Path
 
 
-def plan(source: Path, target: Path) -> list[Job]:
-    """The jobs of IN and OUT, in a fixed order; looks at names alone.
+def plan_jobs(source: Path, target: Path) -> list[Job]:
+    """Lists the jobs for IN and OUT, in a fixed order; reads no image.
 
     Args:
-        source: an image, or a folder that is searched recursively but for hidden files and folders.
-        target: an image, or a folder, made later where it is missing.
+        source: Path of an image, or of a folder, which is searched recursively except for hidden files and folders.
+        target: Path of an image, or of a folder, which need not exist.
 
     Raises:
-        ValueError: IN and OUT are the same or inside each other, there is no image, or OUT is of the wrong kind.
+        ValueError: IN and OUT are the same, OUT is inside IN or of the wrong kind, a result would replace an image, or
+            there is no image.
     """
     if source.resolve() == target.resolve():
-        raise ValueError(f"IN and OUT are both {source}: give another OUT")
+        raise ValueError(f"IN and OUT are both {source}: choose another OUT")
     if not source.is_dir():
-        jobs = [Job(source, _target_of_file(source, target))]
+        jobs = [Job(source, _choose_target(source, target))]
     else:
         if target.exists() and not target.is_dir():
-            raise ValueError(f"IN={source} is a folder, but OUT={target} is a file: give a folder")
+            raise ValueError(f"IN={source} is a folder, but OUT={target} is a file: choose a folder")
         if source.resolve() in target.resolve().parents:
-            raise ValueError(f"OUT={target} is inside IN={source}: results would be read as images; give another OUT")
-        jobs = _jobs_of_folder(source, target)
+            raise ValueError(f"OUT={target} is inside IN={source}: results would be read as images; choose another OUT")
+        jobs = _plan_folder(source, target)
     sources = {job.source.resolve(): job for job in jobs}
     for job in jobs:
         if job.target.resolve() in sources:
-            raise ValueError(f"the result of {job.source} would replace the image {job.target}: give another OUT")
+            raise ValueError(f"the result of {job.source} would replace the image {job.target}: choose another OUT")
     return jobs
 
 
-def _target_of_file(source: Path, target: Path) -> Path:
+def _choose_target(source: Path, target: Path) -> Path:
     if target.is_dir() or not target.suffix:
-        return target / _result_name(source)
+        return target / _format_result_name(source)
     if target.suffix.lower() not in IMAGE_SUFFIXES:
         raise ValueError(f"OUT={target}: the suffix must be one of {', '.join(IMAGE_SUFFIXES)}, or none for a folder")
     return target
 
 
-def _jobs_of_folder(source: Path, target: Path) -> list[Job]:
-    images = list(_images(source))
+def _plan_folder(source: Path, target: Path) -> list[Job]:
+    images = _find_images(source)
     if not images:
-        raise ValueError(f"no images in IN={source}; expected {', '.join(IMAGE_SUFFIXES)}, also in its subfolders")
-    kept = {image for image in images if _result_name(image) == image.name}
-    targets: dict[Path, Path] = {}
-    for image in sorted(images, key=lambda one: (one not in kept, one)):
-        result = image.with_name(_result_name(image))
-        if result in targets:  # such as a.jpg beside a.png
+        raise ValueError(f"no images in IN={source} or its subfolders; expected {', '.join(IMAGE_SUFFIXES)}")
+    image_of: dict[Path, Path] = {}  # result -> image; images that keep their names come first
+    for image in sorted(images, key=lambda path: (_format_result_name(path) != path.name, path)):
+        result = image.with_name(_format_result_name(image))
+        if result in image_of:  # such as a.jpg if there is an a.png
             result = image.with_name(f"{image.name}.png")
-        if result in targets:
-            raise ValueError(f"{image} and {targets[result]} would have the same result: rename one")
-        targets[result] = image
-    by_image = {image: result for result, image in targets.items()}
-    return [Job(image, target / by_image[image].relative_to(source)) for image in images]
+        if result in image_of:
+            raise ValueError(f"{image} and {image_of[result]} would have the same result: rename one of them")
+        image_of[result] = image
+    result_of = {image: result for result, image in image_of.items()}
+    return [Job(image, target / result_of[image].relative_to(source)) for image in images]
 
 
-def _result_name(image: Path) -> str:
-    return image.name if image.suffix.lower() in KEEPS_EVERYTHING else f"{image.stem}.png"
+def _format_result_name(image: Path) -> str:
+    return image.name if image.suffix.lower() in LOSSLESS_SUFFIXES else f"{image.stem}.png"
 
 
-def _images(root: Path) -> list[Path]:
-    found = []
+def _find_images(root: Path) -> list[Path]:
+    images = []
     for folder, subfolders, names in os.walk(root):
         subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
-        found += [
+        images += [
             Path(folder, name)
             for name in sorted(names)
             if name.lower().endswith(IMAGE_SUFFIXES) and not name.startswith(".")
         ]
-    return found
+    return images

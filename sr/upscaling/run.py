@@ -1,4 +1,4 @@
-"""One command of `sr.upscale`: images in, files out, what was not done at the end."""
+"""One command of `sr.upscale`: reads images, writes the results, and reports what was not done."""
 
 import errno
 import logging
@@ -25,19 +25,19 @@ from shared.images import (
 from sr.model import SRModel, load_model
 from sr.upscaling.config import UpscaleConfig
 from sr.upscaling.estimate import Estimator, open_estimator
-from sr.upscaling.paths import Job, plan
-from sr.upscaling.tiled import Upscaling, check_tiling
+from sr.upscaling.paths import Job, plan_jobs
+from sr.upscaling.tiled import Upscaling
 from sr.upscaling.tiles import Tiling
 
 DONE, SOME_FAILED, SOME_KEPT = 0, 1, 3
-BAR_THRESHOLD = 5  # tiles; fewer are done before a progress bar can be read
-NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)  # nothing else can be written either
+MIN_BAR_TILES = 5  # images of fewer tiles are done before a progress bar can be read
+FATAL_ERRNOS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)  # no other result can be written either
 
 logger = logging.getLogger(__name__)
 
 
 class CannotWriteError(ValueError):
-    """A result cannot be written; `errno` says why."""
+    """A result cannot be written; `errno` is the reason."""
 
     def __init__(self, target: Path, error: OSError) -> None:
         super().__init__(f"cannot write {target}: {error.strerror or error}")
@@ -45,37 +45,37 @@ class CannotWriteError(ValueError):
 
 
 def run(config: UpscaleConfig, source: Path, target: Path, model: Path) -> int:
-    """Super-resolves everything; returns the exit status.
+    """Super-resolves all images and returns the exit status.
 
     Args:
         config: The checked options.
-        source: An image or a folder.
-        target: An image or a folder.
-        model: A run or an artefact.
+        source: Path of an image or a folder.
+        target: Path of an image or a folder.
+        model: Path of a run or a model's folder.
 
     Raises:
-        ValueError, OSError: nothing can be done, in one sentence, or nothing more since the disk is full.
+        ValueError, OSError: Nothing can be done, or nothing more, since the disk is full; the message is one sentence.
     """
-    check_tiling(config.tile, config.overlap)
-    jobs = plan(source, target)
-    wanted = [job for job in jobs if config.overwrite or not job.target.exists()]
-    kept, done = len(jobs) - len(wanted), 0
+    Tiling(config.tile, config.overlap).check()
+    jobs = plan_jobs(source, target)
+    pending = [job for job in jobs if config.overwrite or not job.target.exists()]
+    kept, done = len(jobs) - len(pending), 0
     failed: list[str] = []
-    worker = Worker(config, model) if wanted else None
+    worker = Worker(config, model) if pending else None
     try:
-        for job in tqdm(wanted, unit="image", disable=None if len(wanted) > 1 else True, dynamic_ncols=True):
+        for job in tqdm(pending, unit="image", disable=None if len(pending) > 1 else True, dynamic_ncols=True):
             assert worker is not None
             try:
                 tqdm.write(worker.upscale(job))
                 done += 1
             except CannotWriteError as error:
-                if error.errno in NO_ROOM:
-                    raise ValueError(f"{error}; {done} of {len(wanted)} images are done") from error
+                if error.errno in FATAL_ERRNOS:
+                    raise ValueError(f"{error}; {done} of {len(pending)} images are done") from error
                 failed.append(str(error))
             except (ValueError, OSError, MemoryError, RuntimeError) as error:
                 if isinstance(error, RuntimeError) and not is_out_of_memory(error):
                     raise
-                failed.append(_named(job, error))
+                failed.append(_describe_failure(job, error))
         if len(jobs) > 1 or kept:
             _print_summary(done, kept, target)
     finally:
@@ -85,26 +85,26 @@ def run(config: UpscaleConfig, source: Path, target: Path, model: Path) -> int:
 
 
 class Worker:
-    """A model ready to work on one image after the other.
+    """A model that super-resolves one image after the other.
 
     Args:
         config: The options.
-        model_path: A run or an artefact.
+        model_path: Path of a run or a model's folder.
 
     Raises:
-        ValueError, OSError: the model or the reference cannot be used.
+        ValueError, OSError: The model or the reference cannot be used.
     """
 
     def __init__(self, config: UpscaleConfig, model_path: Path) -> None:
         self._config = config
         self._device = device_of(config.accelerator)
-        self._most_pixels = round(config.max_megapixels * 1e6)
+        self._max_pixels = round(config.max_megapixels * 1e6)
         self._tiling = Tiling(config.tile, config.overlap)
         model = load_model(model_path)
         if model.needs_parameters:
             raise ValueError(
-                f"MODEL={model_path} is an oracle: it needs the true parameters of a degradation, which nobody "
-                "knows of these images; take a model of another conditioning"
+                f"MODEL={model_path} is an oracle: it needs the true parameters of the degradation, which are unknown "
+                "for these images; use a model of another conditioning"
             )
         self._model = model.to(self._device).to(memory_format=torch.channels_last)  # a third faster on a CPU
         self._reference = self._read_reference(model_path) if config.reference else None
@@ -116,30 +116,36 @@ class Worker:
         path = self._config.reference
         if not self._model.reads_images:
             raise ValueError(f"reference={path}: MODEL={model_path} does not estimate a degradation; remove reference")
-        pixels = read_deep_image(path, self._most_pixels)
+        pixels = read_deep_image(path, self._max_pixels)
         height, width = pixels.shape[:2]
         if min(height, width) < MIN_IMAGE_SIDE:
-            raise ValueError(f"reference={path} has {width}x{height} pixels, each side needs {MIN_IMAGE_SIDE}")
-        return _tensor_of(pixels)
+            raise ValueError(
+                f"reference={path} has {width}x{height} pixels, but each side needs at least {MIN_IMAGE_SIDE}"
+            )
+        return _to_tensor(pixels)
 
     def upscale(self, job: Job) -> str:
-        """Does one image; returns what there is to say.
+        """Super-resolves one image and returns a line that reports it.
 
         Raises:
-            CannotWriteError: the result.
-            ValueError, OSError, MemoryError: the image cannot be used.
+            CannotWriteError: The result cannot be written.
+            ValueError, OSError, MemoryError: The image cannot be used.
         """
         config, scale = self._config, self._model.scale
-        pixels = read_deep_image(job.source, self._most_pixels)
+        pixels = read_deep_image(job.source, self._max_pixels)
         height, width = pixels.shape[:2]
         check_format(job.target, scale * height, scale * width)
         pixels, dtype = _convert_for_target(pixels, job)
-        image = _tensor_of(pixels)
+        image = _to_tensor(pixels)
         try:
             upscaling = Upscaling(
-                self._model, image, tiling=self._tiling, ensemble=config.ensemble, reference=self._reference,
+                self._model,
+                image,
+                tiling=self._tiling,
+                ensemble=config.ensemble,
+                reference=self._reference,
                 bf16=config.precision == "bf16",
-            )  # fmt: skip
+            )
         except ValueError as error:
             raise ValueError(f"{job.source}: {error}") from error
         words = ""
@@ -151,7 +157,7 @@ class Worker:
         except OSError as error:
             raise CannotWriteError(job.target, error) from error
         finally:
-            self._tiling = upscaling.tiling  # as small as was needed, for the next image too
+            self._tiling = upscaling.tiling  # the next image starts with tiles as small as this one needed
         return f"{job.source} -> {job.target}, {width}x{height} -> {scale * width}x{scale * height}{words}"
 
     def _write(self, upscaling: Upscaling, target: Path, dtype: np.dtype) -> None:
@@ -159,16 +165,27 @@ class Worker:
         height, width = scale * upscaling.height, scale * upscaling.width
         channels = upscaling.channels
         bar = tqdm(
-            total=upscaling.tiles, unit="tile", desc=target.name, leave=False, dynamic_ncols=True,
-            disable=None if upscaling.tiles >= BAR_THRESHOLD else True,
-        )  # fmt: skip
+            total=upscaling.tiles,
+            unit="tile",
+            desc=target.name,
+            leave=False,
+            dynamic_ncols=True,
+            disable=None if upscaling.tiles >= MIN_BAR_TILES else True,
+        )
         with bar, open_image_writer(target, height=height, width=width, channels=channels, dtype=dtype) as write:
-            for band in bands(upscaling, width, dtype, bar):
+            for band in assemble_bands(upscaling, width, dtype, bar):
                 write(band)
 
 
-def bands(upscaling: Upscaling, width: int, dtype: np.dtype, bar: tqdm) -> Iterator[np.ndarray]:
-    """The result in stripes (n, width, C) of uint8 or uint16, from top to bottom."""
+def assemble_bands(upscaling: Upscaling, width: int, dtype: np.dtype, bar: tqdm) -> Iterator[np.ndarray]:
+    """Computes the result in bands (n, width, C) of uint8 or uint16, from top to bottom.
+
+    Args:
+        upscaling: The image to super-resolve.
+        width: Width of the result in pixels.
+        dtype: Type of the result.
+        bar: Progress bar that counts the tiles.
+    """
     largest = np.iinfo(dtype).max
     band = np.empty((0, 0, 0), dtype)
     for _, left, part in upscaling.rectangles():
@@ -182,24 +199,28 @@ def bands(upscaling: Upscaling, width: int, dtype: np.dtype, bar: tqdm) -> Itera
 
 
 def _convert_for_target(pixels: np.ndarray, job: Job) -> tuple[np.ndarray, np.dtype]:
-    """Removes what the format of the result cannot hold; returns the image and the type of the result."""
+    """Removes what the format of the result does not support; returns the image and the type of the result."""
     suffix, dtype = job.target.suffix.lower(), pixels.dtype
     if pixels.shape[2] in (2, 4) and suffix not in ALPHA_SUFFIXES:
-        logger.warning("%s: %s holds no transparency, it is laid over mid-gray", job.source, suffix)
+        logger.warning(
+            "%s: %s does not support transparency; the image is composited over mid-gray", job.source, suffix
+        )
         pixels = composite_over_gray(pixels[..., :-1], pixels[..., -1:])
     if dtype == np.uint16 and suffix not in DEEP_SUFFIXES:
-        logger.warning("%s has 16 bits a channel, %s holds 8: use .png or .tif to keep them", job.source, suffix)
+        logger.warning(
+            "%s has 16 bits per channel, but %s supports only 8; use .png or .tif to keep them", job.source, suffix
+        )
         dtype = np.dtype(np.uint8)
     return pixels, dtype
 
 
-def _tensor_of(pixels: np.ndarray) -> Tensor:
-    """(H, W, C) -> (C, H, W), the same numbers."""
+def _to_tensor(pixels: np.ndarray) -> Tensor:
+    """Converts an image (H, W, C) to (C, H, W) of the same values."""
     return torch.from_numpy(pixels).permute(2, 0, 1)
 
 
 def _open_estimator(model: SRModel, model_path: Path, config: UpscaleConfig) -> Estimator | None:
-    """What tells degradations in words; None, and why is printed, where there is nothing to tell."""
+    """Opens the estimator of degradations; prints the reason and returns None if there is none."""
     if not config.estimate:
         return None
     try:
@@ -211,16 +232,16 @@ def _open_estimator(model: SRModel, model_path: Path, config: UpscaleConfig) -> 
     return estimator
 
 
-def _named(job: Job, error: BaseException) -> str:
-    """A sentence that names the image."""
+def _describe_failure(job: Job, error: BaseException) -> str:
+    """Describes an error in a sentence that names the image."""
     if isinstance(error, RuntimeError):
-        return f"{job.source}: the memory is too small for a tile: give a smaller tile="
+        return f"{job.source}: too little memory for a tile; choose a smaller tile="
     if isinstance(error, MemoryError):
-        return f"{job.source}: the memory is too small for the result as {job.target.suffix}; use .png"
+        return f"{job.source}: too little memory for the result as {job.target.suffix}; use .png"
     sentence = " ".join(str(error).split())
     return sentence if str(job.source) in sentence else f"{job.source}: {sentence}"
 
 
 def _print_summary(done: int, kept: int, target: Path) -> None:
-    kept_words = f", {kept} kept that were there already (overwrite=true replaces them)" if kept else ""
-    print(f"{done} done{kept_words}: {target}")
+    suffix = f", {kept} existed already and were kept (overwrite=true replaces them)" if kept else ""
+    print(f"{done} done{suffix}: {target}")

@@ -1,4 +1,4 @@
-"""What steers each tile of an image: one vector for all of it, and the part of the maps that belongs to the tile."""
+"""The conditions of the tiles of an image: one vector for the whole image, and each tile's part of the maps."""
 
 from dataclasses import replace
 
@@ -12,22 +12,22 @@ from sr.conditioning.adapter import Condition
 from sr.model import SRModel
 from sr.upscaling.tiles import ALIGNMENT
 
-MAX_ENCODER_BYTES = 2**30  # that an encoder may take for a whole image; a larger image is encoded in windows
-WORKING_COPIES = 3  # of the maps, about what a layer takes beside them
-WINDOW_SIDE = 256  # of these windows, in pixels
-WINDOW_COUNT = 16  # of an image, about
-MARGIN = 64  # pixels around a tile that the encoder sees too, where it does not see the whole image
+MAX_ENCODER_BYTES = 2**30  # memory that an encoder may need for a whole image; a larger image is encoded in windows
+WORKING_COPIES = 3  # memory that a layer needs, in multiples of the maps, roughly
+WINDOW_SIDE = 256  # side of these windows in pixels
+WINDOW_COUNT = 16  # number of windows of an image, roughly
+MARGIN = 64  # pixels around a tile that are encoded with it if the image is too large to be encoded as a whole
 
 
 class ImageView:
-    """An image under a symmetry, from which windows are cut; pixels become float32 RGB only there.
+    """An image under a symmetry, from which windows are cut; only their pixels are converted to float32 RGB.
 
     Args:
-        image: (C, H, W), C is 1 or 3; floating point in [0, 1], or uint8, or uint16.
-        element: the symmetry, see `shared.images.symmetries.dihedral`.
+        image: Image, (C, H, W), C = 1 or 3, floating point in [0, 1], uint8 or uint16.
+        element: Symmetry, 0 to 7, see `shared.images.symmetries.dihedral`.
 
     Attributes:
-        height, width: sides in pixels under the symmetry.
+        height, width: Sides of the view in pixels.
     """
 
     def __init__(self, image: Tensor, element: int = 0) -> None:
@@ -37,19 +37,19 @@ class ImageView:
 
     @property
     def whole(self) -> Window:
-        """The window that is all of the view."""
+        """The window that covers the whole view."""
         return Window(0, 0, self.height, self.width)
 
     def under(self, element: int) -> "ImageView":
-        """The same image under another symmetry."""
+        """Returns the view of the same image under another symmetry."""
         return ImageView(self._image, element)
 
     def locate(self, window: Window) -> Window:
-        """Locates a window of the image as it was in this view."""
+        """Converts a window of the original image to a window of this view."""
         return dihedral_window(window, self.element, *self._image.shape[-2:])
 
     def cut(self, window: Window) -> Tensor:
-        """Cuts a window of this view, (1, 3, h, w) in [0, 1]."""
+        """Cuts a window out of this view, (1, 3, h, w) in [0, 1]."""
         source = dihedral_window(window, inverse(self.element), self.height, self.width)
         pixels = source.crop(self._image)
         largest = 1.0 if pixels.is_floating_point() else float(torch.iinfo(pixels.dtype).max)
@@ -57,18 +57,18 @@ class ImageView:
 
 
 class Conditions:
-    """The conditions of the tiles of one image; to be made and used within `shared.inference.eval_mode`.
+    """The conditions of the tiles of one image, to be created and used within `shared.inference.eval_mode`.
 
-    The vector is that of the whole image, or the mean of windows spread over an image that is too large for the
-    encoder. Of the maps each tile gets its part of the condition that the whole image would have; where the image is
-    too large, the encoder sees each tile with what is around it, and the mean of the map is that of the windows.
+    The vector is that of the whole image; for an image too large for the encoder, the mean over windows spread over it.
+    Each tile gets its part of the map of the whole image; for an image too large for the encoder, each tile is encoded
+    with a margin, and the mean of the map is that over the windows.
 
     Args:
-        model: any but an oracle.
-        image: the image that is super-resolved.
-        reference: the image that the representation comes from instead; its maps are averaged, since its places are
-            others.
-        max_pixels: number of pixels that the encoder may see at once, see `max_encoder_pixels`.
+        model: Any model except an oracle.
+        image: The image that is super-resolved.
+        reference: Image whose representation is used instead; its maps are averaged, since their positions do not
+            correspond to those of the image.
+        max_pixels: Number of pixels above which an image is encoded in windows, see `max_encoder_pixels`.
     """
 
     def __init__(
@@ -81,20 +81,20 @@ class Conditions:
         adapter = model.network.adapter
         if adapter is None:
             return
-        found = represent_whole(model, reference or image, max_pixels)
-        has_places = (
+        representation = represent_whole(model, reference or image, max_pixels)
+        has_positions = (
             len(adapter.maps) > 0 and reference is None and model.source is not None and model.source.has_positions
         )
-        if found is None:
+        if representation is None:
             self._representation, map_mean = _represent_in_windows(model, reference or image)
-            self._map_mean = map_mean if has_places else None
-        elif has_places:
-            self._whole = adapter(found, (image.height, image.width))
+            self._map_mean = map_mean if has_positions else None
+        elif has_positions:
+            self._whole = adapter(representation, (image.height, image.width))
         else:
-            self._representation = _pool_maps(found)
+            self._representation = _pool_maps(representation)
 
     def for_tile(self, window: Window) -> Condition | None:
-        """The condition of a tile; None for a network without one."""
+        """Computes the condition of a tile; None for a network without a condition."""
         if self._whole is not None:
             assert self._whole.map is not None
             return replace(self._whole, map=window.crop(self._whole.map))
@@ -103,15 +103,15 @@ class Conditions:
             return None
         if self._map_mean is None:
             return adapter(self._representation, (window.height, window.width))
-        around = self._add_margin(window)
-        maps = represent(self._model, self._image.cut(around)).maps
-        condition = adapter(Representation(self._representation.vector, maps), (around.height, around.width))
+        outer = self._add_margin(window)
+        maps = represent(self._model, self._image.cut(outer)).maps
+        condition = adapter(Representation(self._representation.vector, maps), (outer.height, outer.width))
         assert condition.map is not None
-        inside = Window(window.top - around.top, window.left - around.left, window.height, window.width)
+        inside = Window(window.top - outer.top, window.left - outer.left, window.height, window.width)
         return replace(condition, map=inside.crop(condition.map), map_mean=self._map_mean)
 
     def _add_margin(self, window: Window) -> Window:
-        """The window with what is around it, from multiples of the encoders' strides on."""
+        """Adds a margin to a window, starting at multiples of the encoders' strides."""
         top, left = (max(0, start - MARGIN) // ALIGNMENT * ALIGNMENT for start in (window.top, window.left))
         bottom = min(self._image.height, window.top + window.height + MARGIN)
         right = min(self._image.width, window.left + window.width + MARGIN)
@@ -119,44 +119,44 @@ class Conditions:
 
 
 def represent_whole(model: SRModel, image: ImageView, max_pixels: int) -> Representation | None:
-    """Represents an image as a whole; None if it has more than `max_pixels` or the device's memory is too small."""
+    """Computes the representation of a whole image; None if it has more than `max_pixels` or memory is too small."""
     if image.height * image.width > max_pixels:
         return None
     try:
         return represent(model, image.cut(image.whole))
     except torch.OutOfMemoryError:
-        pass  # as long as the error is held, so is what the memory was filled with
+        pass  # leaving the block drops the error, and with it the tensors that it holds
     release_memory()
     return None
 
 
 def _represent_in_windows(model: SRModel, image: ImageView) -> tuple[Representation, Tensor | None]:
-    """The mean representation of windows spread over an image, maps averaged too, and that of the conditions' maps."""
+    """Computes means over windows spread over an image: of the pooled representation, and of the condition's map."""
     adapter = model.network.adapter
     assert adapter is not None
-    found, map_means = [], []
+    pooled, map_means = [], []
     for window in spread_windows(image.height, image.width, WINDOW_SIDE, WINDOW_COUNT):
-        one = represent(model, image.cut(window))
-        found.append(_pool_maps(one))
-        map_means.append(adapter(one, (window.height, window.width)).map_mean)
-    vector = torch.stack([one.vector for one in found]).mean(0)
-    maps = tuple(torch.stack(each).mean(0) for each in zip(*(one.maps for one in found), strict=True))
+        representation = represent(model, image.cut(window))
+        pooled.append(_pool_maps(representation))
+        map_means.append(adapter(representation, (window.height, window.width)).map_mean)
+    vector = torch.stack([each.vector for each in pooled]).mean(0)
+    maps = tuple(torch.stack(level).mean(0) for level in zip(*(each.maps for each in pooled), strict=True))
     return Representation(vector, maps), torch.stack(map_means).mean(0) if adapter.maps else None
 
 
 def represent(model: SRModel, images: Tensor) -> Representation:
-    """Represents images (B, 3, h, w) from any device by a model that has a condition."""
-    found = model.represent(images.to(model.network.mean.device))
-    assert found is not None
-    return found
+    """Computes the representation of images (B, 3, h, w), on any device, by a model that has a condition."""
+    representation = model.represent(images.to(model.network.mean.device))
+    assert representation is not None
+    return representation
 
 
 def max_encoder_pixels(model: SRModel, symmetries: int = 1) -> int:
-    """Largest number of pixels that the encoder may see at once, to stay within `MAX_ENCODER_BYTES`.
+    """Estimates the number of pixels that can be encoded within `MAX_ENCODER_BYTES`; 0 without a condition.
 
     Args:
-        model: any; 0 for one without a condition.
-        symmetries: number of views of one image whose conditions are held together.
+        model: The model.
+        symmetries: Number of views of one image whose conditions are held together.
     """
     adapter = model.network.adapter
     if adapter is None:
@@ -169,10 +169,11 @@ def max_encoder_pixels(model: SRModel, symmetries: int = 1) -> int:
 
 
 def release_memory() -> None:
-    """Gives the device the memory back that is not in use."""
+    """Returns memory that is not in use to the device."""
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
 
 
-def _pool_maps(found: Representation) -> Representation:
-    return Representation(found.vector, tuple(map_.mean((2, 3), keepdim=True) for map_ in found.maps))
+def _pool_maps(representation: Representation) -> Representation:
+    maps = tuple(map_.mean((2, 3), keepdim=True) for map_ in representation.maps)
+    return Representation(representation.vector, maps)

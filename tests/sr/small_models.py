@@ -1,4 +1,4 @@
-"""Small models for tests: every network, fusion and conditioning in a size that a CPU builds at once."""
+"""Small models for tests: every network, fusion and conditioning in a size that a CPU builds in no time."""
 
 from shared.encoders import EncoderConfig
 from sr.fusion import FUSIONS
@@ -15,11 +15,22 @@ SMALL_OPTIONS = {
 
 
 def small_config(
-    network: str = "edsr_small", fusion: str = "affine", conditioning: str = "joint", *, scale: int = 2,
+    network: str = "edsr_small",
+    fusion: str = "affine",
+    conditioning: str = "joint",
+    *,
+    scale: int = 2,
     bicubic_skip: bool = False,
-) -> ModelConfig:  # fmt: skip
+) -> ModelConfig:
     options = NETWORKS[network].config(**SMALL_OPTIONS[network], bicubic_skip=bicubic_skip)
     return ModelConfig(
-        scale=scale, network=network, network_options=options, fusion=fusion, fusion_options=FUSIONS[fusion].config(),
-        conditioning=conditioning, width=16, shared_blocks=1, encoder=EncoderConfig(name="dasr"),
-    )  # fmt: skip
+        scale=scale,
+        network=network,
+        network_options=options,
+        fusion=fusion,
+        fusion_options=FUSIONS[fusion].config(),
+        conditioning=conditioning,
+        width=16,
+        shared_blocks=1,
+        encoder=EncoderConfig(name="dasr"),
+    )

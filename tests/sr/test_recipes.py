@@ -26,12 +26,12 @@ def encoder_path(tmp_path_factory) -> str:
     return str(folder)
 
 
-def configured(*arguments: str) -> SRConfig:
+def load_options(*arguments: str) -> SRConfig:
     return load_config(SRConfig, RECIPES, list(arguments), groups=GROUPS, shorthands=SHORTHANDS, aliases=ALIASES)[1]
 
 
-def module_of(encoder_path: str, *arguments: str):
-    config = configured(*arguments, *TINY)
+def build_module(encoder_path: str, *arguments: str):
+    config = load_options(*arguments, *TINY)
     config.name = "test"
     config.check()
     name = SMALLER.get(config.network.name, config.network.name)
@@ -42,7 +42,7 @@ def module_of(encoder_path: str, *arguments: str):
     return build(config)[0]
 
 
-def one_step(module) -> None:
+def train_one_step(module) -> None:
     optimizer = module.configure_optimizers()["optimizer"]
     last = [part for part in module.ema_source.network.tail.modules() if isinstance(part, torch.nn.Conv2d)][-1]
     before = last.weight.detach().clone()
@@ -59,13 +59,13 @@ def one_step(module) -> None:
 
 @pytest.mark.parametrize("recipe", NAMES)
 def test_every_recipe_builds_and_steps(recipe, encoder_path):
-    one_step(module_of(encoder_path, f"--config-name={recipe}"))
+    train_one_step(build_module(encoder_path, f"--config-name={recipe}"))
 
 
 @pytest.mark.parametrize("conditioning", CONDITIONINGS)
 @pytest.mark.parametrize("recipe", NAMES)
 def test_every_recipe_has_its_controls_by_one_option(recipe, conditioning):
-    config = configured(f"--config-name={recipe}", f"conditioning={conditioning}")
+    config = load_options(f"--config-name={recipe}", f"conditioning={conditioning}")
     config.check()
     assert config.conditioning.name == conditioning
 
@@ -76,31 +76,44 @@ def test_options_that_another_conditioning_reads_too_stay_when_it_is_chosen(tmp_
         "network: edsr_small\nconditioning: {name: joint, fusion: {name: attention3x3, heads: 2}, encoder: dasr, "
         "input: bands, lr: 1.0e-4, contrastive: 0.5, method: simclr}\nloss: {name: charbonnier}\n"
     )
-    constant = configured(f"--config-name={own}", "conditioning=constant").conditioning
+    constant = load_options(f"--config-name={own}", "conditioning=constant").conditioning
     assert (constant.encoder, constant.input, constant.fusion.name, constant.fusion.heads) == (
-        "dasr", "bands", "attention3x3", 2,
-    )  # fmt: skip
-    shared = configured(f"--config-name={own}", "conditioning=shared").conditioning
+        "dasr",
+        "bands",
+        "attention3x3",
+        2,
+    )
+    shared = load_options(f"--config-name={own}", "conditioning=shared").conditioning
     assert (shared.method.name, shared.contrastive) == ("simclr", 0.5)
-    assert configured(f"--config-name={own}", "conditioning=none").loss.name == "charbonnier"
+    assert load_options(f"--config-name={own}", "conditioning=none").loss.name == "charbonnier"
     own.write_text(own.read_text().replace("joint", "oracle"))
     with pytest.raises(
         ValueError, match=r"own.yaml: unknown option 'conditioning\.\w+' \(valid with conditioning=oracle"
     ):
-        configured(f"--config-name={own}")
+        load_options(f"--config-name={own}")
 
 
-def test_old_names_of_options_are_short_for_the_new_ones():
-    config = configured(
-        "conditioning=joint", "encoder=dasr", "encoder_input=bands", "encoder_downsample=false", "encoder_lr=1e-3",
-        "width=32", "fusion=mutual", "fusion.window=3", "method=simclr", "method.temperature=0.5", "positives=center3",
-        "key_momentum=0.9", "loss.contrastive=2",
-    ).conditioning  # fmt: skip
+def test_short_and_earlier_names_of_options():
+    config = load_options(
+        "conditioning=joint",
+        "encoder=dasr",
+        "encoder_input=bands",
+        "encoder_downsample=false",
+        "encoder_lr=1e-3",
+        "width=32",
+        "fusion=mutual",
+        "fusion.window=3",
+        "method=simclr",
+        "method.temperature=0.5",
+        "positives=center3",
+        "key_momentum=0.9",
+        "loss.contrastive=2",
+    ).conditioning
     assert (config.encoder, config.input, config.downsample, config.lr) == ("dasr", "bands", False, 1e-3)
     assert (config.width, config.fusion.name, config.fusion.window) == (32, "mutual", 3)
     assert (config.method.name, config.method.temperature, config.positives.count) == ("simclr", 0.5, 3)
     assert (config.key_momentum, config.contrastive) == (0.9, 2)
-    assert configured("conditioning=shared", "shared_blocks=3").conditioning.blocks == 3
+    assert load_options("conditioning=shared", "shared_blocks=3").conditioning.blocks == 3
 
 
 @pytest.mark.parametrize(
@@ -108,10 +121,10 @@ def test_old_names_of_options_are_short_for_the_new_ones():
     [
         ["conditioning=joint", "encoder=dasr"],
         ["conditioning=joint", "positives=center3", "method.queue_size=32"],
-        ["conditioning=joint", "method=simclr", "encoder_lr=1e-3"],
+        ["conditioning=joint", "method=simclr", "conditioning.lr=1e-3"],
         ["conditioning=joint", "method=byol", "views=2x24+2x16", "key_momentum=0.99"],
         ["conditioning=shared"],
-        ["conditioning=finetune", "encoder_lr=1e-5"],
+        ["conditioning=finetune", "conditioning.lr=1e-5"],
         ["conditioning=oracle", "fusion=da_conv"],
         ["conditioning=random", "encoder=dasr"],
         ["conditioning=constant", "encoder=dasr"],
@@ -119,12 +132,12 @@ def test_old_names_of_options_are_short_for_the_new_ones():
         ["loss=charbonnier", "loss.frequency=0.1", "augmentation.mixup=0.5", "augmentation.channel_shuffle=0.5"],
         ["fusion=attention3x3", "fusion.source=vector", "scale=3"],
         ["degradation=dasr_aniso", "scale=4"],
-        ["conditioning=joint", "encoder=dasr", "encoder_downsample=false", "fusion=cross_attention"],
+        ["conditioning=joint", "encoder=dasr", "conditioning.downsample=false", "fusion=cross_attention"],
     ],
     ids=" ".join,
 )
-def test_ideas_of_the_notes_are_overrides(options, encoder_path):
-    one_step(module_of(encoder_path, "--config-name=quick", *options))
+def test_ideas_are_overrides(options, encoder_path):
+    train_one_step(build_module(encoder_path, "--config-name=quick", *options))
 
 
 @pytest.mark.parametrize(
@@ -133,15 +146,15 @@ def test_ideas_of_the_notes_are_overrides(options, encoder_path):
         (["scale=5"], "scale=5 must be 2, 3 or 4"),
         (["conditioning=frosen"], "unknown conditioning 'frosen'; did you mean frozen?"),
         (["degradation=blur"], "down-samples by 1, but scale=2"),
-        (["encoder=resnet50"], "takes a trained encoder"),
+        (["encoder=resnet50"], "needs a trained encoder"),
         (["views=2x24"], "one LR patch of each degradation"),
         (["encoder_lr=1e-4"], "encoder_lr=1e-4: unknown option 'conditioning.lr'"),
         (["loss=l2"], "loss='l2' must be one of"),
-        (["conditioning=random", "encoder=TRAINED", "encoder_input=bands"], "has its own input and strides"),
-        (["fusion=attention3x3", "fusion.heads=3"], "do not divide"),
+        (["conditioning=random", "encoder=TRAINED", "conditioning.input=bands"], "has its own input and strides"),
+        (["fusion=attention3x3", "fusion.heads=3"], "does not divide"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
 def test_what_does_not_fit_is_refused(options, match, encoder_path):
     with pytest.raises(ValueError, match=match):
-        module_of(encoder_path, "--config-name=quick", *(one.replace("TRAINED", encoder_path) for one in options))
+        build_module(encoder_path, "--config-name=quick", *(one.replace("TRAINED", encoder_path) for one in options))

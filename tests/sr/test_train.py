@@ -1,4 +1,4 @@
-"""The entry point of stage two on real images: it runs, resumes exactly, refuses, and leaves a model."""
+"""The entry point of stage two on real images: runs, exact resumption, refusals, and artefacts."""
 
 import json
 import shutil
@@ -21,11 +21,26 @@ from tests.killed_runs import assert_same_state, kill_at_the_first_checkpoint, l
 
 ROOT = Path(__file__).resolve().parents[2]
 SMALL = [
-    "network.blocks=2", "network.features=16", "conditioning=joint", "encoder=dasr", "method.queue_size=20",
-    "method.hidden_dim=32", "method.output_dim=16", "batch_size=4", "accumulation=2", "patch=24", "ema=0.9", "steps=6",
-    "checkpoint_every=2", "validate_every=4", "precision=fp32", "log_every=1", "data.dead_leaves=2",
-    "validation_size=64", "augmentation.mixup=0.5",
-]  # fmt: skip
+    "network.blocks=2",
+    "network.features=16",
+    "conditioning=joint",
+    "encoder=dasr",
+    "method.queue_size=20",
+    "method.hidden_dim=32",
+    "method.output_dim=16",
+    "batch_size=4",
+    "accumulation=2",
+    "patch=24",
+    "ema=0.9",
+    "steps=6",
+    "checkpoint_every=2",
+    "validate_every=4",
+    "precision=fp32",
+    "log_every=1",
+    "data.dead_leaves=2",
+    "validation_size=64",
+    "augmentation.mixup=0.5",
+]
 
 
 def small(root: Path, name: str, *more: str) -> list[str]:
@@ -40,7 +55,7 @@ def finished(tmp_path_factory) -> Path:
     return root
 
 
-def test_a_finished_run_holds_what_the_next_stage_needs(finished):
+def test_a_finished_run_holds_model_and_scores(finished):
     folder = finished / "sr" / "whole"
     assert (finished / "sr" / "latest").resolve() == folder
     metrics = json.loads((folder / "metrics.json").read_text())
@@ -62,7 +77,7 @@ def test_a_finished_run_holds_what_the_next_stage_needs(finished):
     assert "PSNR-Y" in (folder / "model" / "README.md").read_text()
 
 
-def test_the_encoder_that_learned_is_kept_for_the_instrument_and_for_other_runs(finished, capsys):
+def test_the_trained_encoder_is_saved_for_analysis_and_other_runs(finished, capsys):
     folder = finished / "sr" / "whole"
     encoder, model = load_encoder(folder), load_model(folder)
     images = torch.rand(2, 3, 24, 24)
@@ -81,7 +96,7 @@ def test_the_encoder_that_learned_is_kept_for_the_instrument_and_for_other_runs(
     capsys.readouterr()
 
 
-def test_images_that_an_encoder_saw_before_are_not_forgotten(finished, tmp_path):
+def test_images_of_the_encoders_earlier_training_are_recorded(finished, tmp_path):
     known = {"training_image_hashes": "an-earlier-image", "degradation": "dasr_iso_x2"}
     save_encoder(tmp_path / "one" / "encoder", load_encoder(finished / "sr" / "whole"), card="", metadata=known)
     arguments = [one for one in SMALL if not one.startswith(("encoder=", "steps="))]
@@ -95,9 +110,14 @@ def test_images_that_an_encoder_saw_before_are_not_forgotten(finished, tmp_path)
 
 
 LOGGED = {
-    "train/image_loss", "train/contrastive_loss", "schedule/lr", "validation/psnr_y", "speed/patches_per_second",
-    "speed/data_wait_share", "LR, SR, HR, bicubic",
-}  # fmt: skip
+    "train/image_loss",
+    "train/contrastive_loss",
+    "schedule/lr",
+    "validation/psnr_y",
+    "speed/patches_per_second",
+    "speed/data_wait_share",
+    "LR, SR, HR, bicubic",
+}
 
 
 def test_killed_and_resumed_is_bit_equal(finished, tmp_path):
@@ -128,23 +148,36 @@ def test_another_conditioning_under_the_name_of_a_run_is_refused_as_such(finishe
     (tmp_path / "pretrain" / "latest").symlink_to("one")
     with pytest.raises(SystemExit):
         main([f"runs_dir={tmp_path}", "name=whole"])
-    said = capsys.readouterr().err
-    assert "conditioning.name: joint -> frozen" in said
-    assert "no such folder" not in said
+    printed = capsys.readouterr().err
+    assert "conditioning.name: joint -> frozen" in printed
+    assert "no such folder" not in printed
 
 
-def test_without_an_encoder_it_says_how_to_get_one(tmp_path, capsys):
+def test_a_missing_encoder_is_refused_with_what_to_do(tmp_path, capsys):
     with pytest.raises(SystemExit) as stopped:
         main([f"runs_dir={tmp_path}"])
     assert stopped.value.code == 2
-    said = capsys.readouterr().err.strip().splitlines()[-1]
-    assert "`make pretrain` makes one" in said
-    assert "conditioning=joint" in said
+    printed = capsys.readouterr().err.strip().splitlines()[-1]
+    assert "train one with `make pretrain`" in printed
+    assert "conditioning=joint" in printed
 
 
-def test_a_dry_run_says_what_the_run_costs(tmp_path, capsys):
+def test_help_lists_recipes_choices_and_defaults(capsys):
+    assert main(["--help"]) == 0
+    printed = capsys.readouterr().out
+    for text in (
+        *(path.stem for path in RECIPES.glob("*.yaml")),
+        *(name for key in ("network", "conditioning.fusion", "conditioning.method") for name in GROUPS[key].choices),
+        *(f"\n{name}: " for name in GROUPS["conditioning"].choices),
+        "loss.*: name=l1 frequency=0.0",
+        "encoder_lr = conditioning.lr",
+    ):
+        assert text in printed, text
+
+
+def test_a_dry_run_reports_the_costs(tmp_path, capsys):
     assert main(small(tmp_path, "dry", "dry_run=true")) == 0
-    said = capsys.readouterr().out
-    assert "dry run: everything fits" in said
-    assert "fused by affine" in said
+    printed = capsys.readouterr().out
+    assert "dry run: everything fits" in printed
+    assert "fused by affine" in printed
     assert not (tmp_path / "sr" / "dry").exists()

@@ -1,4 +1,4 @@
-"""A frozen encoder stays as it is: weights and running statistics, whatever mode the model is in."""
+"""Neither weights nor running statistics of a frozen encoder change, whatever mode the model is in."""
 
 import pytest
 import torch
@@ -9,7 +9,7 @@ from tests.sr.small_models import small_config
 
 
 @pytest.mark.parametrize("conditioning", ["frozen", "random"])
-def test_nothing_of_a_frozen_encoder_moves(conditioning):
+def test_a_frozen_encoder_does_not_change(conditioning):
     model = build_model(small_config(conditioning=conditioning), build_encoder(EncoderConfig(name="dasr"))).train()
     before = {name: value.clone() for name, value in model.source.state_dict().items()}
     optimizer = torch.optim.AdamW(model.parameters(), lr=0.1)
@@ -21,7 +21,7 @@ def test_nothing_of_a_frozen_encoder_moves(conditioning):
         assert torch.equal(value, before[name]), name
 
 
-def test_an_encoder_that_learns_moves():
+def test_a_trained_encoder_changes():
     model = build_model(small_config(conditioning="finetune")).train()
     before = {name: value.clone() for name, value in model.source.state_dict().items()}
     model(torch.rand(2, 3, 20, 20)).square().mean().backward()

@@ -1,4 +1,4 @@
-"""Data sets and models for tests of the evaluation: crops of one photograph, networks that are far from their start."""
+"""Data sets and models for tests of the evaluation: crops of one photograph, networks far from their start."""
 
 import csv
 from pathlib import Path
@@ -34,7 +34,7 @@ def write_data_sets(root: Path) -> None:
 
 
 def small_model(conditioning: str) -> SRModel:
-    """Of x2; neither bicubic nor deaf to its condition, as it would be at its start."""
+    """Builds a model of x2 that is neither bicubic nor independent of its condition, as it would be at its start."""
     torch.manual_seed(0)
     model = build_model(small_config(conditioning=conditioning, bicubic_skip=True))
     with torch.no_grad():

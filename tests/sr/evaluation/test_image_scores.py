@@ -21,8 +21,8 @@ def test_intervals_are_over_images():
     assert scores.mean("ssim") == 0.5
     low, high = scores.interval(bootstrap=bootstrap)
     assert low < 25.75 < high
-    deviation = VALUES.mean(0).std(ddof=1) / 2  # of the mean of four
-    assert high - low == pytest.approx(2 * 3.18 * deviation, rel=0.4)  # as wide as Student's t says
+    deviation = VALUES.mean(0).std(ddof=1) / 2  # standard error of the mean of four
+    assert high - low == pytest.approx(2 * 3.18 * deviation, rel=0.4)  # as wide as that of Student's t
     assert scores.interval("ssim", bootstrap) == (0.5, 0.5)
     assert scores.interval(bootstrap=Bootstrap(9, 1)) != scores.interval(bootstrap=Bootstrap(9, 0))
     assert np.isnan(scores.interval(bootstrap=Bootstrap(0, 0))[0])
@@ -33,10 +33,10 @@ def test_differences_are_paired_image_by_image():
     difference, interval = of_psnr(VALUES + 1).ahead_of(of_psnr(VALUES), Bootstrap(400, 0))
     assert difference == 1
     assert interval == (1, 1)
-    harder = np.array([[0.0, 1.0, 2.0, 3.0]] * 2)
-    difference, (low, high) = of_psnr(VALUES).ahead_of(of_psnr(VALUES - harder), Bootstrap(400, 0))
+    losses = np.array([[0.0, 1.0, 2.0, 3.0]] * 2)
+    difference, (low, high) = of_psnr(VALUES).ahead_of(of_psnr(VALUES - losses), Bootstrap(400, 0))
     assert difference == pytest.approx(1.5)
-    assert (low, high) == of_psnr(harder).interval(bootstrap=Bootstrap(400, 0))
+    assert (low, high) == of_psnr(losses).interval(bootstrap=Bootstrap(400, 0))
 
 
 def test_some_degradations_alone():
@@ -59,7 +59,7 @@ def test_scores_as_json():
     assert scores.summarize(Bootstrap(0, 0))["ssim_y"] == {"mean": 0.5, "interval": None}
 
 
-def test_scores_to_be_filled_in_are_no_numbers():
+def test_empty_scores_are_nan():
     empty = ImageScores.empty(2, 3)
     assert empty.psnr.shape == empty.ssim.shape == (2, 3)
     empty.psnr[:] = 1

@@ -1,4 +1,4 @@
-"""The published lists of degradations, the users', the data sets they are applied to, and the published scores."""
+"""The published protocols, those of users, the data sets they are applied to, and the published scores."""
 
 import csv
 import math
@@ -12,8 +12,8 @@ from skimage import data
 from shared.degradations.operations import CODES
 from shared.degradations.pipeline import blur_kernels
 from sr.evaluation.benchmarks import open_benchmarks
-from sr.evaluation.protocols import DASR_ANISO, PROTOCOLS, REAL, load_protocol, seed_of
-from sr.evaluation.published import MEAN, TABLE, published_rows
+from sr.evaluation.protocols import DASR_ANISO, PROTOCOLS, REAL, derive_seed, load_protocol
+from sr.evaluation.published import MEAN, TABLE, find_published_rows
 
 LISTED = [
     ("dasr_iso", 2, "iso 0, iso 0.6, iso 1.2, iso 1.8"),
@@ -23,8 +23,10 @@ LISTED = [
     ("gaussian8", 3, "iso 1.35, iso 1.5, iso 1.65, iso 1.8, iso 1.95, iso 2.1, iso 2.25, iso 2.4"),
     ("gaussian8", 4, "iso 1.8, iso 2, iso 2.2, iso 2.4, iso 2.6, iso 2.8, iso 3, iso 3.2"),
     ("gaussian8_x2_0.9", 2, "iso 0.9, iso 1, iso 1.1, iso 1.2, iso 1.3, iso 1.4, iso 1.5, iso 1.6"),
-    ("bicubic", 2, "iso 0"), ("bicubic", 3, "iso 0"), ("bicubic", 4, "iso 0"),
-]  # fmt: skip
+    ("bicubic", 2, "iso 0"),
+    ("bicubic", 3, "iso 0"),
+    ("bicubic", 4, "iso 0"),
+]
 USERS = """
 scale: 2
 rows:
@@ -57,7 +59,7 @@ def test_dasr_aniso_is_nine_kernels_under_three_noises():
     assert protocol.kernels[:9] == protocol.kernels[9:18] == protocol.kernels[18:]
     assert protocol.kernels[2] == "3.5x1.5 at 30"
     assert protocol.blur_sigmas[:9] == (None,) * 8 + (4.0,)  # the last one is round
-    assert list(protocol.groups().values()) == [list(range(start, start + 9)) for start in (0, 9, 18)]
+    assert list(protocol.group_by_noise().values()) == [list(range(start, start + 9)) for start in (0, 9, 18)]
     codes = torch.full((9,), CODES["gaussian"])
     found = blur_kernels(codes, protocol.degradation.parameters[:9, 0].double(), 21).numpy()
     for kernel, (sd1, sd2, degrees) in zip(found, DASR_ANISO, strict=True):
@@ -78,12 +80,12 @@ def test_dasr_aniso_is_nine_kernels_under_three_noises():
         ("no/such.yaml", 2, "no such file"),
     ],
 )
-def test_what_a_protocol_does_not_have(name, scale, words):
+def test_a_protocol_of_another_scale_or_name_is_refused(name, scale, words):
     with pytest.raises(ValueError, match=words):
         load_protocol(name, scale)
 
 
-def test_a_users_list(tmp_path):
+def test_a_protocol_of_ones_own(tmp_path):
     (tmp_path / "mine.yaml").write_text(USERS)
     protocol = load_protocol(str(tmp_path / "mine.yaml"), 2, seed=3)
     assert protocol.name == "mine.yaml"
@@ -100,10 +102,13 @@ def test_a_users_list(tmp_path):
     [
         (USERS, "mine.yaml down-samples by 2, but scale=4"),
         ("scale: 4\nsteps: [{bicubic: {relative_size: 1/4}}]", "must list its degradations as `rows`"),
-        (USERS.replace("scale: 2", "scale: 4").replace("1/2", "1/4").replace("noisy", "soft"), "same name soft"),
+        (
+            USERS.replace("scale: 2", "scale: 4").replace("1/2", "1/4").replace("noisy", "soft"),
+            "of the name soft",
+        ),
     ],
 )
-def test_users_lists_that_cannot_be(tmp_path, text, words):
+def test_invalid_protocols_of_ones_own_are_refused(tmp_path, text, words):
     (tmp_path / "mine.yaml").write_text(text)
     with pytest.raises(ValueError, match=words):
         load_protocol(str(tmp_path / "mine.yaml"), 4)
@@ -116,8 +121,8 @@ def test_the_noise_is_a_function_of_names_and_seed_alone():
     assert torch.equal(seeds, aniso.for_image("Set5", "baby.png", 0).seed)
     for other in (("Set5", "bird.png", 0), ("Set14", "baby.png", 0), ("Set5", "baby.png", 1)):
         assert not (seeds == aniso.for_image(*other).seed).any()
-    assert 0 <= seed_of(0, "a") < 2**62
-    assert seed_of("ab", "c") != seed_of("a", "bc")
+    assert 0 <= derive_seed(0, "a") < 2**62
+    assert derive_seed("ab", "c") != derive_seed("a", "bc")
 
 
 def test_published_rows_fit_the_protocols():
@@ -128,20 +133,20 @@ def test_published_rows_fit_the_protocols():
     for row in rows:
         protocol = load_protocol(row["protocol"], int(row["scale"]))
         assert row["protocol"] in PROTOCOLS
-        noise = next(one for one in protocol.groups() if abs(one - float(row["noise_sigma"])) < 1e-5)
-        kernels = [protocol.kernels[d] for d in protocol.groups()[noise]]
+        noise = next(one for one in protocol.group_by_noise() if abs(one - float(row["noise_sigma"])) < 1e-5)
+        kernels = [protocol.kernels[d] for d in protocol.group_by_noise()[noise]]
         assert row["kernel"] in (*kernels, MEAN)
         assert 20 < float(row["psnr_y"]) < 40
         assert row["source"]
 
 
 def test_published_rows_of_a_table():
-    (dasr,) = published_rows("Set14", 14, 4, "dasr_aniso", round(10 / 255, 6))
+    (dasr,) = find_published_rows("Set14", 14, 4, "dasr_aniso", round(10 / 255, 6))
     assert dasr.psnr["4x4 at 180"] == 24.43
-    assert [one.method for one in published_rows("Set5", 5, 4, "gaussian8", 0.0)] == ["DASR", "KDSR-M", "DCLS"]
-    assert published_rows("Set5", 5, 4, "dasr_iso.yaml", 0.0) == []
-    assert published_rows("Set5", 4, 4, "gaussian8", 0.0) == []
-    assert published_rows("Set14", 14, 4, "dasr_aniso", None) == []
+    assert [one.method for one in find_published_rows("Set5", 5, 4, "gaussian8", 0.0)] == ["DASR", "KDSR-M", "DCLS"]
+    assert find_published_rows("Set5", 5, 4, "dasr_iso.yaml", 0.0) == []
+    assert find_published_rows("Set5", 4, 4, "gaussian8", 0.0) == []
+    assert find_published_rows("Set14", 14, 4, "dasr_aniso", None) == []
 
 
 @pytest.fixture
@@ -161,7 +166,7 @@ def sets(tmp_path):
 
 def test_data_sets_are_read_gray_repeated_and_cropped(sets):
     one, two = open_benchmarks(str(sets), [], 16)
-    assert (one.name, one.images) == ("One", ("colour.png", "gray.png"))
+    assert (one.name, one.image_names) == ("One", ("colour.png", "gray.png"))
     assert (two.name, len(two), two.paths[0].parent.name) == ("Two", 1, "HR")
     gray = one.hr_image(1, 3)
     assert gray.shape == (1, 3, 69, 63)
@@ -172,7 +177,7 @@ def test_data_sets_are_read_gray_repeated_and_cropped(sets):
     assert [each.name for each in open_benchmarks(str(sets), ["Two", "One", "Two"], 16)] == ["Two", "One"]
 
 
-def test_a_data_set_is_known_by_its_pixels(sets):
+def test_a_data_set_is_identified_by_its_pixels(sets):
     digest = open_benchmarks(str(sets), ["One"], 16)[0].digest
     assert open_benchmarks(str(sets), ["One"], 16)[0].digest == digest
     (sets / "One" / "gray.png").write_bytes((sets / "One" / "colour.png").read_bytes())
@@ -182,15 +187,15 @@ def test_a_data_set_is_known_by_its_pixels(sets):
 @pytest.mark.parametrize(
     ("root", "names", "words"),
     [
-        ("no", [], "does not exist; expected a folder that holds one folder"),
+        ("no", [], "does not exist; expected a folder with one folder"),
         ("One/gray.png", [], "is a file"),
-        ("One", [], "holds images itself: give the folder above it"),
+        ("One", [], "holds images itself: give its parent folder"),
         ("empty", [], "holds no folder of images"),
         (".", ["Onee"], r"no data set 'Onee'; did you mean One\? \(there are One, Two\)"),
         (".", ["empty"], r"no data set 'empty'"),
     ],
 )
-def test_data_sets_that_are_not_there(sets, root, names, words):
+def test_missing_data_sets_are_refused(sets, root, names, words):
     with pytest.raises(ValueError, match=words):
         open_benchmarks(str(sets / root), names, 16)
 
@@ -198,9 +203,9 @@ def test_data_sets_that_are_not_there(sets, root, names, words):
 def test_images_that_cannot_be_used_are_named(sets):
     (sets / "One" / "broken.png").write_bytes(b"nothing")
     cv2.imwrite(str(sets / "One" / "small.png"), np.zeros((15, 40, 3), np.uint8))
-    with pytest.raises(ValueError, match=r"2 of 4 images of One .*broken.png.*small.png' has 40x15 pixels, each side"):
+    with pytest.raises(ValueError, match=r"2 of 4 images of One .*broken.png.*small.png' has 40x15 pixels, but each"):
         open_benchmarks(str(sets), ["One"], 16)
     (one,) = open_benchmarks(str(sets), ["One"], 16, leave_out=True)
-    assert one.images == ("colour.png", "gray.png")
+    assert one.image_names == ("colour.png", "gray.png")
     assert len(one.left_out) == 2
     assert "broken.png" in one.left_out[0]

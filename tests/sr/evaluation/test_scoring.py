@@ -1,4 +1,4 @@
-"""Scores: golden values under noise, what they depend on, and what a network is given of the degradation."""
+"""Scores: golden values under noise, what they depend on, and the inputs of the representation."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -49,7 +49,7 @@ def test_bicubic_meets_anisotropic_golden_values():
     assert found[1] == pytest.approx(golden["8", "10"], abs=0.03)
 
 
-def test_scores_depend_on_no_other_image_nor_on_how_many_go_together(folder, four, tmp_path, monkeypatch):
+def test_scores_depend_neither_on_other_images_nor_on_the_chunks(folder, four, tmp_path, monkeypatch):
     (tmp_path / "Four").mkdir()
     (tmp_path / "Four" / "2.png").write_bytes((folder / "Four" / "2.png").read_bytes())
     protocol = load_protocol("dasr_aniso", 4)
@@ -75,35 +75,35 @@ def test_controls_of_the_representation(four):
     assert (image["oracle"].psnr == own["oracle"].psnr).all()
     assert (degradation["oracle"].psnr != own["oracle"].psnr).all()
     assert (degradation["none"].psnr == own["none"].psnr).all()
-    # an oracle under the second degradation is told the parameters of one of the others
+    # an oracle receives, under the second degradation, the parameters of one of the others
     hr_image = four.hr_image(0, 2)
     lr_image = degrade(hr_image[None], protocol.degradation[[1]])[0]
     oracle, known = restorers[1], targets(protocol.degradation)
-    told = [float(psnr_y(oracle.restore(lr_image, 2, parameters=known[[d]]), hr_image, 2)) for d in range(4)]
-    assert own["oracle"].psnr[1, 0] == pytest.approx(told[1], abs=1e-3)
-    assert min(abs(degradation["oracle"].psnr[1, 0] - told[d]) for d in (0, 2, 3)) < 1e-4
+    by_parameters = [float(psnr_y(oracle.restore(lr_image, 2, parameters=known[[d]]), hr_image, 2)) for d in range(4)]
+    assert own["oracle"].psnr[1, 0] == pytest.approx(by_parameters[1], abs=1e-3)
+    assert min(abs(degradation["oracle"].psnr[1, 0] - by_parameters[d]) for d in (0, 2, 3)) < 1e-4
 
 
-class Witness(Restorer):
-    """Bicubic up-sampling that keeps what it is given."""
+class RecordingRestorer(Restorer):
+    """Bicubic up-sampling that records its inputs."""
 
     def restore(self, lr_images, scale, *, parameters=None, references=None, bf16=False):
-        GIVEN.append((parameters, references))
+        RECORDED.append((parameters, references))
         return upsample_bicubic(lr_images, scale)
 
 
-GIVEN: list = []
+RECORDED: list = []
 
 
 @pytest.mark.parametrize("representation", ["own", "other_image", "shuffled"])
-def test_what_a_restorer_is_given(four, representation):
+def test_a_restorer_receives_the_inputs_of_the_control(four, representation):
     protocol = load_protocol("dasr_iso", 2)
     known = targets(protocol.degradation)
     small = [make_lr_images(four.hr_image(i, 2), protocol.degradation) for i in range(4)]
-    GIVEN.clear()
-    score_benchmark([Witness("w", "w")], four, protocol, representation=representation, device=CPU)
-    assert len(GIVEN) == 4
-    for i, (parameters, references) in enumerate(GIVEN):
+    RECORDED.clear()
+    score_benchmark([RecordingRestorer("w", "w")], four, protocol, representation=representation, device=CPU)
+    assert len(RECORDED) == 4
+    for i, (parameters, references) in enumerate(RECORDED):
         rows = [int((known == one).all(1).nonzero()) for one in parameters]
         assert sorted(rows) == [0, 1, 2, 3]
         assert all((row == d) == (representation != "shuffled") for d, row in enumerate(rows))

@@ -12,18 +12,29 @@ from sr.fusion import FUSIONS
 
 FEATURES, WIDTH = 16, 24
 SHAPE = RepresentationShape(dim=10, channels=(5, 6, 7))
-SIZES = {(7, 10): 3, (3, 2): 2}  # of the features, to the batch
+SIZES = {(7, 10): 3, (3, 2): 2}  # size of the features -> size of the batch
 READS = {
-    "da_conv": {"vector"}, "dynamic_conv": {"vector"}, "channel": {"vector"}, "affine": {"map"}, "mutual": {"map"},
-    "attention3x3": {"map"}, "cross_attention": {"map"}, "two_path": {"vector", "map"}, "multi_scale": {"map"},
-}  # fmt: skip
+    "da_conv": {"vector"},
+    "dynamic_conv": {"vector"},
+    "channel": {"vector"},
+    "affine": {"map"},
+    "mutual": {"map"},
+    "attention3x3": {"map"},
+    "cross_attention": {"map"},
+    "two_path": {"vector", "map"},
+    "multi_scale": {"map"},
+}
 CASES = [
     *[(name, {}) for name in FUSIONS],
-    ("da_conv", {"kernel_size": 5, "reduction": 3}), ("dynamic_conv", {"kernel_size": 5}),
-    ("attention3x3", {"source": "vector"}), ("attention3x3", {"heads": 2, "reduction": 4}),
-    ("attention3x3", {"heads": 1, "reduction": 1, "source": "vector"}), ("mutual", {"window": 3, "reduction": 1}),
-    ("mutual", {"window": 7, "reduction": 32}), ("cross_attention", {"heads": 2, "window": 3, "mlp_ratio": 3}),
-]  # fmt: skip
+    ("da_conv", {"kernel_size": 5, "reduction": 3}),
+    ("dynamic_conv", {"kernel_size": 5}),
+    ("attention3x3", {"source": "vector"}),
+    ("attention3x3", {"heads": 2, "reduction": 4}),
+    ("attention3x3", {"heads": 1, "reduction": 1, "source": "vector"}),
+    ("mutual", {"window": 3, "reduction": 1}),
+    ("mutual", {"window": 7, "reduction": 32}),
+    ("cross_attention", {"heads": 2, "window": 3, "mlp_ratio": 3}),
+]
 each_fusion = pytest.mark.parametrize(
     ("name", "options"), CASES, ids=["-".join([name, *(f"{k}={v}" for k, v in o.items())]) for name, o in CASES]
 )
@@ -50,12 +61,12 @@ def gelu(x):
     return x * (1 + torch.erf(x / math.sqrt(2))) / 2
 
 
-def over_places(x):
+def per_channel(x):
     return x[:, :, None, None]
 
 
 def neighbours(x, window):
-    """(B, C, window^2, h, w), the edge repeated."""
+    """Unfolds windows, (B, C, window^2, h, w), of features padded by their edge."""
     h, w = x.shape[-2:]
     columns = F.unfold(F.pad(x, (window // 2,) * 4, mode="replicate"), window)
     return columns.view(x.shape[0], x.shape[1], window**2, h, w)
@@ -74,11 +85,11 @@ def dynamic_conv_reference(fusion, features, vector, map_):
 def da_conv_reference(fusion, features, vector, map_):
     dynamic = dynamic_conv_reference(fusion.dynamic, features, vector, map_)
     gate = torch.sigmoid(linear(fusion.gate[2], leaky(linear(fusion.gate[0], vector))))
-    return pointwise(fusion.mix, leaky(dynamic)) + features * over_places(gate)
+    return pointwise(fusion.mix, leaky(dynamic)) + features * per_channel(gate)
 
 
 def channel_reference(fusion, features, vector, map_):
-    return features + features * over_places(linear(fusion.scale, vector))
+    return features + features * per_channel(linear(fusion.scale, vector))
 
 
 def affine_reference(fusion, features, vector, map_):
@@ -88,23 +99,23 @@ def affine_reference(fusion, features, vector, map_):
 
 
 def two_path_reference(fusion, features, vector, map_):
-    places = pointwise(fusion.of_places[2], leaky(pointwise(fusion.of_places[0], map_)))
-    return features + features * over_places(linear(fusion.of_channels, vector)) + features * places
+    positions = pointwise(fusion.of_places[2], leaky(pointwise(fusion.of_places[0], map_)))
+    return features + features * per_channel(linear(fusion.of_channels, vector)) + features * positions
 
 
 def attention3x3_reference(fusion, features, vector, map_):
     heads = fusion.config.heads
     from_map = fusion.config.source == "map"
-    asking = map_ if from_map else over_places(vector).expand(-1, -1, *features.shape[-2:])
-    query = pointwise(fusion.query, asking)
+    query_input = map_ if from_map else per_channel(vector).expand(-1, -1, *features.shape[-2:])
+    query = pointwise(fusion.query, query_input)
     keys, values = neighbours(pointwise(fusion.key, features), 3), neighbours(pointwise(fusion.value, features), 3)
-    found = []
+    attended = []
     for channels in torch.arange(query.shape[1]).chunk(heads):
         logits = (query[:, channels, None] * keys[:, channels]).sum(1) / math.sqrt(len(channels))  # (B, 9, h, w)
-        found.append((logits.softmax(1)[:, None] * values[:, channels]).sum(2))
+        attended.append((logits.softmax(1)[:, None] * values[:, channels]).sum(2))
     summary = map_.mean((2, 3)) if from_map else vector
     gate = torch.tanh(linear(fusion.gate[2], leaky(linear(fusion.gate[0], summary))))
-    return features + features * over_places(gate) + pointwise(fusion.restore, torch.cat(found, 1))
+    return features + features * per_channel(gate) + pointwise(fusion.restore, torch.cat(attended, 1))
 
 
 def mutual_reference(fusion, features, vector, map_):
@@ -123,31 +134,37 @@ def cross_attention_reference(fusion, features, vector, map_):
                 rows = torch.arange(top, top + side).clamp(max=h - 1)[:, None]
                 columns = torch.arange(left, left + side).clamp(max=w - 1)[None]
                 tokens = one[:, rows, columns].flatten(1).T
-                asking = map_[sample][:, rows, columns].flatten(1).T
-                tokens = transformer_block(fusion, tokens, asking).T.reshape(FEATURES, side, side)
+                query_input = map_[sample][:, rows, columns].flatten(1).T
+                tokens = transformer_block(fusion, tokens, query_input).T.reshape(FEATURES, side, side)
                 inside = tokens[:, : h - top, : w - left]
                 result[sample, :, top : top + side, left : left + side] = inside
     return result
 
 
-def transformer_block(fusion, tokens, asking):
-    """(n, C) of one window of one sample; norms before attention and perceptron, none on the queries."""
-    query = linear(fusion.query, asking)
+def transformer_block(fusion, tokens, query_input):
+    """Tokens (n, C) of one window of one sample; norms before attention and perceptron, none on the queries."""
+    query = linear(fusion.query, query_input)
     key, value = linear(fusion.key_value, norm(fusion.norm, tokens)).split(FEATURES, -1)
-    found = []
+    attended = []
     for channels in torch.arange(FEATURES).chunk(fusion.config.heads):
         logits = query[:, channels] @ key[:, channels].T / math.sqrt(len(channels))
-        found.append(logits.softmax(-1) @ value[:, channels])
-    tokens = tokens + linear(fusion.project, torch.cat(found, -1))
+        attended.append(logits.softmax(-1) @ value[:, channels])
+    tokens = tokens + linear(fusion.project, torch.cat(attended, -1))
     hidden = linear(fusion.perceptron[0], norm(fusion.norm2, tokens))
     return tokens + linear(fusion.perceptron[2], gelu(hidden))
 
 
 REFERENCES = {
-    "da_conv": da_conv_reference, "dynamic_conv": dynamic_conv_reference, "channel": channel_reference,
-    "affine": affine_reference, "attention3x3": attention3x3_reference, "mutual": mutual_reference,
-    "cross_attention": cross_attention_reference, "two_path": two_path_reference, "multi_scale": affine_reference,
-}  # fmt: skip
+    "da_conv": da_conv_reference,
+    "dynamic_conv": dynamic_conv_reference,
+    "channel": channel_reference,
+    "affine": affine_reference,
+    "attention3x3": attention3x3_reference,
+    "mutual": mutual_reference,
+    "cross_attention": cross_attention_reference,
+    "two_path": two_path_reference,
+    "multi_scale": affine_reference,
+}
 
 
 def reference_vector(adapter, representation):
@@ -155,7 +172,7 @@ def reference_vector(adapter, representation):
 
 
 def reference_map(adapter, maps, size):
-    """The maps are resized before they are compressed: both are linear and leave constants alone."""
+    """Resizes the maps before it compresses them: both are linear and preserve constants."""
     resized = [F.interpolate(each, size=size, mode="bilinear", align_corners=False) for each in maps]
     return leaky(sum(pointwise(layer, each) for layer, each in zip(adapter.maps, resized, strict=True)))
 
@@ -166,8 +183,8 @@ def random_representation(batch, size):
     return Representation(vector.double(), tuple(each.double() for each in maps))
 
 
-def randomised(module, std=0.3):
-    """In float64; also what starts at zero or at one is random."""
+def randomize(module, std=0.3):
+    """Makes all parameters random, those that start at zero or one too, and float64."""
     with torch.no_grad():
         for parameter in module.parameters():
             parameter.add_(std * torch.randn_like(parameter))
@@ -178,8 +195,8 @@ def build(name, options):
     torch.manual_seed(0)
     entry = FUSIONS[name]
     config = entry.config(**options)
-    fusion = randomised(entry.fusion(FEATURES, WIDTH, config))
-    return fusion, randomised(Adapter(SHAPE, WIDTH, entry.fusion.uses(config)))
+    fusion = randomize(entry.fusion(FEATURES, WIDTH, config))
+    return fusion, randomize(Adapter(SHAPE, WIDTH, entry.fusion.uses(config)))
 
 
 def assert_equal(found, expected):
@@ -214,7 +231,7 @@ def test_a_fusion_is_its_formula(name, options, size):
 
 
 @each_fusion
-def test_samples_do_not_meet(name, options):
+def test_samples_do_not_depend_on_each_other(name, options):
     fusion, adapter = build(name, options)
     features, representation = torch.randn(3, FEATURES, 7, 10).double(), random_representation(3, (7, 10))
     together = fusion(features, adapter(representation, (7, 10)))
@@ -246,25 +263,25 @@ def test_the_exported_dynamic_convolution_is_the_same(kernel_size, monkeypatch):
     assert_equal(found, dynamic_conv_reference(fusion, features, reference_vector(adapter, representation), None))
 
 
-def test_each_place_is_filtered_by_the_guide():
+def test_each_position_is_filtered_by_the_guide():
     fusion = FUSIONS["mutual"].fusion(2, 2, FUSIONS["mutual"].config(window=3, reduction=1)).double()
     for layer, factor in ((fusion.source, 1), (fusion.guide, 1e9), (fusion.restore, 1)):
         layer.weight.copy_(factor * torch.eye(2)[:, :, None, None])
         layer.bias.zero_()
     angles = 2 * math.pi * torch.rand(1, 7, 10, generator=torch.Generator().manual_seed(0)).double()
-    features = torch.stack((angles.cos(), angles.sin()), 1)  # of length 1: each is most like itself
+    features = torch.stack((angles.cos(), angles.sin()), 1)  # unit vectors: each is most similar to itself
     below = features[:, :, [1, 2, 3, 4, 5, 6, 6]]
     assert_equal(fusion(features, Condition(None, below, below.mean((2, 3)))), features + below)
 
 
-def test_one_query_of_the_vector_is_that_of_a_flat_map():
+def test_the_query_of_a_vector_is_that_of_a_constant_map():
     config = FUSIONS["attention3x3"].config
     by_vector, by_map = (
         FUSIONS["attention3x3"].fusion(FEATURES, WIDTH, config(source=source)) for source in ("vector", "map")
     )
-    by_map.load_state_dict(randomised(by_vector).state_dict())
+    by_map.load_state_dict(randomize(by_vector).state_dict())
     features, vector = torch.randn(2, FEATURES, 7, 10).double(), torch.randn(2, WIDTH).double()
-    flat = over_places(vector).expand(-1, -1, 7, 10)
+    flat = per_channel(vector).expand(-1, -1, 7, 10)
     assert_equal(by_vector(features, Condition(vector)), by_map.double()(features, Condition(None, flat, vector)))
 
 
@@ -279,7 +296,7 @@ def test_a_tile_is_gated_by_the_mean_of_the_whole_map():
 
 @pytest.mark.parametrize("size", [(7, 10), (4, 5), (5, 3), (28, 41)])
 def test_the_last_map_is_compressed_and_resized(size):
-    adapter = randomised(Adapter(SHAPE, WIDTH, ("last_map",)))
+    adapter = randomize(Adapter(SHAPE, WIDTH, ("last_map",)))
     representation = random_representation(2, (7, 10))
     condition = adapter(representation, size)
     expected = reference_map(adapter, representation.maps[-1:], size)
@@ -291,13 +308,13 @@ def test_the_last_map_is_compressed_and_resized(size):
 
 
 def test_all_maps_are_added_before_the_nonlinearity():
-    adapter = randomised(Adapter(SHAPE, WIDTH, ("all_maps",)))
+    adapter = randomize(Adapter(SHAPE, WIDTH, ("all_maps",)))
     representation = random_representation(2, (7, 10))
     assert [layer.in_channels for layer in adapter.maps] == list(SHAPE.channels)
     assert_equal(adapter(representation, (7, 10)).map, reference_map(adapter, representation.maps, (7, 10)))
 
 
-def test_a_map_is_resized_between_the_centres_of_its_places():
+def test_a_map_is_interpolated_between_the_centres_of_its_pixels():
     adapter = Adapter(RepresentationShape(1, (1,)), 1, ("last_map",)).double()
     adapter.maps[0].weight.fill_(1)
     adapter.maps[0].bias.zero_()
@@ -307,7 +324,7 @@ def test_a_map_is_resized_between_the_centres_of_its_places():
 
 
 def test_the_vector_is_compressed_as_in_dasr():
-    adapter = randomised(Adapter(SHAPE, WIDTH, ("vector",)))
+    adapter = randomize(Adapter(SHAPE, WIDTH, ("vector",)))
     representation = random_representation(2, (7, 10))
     condition = adapter(representation, (7, 10))
     assert condition.map is None

@@ -1,4 +1,4 @@
-"""Enlargement against torch's antialiased bicubic, which has the same kernel, on images padded by their edge."""
+"""Bicubic up-sampling against torch's antialiased bicubic, which has the same kernel, with replicate padding."""
 
 import pytest
 import torch

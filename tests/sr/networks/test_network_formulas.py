@@ -1,4 +1,4 @@
-"""The networks against the published forwards, written plainly on the weights of their state dicts."""
+"""The networks against the published forward passes, written out on the weights of their state dicts."""
 
 import itertools
 import math
@@ -44,7 +44,7 @@ def channel_norm(w, name, x):
     return layer_norm(w, name, x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
 
 
-def over_places(x):
+def per_channel(x):
     return x[:, :, None, None]
 
 
@@ -57,23 +57,23 @@ def dynamic_conv(w, name, x, condition):
 def da_conv(w, name, x, condition):
     filtered = leaky(dynamic_conv(w, f"{name}.dynamic.kernels", x, condition))
     gate = linear(w, f"{name}.gate.2", leaky(linear(w, f"{name}.gate.0", condition))).sigmoid()
-    return conv(w, f"{name}.mix", filtered) + x * over_places(gate)
+    return conv(w, f"{name}.mix", filtered) + x * per_channel(gate)
 
 
 def channel_modulation(w, name, x, condition):
-    return x + x * over_places(linear(w, f"{name}.scale", condition))
+    return x + x * per_channel(linear(w, f"{name}.scale", condition))
 
 
 def conv_relu_conv(w, name, x):
     return conv(w, f"{name}.2", conv(w, f"{name}.0", x).relu())
 
 
-def compressed(w, vector, prefix=""):
+def compress(w, vector, prefix=""):
     return leaky(linear(w, f"{prefix}adapter.vector.0", vector))
 
 
-def upsampled(w, name, x, scale):
-    """Sub-pixel convolutions, then the image."""
+def upsample(w, name, x, scale):
+    """Sub-pixel convolutions, then a convolution to the image."""
     factors = {2: [2], 3: [3], 4: [2, 2]}[scale]
     for i, factor in enumerate(factors):
         x = F.pixel_shuffle(conv(w, f"{name}.{2 * i}", x), factor)
@@ -81,10 +81,10 @@ def upsampled(w, name, x, scale):
 
 
 def around_the_body(w, lr_image, scale, body, prefix="", peak=255):
-    """What DASR, KDSR, RCAN and EDSR do before and after their blocks, on 0..peak: 1 in KDSR, else 255."""
+    """The frame of DASR, KDSR, RCAN and EDSR around their blocks, on 0..peak: 1 in KDSR, else 255."""
     shallow = conv(w, f"{prefix}stem.0", peak * lr_image - peak * MEAN)
     deep = conv(w, f"{prefix}body.parts.{len(body)}", run(body, shallow)) + shallow
-    return (upsampled(w, f"{prefix}tail", deep, scale) + peak * MEAN) / peak
+    return (upsample(w, f"{prefix}tail", deep, scale) + peak * MEAN) / peak
 
 
 def run(steps, x):
@@ -94,13 +94,13 @@ def run(steps, x):
 
 
 def published_dasr(w, lr_image, scale, *, groups, blocks):
-    """BlindSR in evaluation: the encoder's vector before its MLP steers every convolution."""
+    """DASR's BlindSR in evaluation mode: the encoder's vector before its MLP steers every convolution."""
     x = lr_image
     for stage, first_stride in enumerate((1, 2, 2)):
         name = f"source.encoder.backbone.stages.{stage}"
-        for place, stride in ((0, first_stride), (3, 1)):
-            x = leaky(batch_norm(w, f"{name}.{place + 1}", conv(w, f"{name}.{place}", x, stride)))
-    condition = compressed(w, x.mean((2, 3)), "network.")
+        for layer, stride in ((0, first_stride), (3, 1)):
+            x = leaky(batch_norm(w, f"{name}.{layer + 1}", conv(w, f"{name}.{layer}", x, stride)))
+    condition = compress(w, x.mean((2, 3)), "network.")
 
     def group(name, x):
         inside = x
@@ -117,13 +117,13 @@ def published_dasr(w, lr_image, scale, *, groups, blocks):
 
 
 def batch_norm(w, name, x):
-    centred = x - over_places(w[f"{name}.running_mean"][None])
+    centred = x - per_channel(w[f"{name}.running_mean"][None])
     scale = w[f"{name}.weight"] / (w[f"{name}.running_var"] + 1e-5).sqrt()
-    return centred * over_places(scale[None]) + over_places(w[f"{name}.bias"][None])
+    return centred * per_channel(scale[None]) + per_channel(w[f"{name}.bias"][None])
 
 
 def published_kdsr(w, lr_image, representation, scale, *, blocks):
-    condition = compressed(w, representation.vector)
+    condition = compress(w, representation.vector)
 
     def block(name, x):
         filtered = dynamic_conv(w, f"{name}.place.fusion.kernels", x, condition)
@@ -134,15 +134,15 @@ def published_kdsr(w, lr_image, representation, scale, *, blocks):
 
 
 def published_rcan(w, lr_image, representation, scale, *, groups, blocks):
-    """RCAN whose channel attention the condition scales once more."""
-    condition = compressed(w, representation.vector)
+    """RCAN whose branches the condition scales after their channel attention."""
+    condition = compress(w, representation.vector)
 
     def group(name, x):
         inside = x
         for i in range(blocks):
             block = f"{name}.inside.parts.{i}"
             found = conv_relu_conv(w, f"{block}.convolutions", inside)
-            means = over_places(found.mean((2, 3)))
+            means = per_channel(found.mean((2, 3)))
             gate = f"{block}.convolutions.3.gate"
             found = found * conv(w, f"{gate}.3", conv(w, f"{gate}.1", means).relu()).sigmoid()
             inside = inside + channel_modulation(w, f"{block}.place.fusion", found, condition)
@@ -152,7 +152,7 @@ def published_rcan(w, lr_image, representation, scale, *, groups, blocks):
 
 
 def published_edsr(w, lr_image, representation, scale, *, blocks, residual_scale):
-    """EDSR whose branches the condition's map modulates before they are scaled."""
+    """EDSR whose branches the condition's map modulates before the residual scaling."""
     resized = F.interpolate(representation.maps[-1], size=lr_image.shape[2:], mode="bilinear", align_corners=False)
     map_ = leaky(conv(w, "adapter.maps.0", resized))
 
@@ -167,7 +167,7 @@ def published_edsr(w, lr_image, representation, scale, *, blocks, residual_scale
 
 def published_swin2sr(w, lr_image, representation, scale, *, groups, blocks, heads, window):
     """Swin2SR whose groups the condition modulates."""
-    condition = compressed(w, representation.vector)
+    condition = compress(w, representation.vector)
     shallow = conv(w, "stem.0", lr_image - MEAN)
     x = channel_norm(w, "body.parts.0.1.norm", conv(w, "body.parts.0.0", shallow))
     for i in range(1, groups + 1):
@@ -183,13 +183,13 @@ def published_swin2sr(w, lr_image, representation, scale, *, groups, blocks, hea
         )
     x = channel_norm(w, f"body.parts.{groups + 1}.norm", x)
     deep = conv(w, f"body.parts.{groups + 2}", x) + shallow
-    return upsampled(w, "tail.2", leaky(conv(w, "tail.0", deep), 0.01), scale) + MEAN
+    return upsample(w, "tail.2", leaky(conv(w, "tail.0", deep), 0.01), scale) + MEAN
 
 
 def swin_block(w, name, x, heads, window, shift):
     """Swin V2 on (B, H, W, C): norms after attention and perceptron.
 
-    What is cut by a shift stays in windows of its own at the border, which the published mask comes to.
+    Windows that a shift cuts at the border are attended to separately, which is what the published mask does.
     """
     found = torch.full_like(x, torch.nan)
     for sample, rows, columns in itertools.product(
@@ -210,23 +210,23 @@ def spans(length, window, shift):
 
 
 def cosine_attention(w, name, tokens, size, heads, window):
-    places = torch.cartesian_prod(*(torch.arange(n) for n in size)).double()  # (n, 2)
-    offset = 8 * (places[:, None] - places) / (window - 1)
+    positions = torch.cartesian_prod(*(torch.arange(n) for n in size)).double()  # (n, 2)
+    offset = 8 * (positions[:, None] - positions) / (window - 1)
     logarithmic = offset.sign() * (1 + offset.abs()).log2() / 3
     bias = 16 * linear(w, f"{name}.cpb_mlp.2", linear(w, f"{name}.cpb_mlp.0", logarithmic).relu()).sigmoid()
     query, key, value = linear(w, f"{name}.qkv", tokens).chunk(3, -1)
     query, value = query + w[f"{name}.q_bias"], value + w[f"{name}.v_bias"]
     found = []
     for head, channels in enumerate(torch.arange(tokens.shape[1]).chunk(heads)):
-        asked, answering = query[:, None, channels], key[None, :, channels]
-        cosine = (asked * answering).sum(-1) / (asked.norm(dim=-1) * answering.norm(dim=-1))
+        q, k = query[:, None, channels], key[None, :, channels]
+        cosine = (q * k).sum(-1) / (q.norm(dim=-1) * k.norm(dim=-1))
         scale = w[f"{name}.logit_scale"][head].exp().clamp(max=100)
         found.append((scale * cosine + bias[:, :, head]).softmax(-1) @ value[:, channels])
     return linear(w, f"{name}.proj", torch.cat(found, -1))
 
 
-def randomised(module, std=0.1):
-    """In float64; also what starts at zero or at one, and what batch norms remember, is random."""
+def randomize(module, std=0.1):
+    """Makes all parameters and running statistics random, those that start at zero or one too, and float64."""
     with torch.no_grad():
         for parameter in module.parameters():
             parameter.add_(std * torch.randn_like(parameter))
@@ -245,7 +245,7 @@ def build_network(name, fusion, scale, *, fusion_options=None, **options):
         make_slot=lambda features: FusionSlot(entry.fusion(features, WIDTH, config)),
         adapter=Adapter(SHAPE, WIDTH, entry.fusion.uses(config)),
     )
-    return randomised(network)
+    return randomize(network)
 
 
 def random_representation(batch):
@@ -264,7 +264,7 @@ def assert_equal(found, expected, tolerance=1e-9):
 
 
 def assert_computes(network, published, scale, *, tolerance=1e-9, **sizes):
-    """The network is the formula, and each sample listens to its own representation."""
+    """The network equals the formula, and each sample depends on its own representation."""
     lr_image, representation = torch.rand(2, 3, 7, 10).double(), random_representation(2)
     found = network(lr_image, representation)
     assert found.shape == (2, 3, 7 * scale, 10 * scale)
@@ -284,30 +284,35 @@ def no_gradients():
 def test_dasr_is_the_published_forward(scale):
     sizes = {"groups": 1, "blocks": 2}
     config = ModelConfig(
-        scale=scale, network="dasr", network_options=NETWORKS["dasr"].config(features=16, **sizes), fusion="da_conv",
-        fusion_options=FUSIONS["da_conv"].config(), conditioning="joint", encoder=EncoderConfig(name="dasr"),
-    )  # fmt: skip
+        scale=scale,
+        network="dasr",
+        network_options=NETWORKS["dasr"].config(features=16, **sizes),
+        fusion="da_conv",
+        fusion_options=FUSIONS["da_conv"].config(),
+        conditioning="joint",
+        encoder=EncoderConfig(name="dasr"),
+    )
     assert_is_published_dasr(config, **sizes)
 
 
-def test_dasr_of_several_groups_is_a_row_of_them():
+def test_dasr_applies_its_groups_in_turn():
     sizes = {"groups": 3, "blocks": 1}
     config = small_config("dasr_small", "da_conv")
     assert_is_published_dasr(replace(config, network_options=replace(config.network_options, **sizes)), **sizes)
 
 
 def assert_is_published_dasr(config, **sizes):
-    """With its own encoder, whose vector is far from the same for both images."""
-    model = randomised(build_model(config))
+    """With its own encoder, whose vectors of the two images are far apart."""
+    model = randomize(build_model(config))
     lr_image = torch.rand(2, 3, 17, 22).double() * torch.tensor((0.2, 1.0)).view(2, 1, 1, 1)
     found = model(lr_image)
     assert_equal(found, published_dasr(model.state_dict(), lr_image, config.scale, **sizes))
-    by_the_other = model(lr_image, representation=model.represent(lr_image.flip(0)))
-    assert (found - by_the_other).abs().amax((1, 2, 3)).min() > 0.01
+    by_other = model(lr_image, representation=model.represent(lr_image.flip(0)))
+    assert (found - by_other).abs().amax((1, 2, 3)).min() > 0.01
 
 
 @pytest.mark.parametrize("scale", [2, 3, 4])
-def test_kdsr_is_a_flat_row_of_dynamic_convolutions(scale):
+def test_kdsr_is_a_sequence_of_dynamic_convolutions(scale):
     assert_computes(build_network("kdsr", "dynamic_conv", scale, blocks=3), published_kdsr, scale, blocks=3)
 
 
@@ -325,7 +330,9 @@ def test_swin2sr_is_groups_of_shifted_windows():
     sizes = {"groups": 2, "blocks": 3, "heads": 2, "window": 4}
     network = build_network("swin2sr", "channel", 3, tail_features=12, mlp_ratio=1.5, **sizes)
     assert network.state_dict()["body.parts.1.blocks.0.mlp.fc1.weight"].shape == (24, 16)
-    assert_computes(network, published_swin2sr, 3, tolerance=1e-5, **sizes)  # timm keeps its offsets in float32
+    assert_computes(
+        network, published_swin2sr, 3, tolerance=1e-5, **sizes
+    )  # timm keeps its relative positions in float32
 
 
 def test_a_network_with_a_skip_adds_to_bicubic():
@@ -338,7 +345,7 @@ def test_a_network_with_a_skip_adds_to_bicubic():
 
 
 def test_shared_blocks_are_plain_residual_blocks_of_the_stem():
-    network = randomised(build_model(small_config(conditioning="shared"))).network
+    network = randomize(build_model(small_config(conditioning="shared"))).network
     lr_image, w = torch.rand(2, 3, 7, 10).double(), network.state_dict()
     convolved = conv(w, "stem.0", 255 * (lr_image - MEAN))
     assert_equal(network.shallow(lr_image), convolved + conv_relu_conv(w, "stem.1.convolutions", convolved))

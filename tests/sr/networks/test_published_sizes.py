@@ -1,4 +1,4 @@
-"""Parameter counts against the papers', in millions."""
+"""Numbers of parameters against those of the papers, in millions."""
 
 import pytest
 
@@ -10,10 +10,15 @@ from sr.networks import NETWORKS
 
 def count(network: str, fusion: str, conditioning: str, *, scale: int, width: int = 64, **options) -> float:
     config = ModelConfig(
-        scale=scale, network=network, network_options=NETWORKS[network].config(**options), fusion=fusion,
-        fusion_options=FUSIONS[fusion].config(), conditioning=conditioning, width=width,
+        scale=scale,
+        network=network,
+        network_options=NETWORKS[network].config(**options),
+        fusion=fusion,
+        fusion_options=FUSIONS[fusion].config(),
+        conditioning=conditioning,
+        width=width,
         encoder=EncoderConfig(name="dasr"),
-    )  # fmt: skip
+    )
     return sum(p.numel() for p in build_model(config).parameters()) / 1e6
 
 

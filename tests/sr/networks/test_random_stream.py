@@ -1,4 +1,4 @@
-"""Streams of random weights: of their own, and resumed where they stopped."""
+"""Random streams are independent of each other and continue where they stopped."""
 
 import torch
 

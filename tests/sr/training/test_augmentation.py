@@ -1,4 +1,4 @@
-"""Augmentation before degradation: all views alike, replayable, never across degradations."""
+"""Augmentation before degradation: the same for all views, reproducible, never across degradations."""
 
 import pytest
 import torch
@@ -30,8 +30,10 @@ def test_shuffle_permutes_whole_rows():
     shuffled = augment(images, AugmentationConfig(channel_shuffle=1.0), seed=0, step=0, first_row=0, rows=8)
     assert torch.equal(shuffled.sort(dim=2).values, images.sort(dim=2).values)
     for row in range(8):
-        orders = {tuple(next(c for c in range(3) if torch.equal(images[row, v, c], shuffled[row, v, i]))
-                        for i in range(3)) for v in range(2)}  # fmt: skip
+        orders = {
+            tuple(next(c for c in range(3) if torch.equal(images[row, v, c], shuffled[row, v, i])) for i in range(3))
+            for v in range(2)
+        }
         assert len(orders) == 1
     assert not torch.equal(shuffled, images)
 
@@ -53,17 +55,20 @@ def test_shuffle_does_not_depend_on_the_number_of_devices():
 
 
 def test_blur_and_down_sampling_of_a_blend():
-    """Blur and bicubic are linear: the LR image of a blend is the blend of LR images of one degradation."""
+    """Blur and bicubic are linear: the LR image of a blend is the blend of the LR images, under one degradation."""
     space = load_space("dasr_iso_x2")
     degradation = space.draw(4, generator_for(0))
     images = torch.rand(4, 1, 3, 64, 64)
     unrounded = type(degradation)(
-        degradation.operation[:, :2], degradation.parameters[:, :2], degradation.seed, degradation.scale,
+        degradation.operation[:, :2],
+        degradation.parameters[:, :2],
+        degradation.seed,
+        degradation.scale,
         degradation.kernel_size,
-    )  # fmt: skip
+    )
     other = images.roll(-1, dims=0)
     blend = degrade(0.3 * images + 0.7 * other, unrounded)
-    # clipping to [0, 1] is the only step that is not linear
+    # clipping to [0, 1] is the only non-linear step
     parts = 0.3 * degrade(images, unrounded) + 0.7 * degrade(other, unrounded)
     assert (blend - parts).abs().median() < 1e-6
 

@@ -12,11 +12,25 @@ ROOT = Path(__file__).resolve().parents[3]
 def test_two_devices_train_what_one_does(tmp_path):
     # No batch norm anywhere, and SGD: the gradient of the global batch is then the mean of the ranks' gradients.
     arguments = [
-        "network.blocks=2", "network.features=16", "conditioning=joint", "encoder=convnext_atto", "patch=24",
-        "encoder_input=bands", "method.queue_size=24", "method.output_dim=16", "batch_size=8", "steps=3",
-        "precision=fp32", "data.dead_leaves=2", "accelerator=cpu", "optimizer.name=sgd", "optimizer.lr=1e-3",
-        "validation_size=48", "augmentation.channel_shuffle=0.5", f"runs_dir={tmp_path}",
-    ]  # fmt: skip
+        "network.blocks=2",
+        "network.features=16",
+        "conditioning=joint",
+        "encoder=convnext_atto",
+        "patch=24",
+        "conditioning.input=bands",
+        "method.queue_size=24",
+        "method.output_dim=16",
+        "batch_size=8",
+        "steps=3",
+        "precision=fp32",
+        "data.dead_leaves=2",
+        "accelerator=cpu",
+        "optimizer.name=sgd",
+        "optimizer.lr=1e-3",
+        "validation_size=48",
+        "augmentation.channel_shuffle=0.5",
+        f"runs_dir={tmp_path}",
+    ]
     runs = [start_run("sr.train", *arguments, f"devices={n}", f"name=on{n}") for n in (1, 2)]
     for run in runs:
         output, _ = run.communicate(timeout=280)

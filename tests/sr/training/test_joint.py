@@ -24,7 +24,7 @@ METHODS = {
 @pytest.mark.parametrize(
     ("name", "positives"), [("moco", PositivesConfig()), ("simclr", PositivesConfig(symmetric=True))]
 )
-def test_the_network_gets_what_the_encoder_gave_the_method(name, positives, conditioning):
+def test_the_network_receives_the_representation_that_the_method_computed(name, positives, conditioning):
     torch.manual_seed(0)
     model = build_model(small_config(conditioning=conditioning)).train()
     encoder = model.source.contrastive_encoder(model.network)
@@ -34,12 +34,12 @@ def test_the_network_gets_what_the_encoder_gave_the_method(name, positives, cond
     views = (torch.rand(ROWS, 2, 3, PATCH, PATCH),)
     contrast, _, found = method(ViewBatch(views, torch.empty(ROWS, 0)))
     assert len(calls) == 1
-    given = views[0] if positives.symmetric else views[0][:, :1]  # batch norms see all queries together
-    expected = encoder(given.flatten(0, 1))
-    every = given.shape[1]
-    assert torch.allclose(found.vector, expected.vector[::every], atol=1e-6)
-    for mine, theirs in zip(found.maps, expected.maps, strict=True):
-        assert torch.allclose(mine, theirs[::every], atol=1e-6)
+    queries = views[0] if positives.symmetric else views[0][:, :1]  # batch norms normalise all queries together
+    expected = encoder(queries.flatten(0, 1))
+    stride = queries.shape[1]
+    assert torch.allclose(found.vector, expected.vector[::stride], atol=1e-6)
+    for map_, reference in zip(found.maps, expected.maps, strict=True):
+        assert torch.allclose(map_, reference[::stride], atol=1e-6)
     (model(views[0][:, 0], representation=found).square().mean() + contrast).backward()
     assert all(parameter.grad is not None for parameter in encoder.parameters())
 

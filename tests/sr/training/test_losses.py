@@ -38,9 +38,13 @@ def test_equal_images_have_no_l1_loss(images):
     assert float(image_loss(images[0], images[0], LossConfig(frequency=1.0))) == 0
 
 
-@pytest.mark.parametrize(("config", "match"), [
-    (LossConfig(name="l2"), "loss='l2' must be one of"), (LossConfig(frequency=-1), "loss.frequency=-1"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("config", "match"),
+    [
+        (LossConfig(name="l2"), "loss='l2' must be one of"),
+        (LossConfig(frequency=-1), "loss.frequency=-1"),
+    ],
+)
 def test_wrong_options(config, match):
     with pytest.raises(ValueError, match=match):
         config.check()

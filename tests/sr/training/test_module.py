@@ -1,4 +1,4 @@
-"""What one training step of stage two computes: what the network sees, what the loss adds up, which rate moves what."""
+"""One training step of stage two: the views and patches, the sum of the losses, and the learning rates."""
 
 import pytest
 import torch
@@ -13,9 +13,16 @@ from sr.training.config import ALIASES, GROUPS, SHORTHANDS, SRConfig
 from sr.training.run import build
 
 SMALL = [
-    "network.blocks=1", "network.features=8", "method.queue_size=20", "method.hidden_dim=16", "method.output_dim=8",
-    "batch_size=4", "patch=24", "precision=fp32", "data.dead_leaves=2",
-]  # fmt: skip
+    "network.blocks=1",
+    "network.features=8",
+    "method.queue_size=20",
+    "method.hidden_dim=16",
+    "method.output_dim=8",
+    "batch_size=4",
+    "patch=24",
+    "precision=fp32",
+    "data.dead_leaves=2",
+]
 
 
 def module_of(*options: str):
@@ -26,27 +33,27 @@ def module_of(*options: str):
     return build(config)[0]
 
 
-def test_crops_are_blended_and_shuffled_before_each_row_has_its_one_degradation():
+def test_crops_are_blended_and_shuffled_before_they_are_degraded():
     module = module_of("conditioning=oracle", "augmentation.mixup=1", "augmentation.channel_shuffle=1")
     planner, plan = module.planner, module.planner.plan(3)
-    (lr_views,), hr_image = module._views(plan)
+    (lr_views,), hr_image = module._prepare_views(plan)
     (pixels,) = planner.fetch(plan)
     crops = pixels.float().div(255).view(4, 1, *pixels.shape[1:])
     config = module.config.augmentation
     blended = augment(crops, config, seed=planner.seed, step=3, first_row=0, rows=4)
     assert not torch.allclose(blended, crops, atol=0.01)
-    cut = planner.margin
-    torch.testing.assert_close(hr_image, blended[:, 0, :, cut:-cut, cut:-cut])
-    torch.testing.assert_close(lr_views, degrade(blended, plan.degradation, margin=cut))
+    margin = planner.margin
+    torch.testing.assert_close(hr_image, blended[:, 0, :, margin:-margin, margin:-margin])
+    torch.testing.assert_close(lr_views, degrade(blended, plan.degradation, margin=margin))
     of_two_degradations = augment(
-        degrade(crops, plan.degradation, margin=cut), config, seed=planner.seed, step=3, first_row=0, rows=4
+        degrade(crops, plan.degradation, margin=margin), config, seed=planner.seed, step=3, first_row=0, rows=4
     )
     assert (lr_views - of_two_degradations).abs().max() > 0.02
 
 
 @pytest.mark.parametrize("weight", [1.0, 3.0])
-def test_the_contrastive_loss_counts_by_its_weight(weight):
-    module = module_of("conditioning=joint", "encoder=dasr", f"loss.contrastive={weight}")
+def test_the_contrastive_loss_is_weighted(weight):
+    module = module_of("conditioning=joint", "encoder=dasr", f"conditioning.contrastive={weight}")
     total, logs = module.loss(module.planner.plan(0))
     assert logs["contrastive_loss"] > 0.1
     torch.testing.assert_close(total.detach(), logs["image_loss"] + weight * logs["contrastive_loss"])
@@ -55,11 +62,11 @@ def test_the_contrastive_loss_counts_by_its_weight(weight):
 
 
 @pytest.mark.parametrize("rate", [0.0, 3e-5])
-def test_the_encoder_moves_at_its_own_rate(tmp_path, rate):
+def test_the_encoder_has_its_own_learning_rate(tmp_path, rate):
     torch.manual_seed(0)
     encoder = build_encoder(EncoderConfig(name="dasr"))
     save_encoder(tmp_path / "encoder", encoder, card="", metadata={"degradation": "dasr_iso_x2"})
-    module = module_of("conditioning=finetune", f"encoder={tmp_path}", f"encoder_lr={rate}", "optimizer.lr=2e-4")
+    module = module_of("conditioning=finetune", f"encoder={tmp_path}", f"conditioning.lr={rate}", "optimizer.lr=2e-4")
     groups = module.configure_optimizers()["optimizer"].param_groups
     rate_of = {id(p): group["initial_lr"] for group in groups for p in group["params"]}
     model = module.ema_source

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from sr.networks.bicubic import upsample_bicubic
-from sr.training.monitoring import panel
+from sr.training.monitoring import draw_panel
 
 
 @pytest.mark.parametrize("scale", [2, 3])
@@ -14,10 +14,10 @@ def test_a_panel_is_lr_sr_hr_and_bicubic_side_by_side(scale):
     lr_image = 0.2 + 0.6 * torch.rand(3, 3, 5, 6)
     sr_image, hr_image = (0.9 * torch.rand(3, 3, 5 * scale, 6 * scale) for _ in range(2))
     sr_image[0, :, 2, 3], sr_image[1, :, 3, 2] = 1.5, -0.5
-    picture = panel((lr_image, sr_image.bfloat16(), hr_image), rows=2)
+    picture = draw_panel((lr_image, sr_image.bfloat16(), hr_image), rows=2)
     assert picture.dtype == torch.uint8
     drawn = (picture < 255).any(0)
-    rows, columns = runs(drawn.any(1)), runs(drawn.any(0))
+    rows, columns = find_runs(drawn.any(1)), find_runs(drawn.any(0))
     assert [row.stop - row.start for row in rows] == [5 * scale] * 2
     assert [column.stop - column.start for column in columns] == [6 * scale] * 4
     large_pixels = lr_image.repeat_interleave(scale, 2).repeat_interleave(scale, 3)
@@ -27,7 +27,7 @@ def test_a_panel_is_lr_sr_hr_and_bicubic_side_by_side(scale):
         assert difference.abs().max() < 0.501
 
 
-def runs(drawn):
-    """The stretches of a row of truths that are true."""
+def find_runs(drawn):
+    """Finds the runs of true values in a row of booleans."""
     edges = torch.diff(drawn.int(), prepend=torch.zeros(1).int(), append=torch.zeros(1).int()).nonzero().flatten()
     return [slice(*pair) for pair in edges.view(-1, 2).tolist()]

@@ -1,4 +1,4 @@
-"""What does not fit is one sentence before any work; and what would be passed over in silence is refused."""
+"""Options and images that do not fit, or would be ignored, are refused in one sentence before any work."""
 
 from dataclasses import replace
 
@@ -20,11 +20,11 @@ from sr.training.config import ALIASES, GROUPS, SHORTHANDS, SRConfig
 from tests.sr.small_models import small_config
 
 
-def configured(*options: str):
+def load_options(*options: str):
     return load_config(SRConfig, RECIPES, list(options), groups=GROUPS, shorthands=SHORTHANDS, aliases=ALIASES)[1]
 
 
-def trained_encoder(folder, degradation: str, **options):
+def save_trained_encoder(folder, degradation: str, **options):
     torch.manual_seed(0)
     encoder = build_encoder(EncoderConfig(name="dasr"))
     encoder.config = EncoderConfig(name="dasr", **options)
@@ -76,41 +76,41 @@ def trained_encoder(folder, degradation: str, **options):
         (("conditioning=none", "augmentation.mixup=0.5", "devices=2"), "augmentation.mixup blends rows of one device"),
         (("conditioning=none", "network.blocks=-3"), "network.blocks=-3 must be positive"),
         (("conditioning=oracle", "fusion=attention3x3", "fusion.heads=0"), "fusion.heads=0 must be positive"),
-        (("conditioning=oracle", "fusion=da_conv", "width=4"), "fusion.reduction=8 leaves none of width=4"),
+        (("conditioning=oracle", "fusion=da_conv", "width=4"), "fusion.reduction=8 must be at most width=4"),
         (
             ("conditioning=none", "network=rcan_small", "network.reduction=64"),
-            "network.reduction=64 leaves none of the 32",
+            "network.reduction=64 must be at most network.features=32",
         ),
     ],
 )
-def test_an_option_that_cannot_be_or_is_not_read(options, message, tmp_path, capsys):
+def test_an_option_that_is_invalid_or_not_read(options, message, tmp_path, capsys):
     with pytest.raises(SystemExit) as stopped:
         main([*options, f"runs_dir={tmp_path}", "dry_run=true", "data.dead_leaves=2"])
     assert stopped.value.code == 2
-    said = capsys.readouterr().err
-    assert message in said
-    assert len(said.strip().splitlines()) == 1
+    printed = capsys.readouterr().err
+    assert message in printed
+    assert len(printed.strip().splitlines()) == 1
 
 
 def test_an_encoder_of_another_scale(tmp_path, capsys):
-    four = trained_encoder(tmp_path / "four", "dasr_iso")
+    four = save_trained_encoder(tmp_path / "four", "dasr_iso")
     with pytest.raises(SystemExit):
         main([f"encoder={four}", f"runs_dir={tmp_path}", "dry_run=true", "data.dead_leaves=2"])
     assert "was trained on images down-sampled by 4 (space dasr_iso), but scale=2" in capsys.readouterr().err
     for fits, name in (("blur", "any"), ("dasr_iso_x2", "two"), ("gone.yaml", "gone")):
-        conditioning = configured(f"encoder={trained_encoder(tmp_path / name, fits)}").conditioning
+        conditioning = load_options(f"encoder={save_trained_encoder(tmp_path / name, fits)}").conditioning
         assert conditioning.open_encoder(2)[0] is not None, fits
 
 
-def test_controls_are_never_made_of_trained_weights(tmp_path):
-    folder = trained_encoder(tmp_path, "blur", pretrained=True)
+def test_controls_never_have_trained_weights(tmp_path):
+    folder = save_trained_encoder(tmp_path, "blur", pretrained=True)
     for conditioning in ("random", "constant"):
-        options = configured(f"encoder={folder}", f"conditioning={conditioning}").conditioning
+        options = load_options(f"encoder={folder}", f"conditioning={conditioning}").conditioning
         assert not options.open_encoder(2)[1].pretrained
 
 
-def test_a_run_of_the_other_stage_is_called_so(tmp_path, capsys):
-    run = trained_encoder(tmp_path / "it", "blur")
+def test_a_run_of_the_other_stage_is_refused(tmp_path, capsys):
+    run = save_trained_encoder(tmp_path / "it", "blur")
     (run / "metrics.json").write_text("{}")
     (run / "encoder").rename(run / "model")
     with pytest.raises(SystemExit):
@@ -152,7 +152,7 @@ def test_a_full_memory_is_one_sentence(capsys, tmp_path, monkeypatch):
     assert "sr-train: the memory is too small:" in capsys.readouterr().err
 
 
-def test_what_is_wrong_with_the_code_is_not_taken_for_a_full_memory(tmp_path, monkeypatch):
+def test_an_error_in_the_code_is_not_reported_as_a_full_memory(tmp_path, monkeypatch):
     def broken(*_, **__):
         raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
 

@@ -1,4 +1,4 @@
-"""Held-out images under listed degradations: made by the published border rules, scored pairwise."""
+"""Held-out images under listed degradations, with the published padding, and paired scores."""
 
 import numpy as np
 import pytest
@@ -24,8 +24,8 @@ def images():
 def test_hr_images_are_centres_and_multiples_of_the_scale(images):
     assert {tuple(hr.shape) for hr in images.hr_images} == {(1, 3, 64, 64)}
     assert len(images.names) == 4
-    for of_degradation in images.lr_images:
-        for lr in of_degradation:
+    for lr_images in images.lr_images:
+        for lr in lr_images:
             assert lr.shape == (1, 3, 32, 32)
             assert torch.equal(lr, (lr * 255).round() / 255)
 
@@ -41,7 +41,7 @@ def test_a_model_that_starts_as_bicubic_scores_as_bicubic(images):
 
 
 def test_a_model_is_scored_as_a_restorer_restores(images):
-    """With the parameters of each degradation, in either precision, and left in the mode that it was in."""
+    """With the parameters of each degradation, in either precision, and without a change of its mode."""
     model = small_model("oracle").train()
     found = score_model(model, images, bf16=False, device=torch.device("cpu"))
     d, i = 2, 1
@@ -50,9 +50,9 @@ def test_a_model_is_scored_as_a_restorer_restores(images):
     assert found.psnr[d, i] == pytest.approx(float(psnr_y(sr_image, images.hr_images[i], 2)), abs=1e-9)
     other = Restorer("oracle", model=model).restore(images.lr_images[d][i], 2, parameters=images.parameters[[0]])
     assert not torch.equal(sr_image, other)
-    rough = score_model(model, images, bf16=True, device=torch.device("cpu"))
-    assert (rough.psnr != found.psnr).any()
-    np.testing.assert_allclose(rough.psnr, found.psnr, atol=0.5)
+    bf16 = score_model(model, images, bf16=True, device=torch.device("cpu"))
+    assert (bf16.psnr != found.psnr).any()
+    np.testing.assert_allclose(bf16.psnr, found.psnr, atol=0.5)
     assert model.training
 
 

@@ -1,4 +1,4 @@
-"""The command where something is wrong or scarce: one sentence, and no half image."""
+"""The command when an argument is wrong or memory or disk space short: one sentence, and no partial image."""
 
 import errno
 import os
@@ -16,7 +16,14 @@ from sr.networks.base import SRNetwork
 from sr.upscale import main
 from sr.upscaling.tiled import Upscaling
 from tests.sr.small_models import small_config
-from tests.sr.upscaling.upscale_files import PHOTOGRAPH, assert_near, command, save_models, saved, upscaled
+from tests.sr.upscaling.upscale_files import (
+    PHOTOGRAPH,
+    assert_near,
+    run_command,
+    save_image,
+    save_models,
+    upscale_bicubic,
+)
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -27,7 +34,7 @@ def models(tmp_path_factory) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    (("arguments", "message")),
     [
         ("", "expected three paths, IN, OUT and MODEL, got 0 (none)"),
         ("a.png o.png", "expected three paths, IN, OUT and MODEL, got 2 (a.png o.png)"),
@@ -45,7 +52,7 @@ def models(tmp_path_factory) -> Path:
         ("a.png o.png none reference=a.png", "MODEL=none does not estimate a degradation; remove reference"),
         ("a.png o.png none reference=r.png", "reference=r.png: no such file"),
         ("a.png o.png joint reference=text.png", "'text.png' is not an image"),
-        ("a.png o.png joint reference=tiny.png", "reference=tiny.png has 9x9 pixels, each side needs 16"),
+        ("a.png o.png joint reference=tiny.png", "reference=tiny.png has 9x9 pixels, but each side needs at least 16"),
         ("a.png o.png oracle", "MODEL=oracle is an oracle: it needs the true parameters"),
         ("a.png o.gif none", "OUT=o.gif: the suffix must be one of .png"),
         ("a.png a.png none overwrite=true", "IN and OUT are both a.png"),
@@ -53,17 +60,17 @@ def models(tmp_path_factory) -> Path:
         ("folder folder none", "IN and OUT are both folder"),
         ("folder folder/out none", "OUT=folder/out is inside IN=folder"),
         ("folder a.png none", "IN=folder is a folder, but OUT=a.png is a file"),
-        ("folder out none", "no images in IN=folder"),
+        ("folder out none", "no images in IN=folder or its subfolders"),
         ("text.png o.png none", "'text.png' is not an image or is damaged"),
         ("a.png o.png none max_megapixels=0.002", "'a.png' is an image of 60x40 pixels, more than 0.002 megapixels"),
         ("a.png text.png/sub/o.png none", "cannot write text.png/sub/o.png: Not a directory"),
         ("wide.png o.webp none", "cannot write 17000x32 pixels as 'o.webp': .webp holds 16383 a side; use .png"),
     ],
 )
-def test_what_cannot_be_done_is_one_sentence(tmp_path, models, monkeypatch, capsys, arguments, said):
+def test_what_cannot_be_done_is_one_sentence(tmp_path, models, monkeypatch, capsys, arguments, message):
     monkeypatch.chdir(tmp_path)
-    saved(Path("a.png"))
-    saved(Path("tiny.png"), 9, 9)
+    save_image(Path("a.png"))
+    save_image(Path("tiny.png"), 9, 9)
     Image.new("L", (8500, 16)).save("wide.png")
     Path("text.png").write_text("text")
     Path("folder").mkdir()
@@ -77,13 +84,13 @@ def test_what_cannot_be_done_is_one_sentence(tmp_path, models, monkeypatch, caps
     assert status in (1, 2)
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 1
-    assert said in lines[0]
+    assert message in lines[0]
     assert sorted(os.listdir()) == before
 
 
 def test_a_full_disk_ends_the_run(tmp_path, models, monkeypatch, capsys):
     for name in "abc":
-        saved(tmp_path / "in" / f"{name}.png")
+        save_image(tmp_path / "in" / f"{name}.png")
     (tmp_path / "in" / "aa.png").write_bytes(b"nothing")
     calls = []
 
@@ -94,31 +101,30 @@ def test_a_full_disk_ends_the_run(tmp_path, models, monkeypatch, capsys):
 
     monkeypatch.setattr(os, "fsync", fsync)
     with pytest.raises(SystemExit):
-        command(tmp_path / "in", tmp_path / "out", models / "none")
-    *_, failed, said = capsys.readouterr().err.splitlines()
+        run_command(tmp_path / "in", tmp_path / "out", models / "none")
+    *_, failed, printed = capsys.readouterr().err.splitlines()
     assert failed.startswith("failed: ")
     assert "aa.png" in failed
-    assert (
-        said == f"upscale: cannot write {tmp_path / 'out' / 'b.png'}: No space left on device; 1 of 4 images are done"
-    )
+    reason = "No space left on device; 1 of 4 images are done"
+    assert printed == f"upscale: cannot write {tmp_path / 'out' / 'b.png'}: {reason}"
     assert os.listdir(tmp_path / "out") == ["a.png"]
 
 
 def test_names_with_an_equals_sign_and_the_home_folder(tmp_path, models, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    saved(tmp_path / "home" / "a.png")
-    saved(tmp_path / "photo=1.png")
-    assert command("photo=1.png", "~/b.png", models / "none") == 0
-    assert command("~/a.png", "out", models / "none") == 0
+    save_image(tmp_path / "home" / "a.png")
+    save_image(tmp_path / "photo=1.png")
+    assert run_command("photo=1.png", "~/b.png", models / "none") == 0
+    assert run_command("~/a.png", "out", models / "none") == 0
     assert {path.name for path in (tmp_path / "home").iterdir()} == {"a.png", "b.png"}
     assert (tmp_path / "out" / "a.png").is_file()
     assert not (tmp_path / "~").exists()
 
 
-def test_ctrl_c_leaves_whole_images(tmp_path, models, monkeypatch, capsys):
+def test_ctrl_c_leaves_no_partial_image(tmp_path, models, monkeypatch, capsys):
     for name in "ab":
-        saved(tmp_path / "in" / f"{name}.png")
+        save_image(tmp_path / "in" / f"{name}.png")
     rectangles = Upscaling.rectangles
     images = []
 
@@ -129,12 +135,12 @@ def test_ctrl_c_leaves_whole_images(tmp_path, models, monkeypatch, capsys):
         return rectangles(job)
 
     monkeypatch.setattr(Upscaling, "rectangles", interrupted)
-    assert command(tmp_path / "in", tmp_path / "out", models / "none") == 130
-    assert "the same command goes on" in capsys.readouterr().err
+    assert run_command(tmp_path / "in", tmp_path / "out", models / "none") == 130
+    assert "the same command does the others" in capsys.readouterr().err
     assert os.listdir(tmp_path / "out") == ["a.png"]
 
 
-def test_less_memory_than_a_tile_takes(tmp_path, models, monkeypatch, caplog, capsys):
+def test_less_memory_than_a_tile_needs(tmp_path, models, monkeypatch, caplog, capsys):
     forward = SRNetwork.forward
 
     def limited(self, lr_image, *rest, **options):
@@ -144,13 +150,13 @@ def test_less_memory_than_a_tile_takes(tmp_path, models, monkeypatch, caplog, ca
 
     monkeypatch.setattr(SRNetwork, "forward", limited)
     for name in "ab":
-        saved(tmp_path / "in" / f"{name}.png", 200, 150)
-    assert command(tmp_path / "in", tmp_path / "out", models / "joint") == 0
-    said = [record.message for record in caplog.records]
-    assert said == ["out of memory with tiles of 256 px: going on with 128 px"]  # once, for both images
-    assert_near(read_deep_image(tmp_path / "out" / "b.png", 10**6), upscaled(PHOTOGRAPH[:200, :150]))
+        save_image(tmp_path / "in" / f"{name}.png", 200, 150)
+    assert run_command(tmp_path / "in", tmp_path / "out", models / "joint") == 0
+    printed = [record.message for record in caplog.records]
+    assert printed == ["out of memory with tiles of 256 px; continuing with 128 px"]  # once, for both images
+    assert_near(read_deep_image(tmp_path / "out" / "b.png", 10**6), upscale_bicubic(PHOTOGRAPH[:200, :150]))
     monkeypatch.setattr(SRNetwork, "forward", lambda *_, **__: (_ for _ in ()).throw(torch.OutOfMemoryError()))
-    assert command(tmp_path / "in" / "a.png", tmp_path / "c.png", models / "joint") == 1
+    assert run_command(tmp_path / "in" / "a.png", tmp_path / "c.png", models / "joint") == 1
     assert "a.png: the device has too little memory even for tiles of 64 px" in capsys.readouterr().err
     assert not (tmp_path / "c.png").exists()
 
@@ -168,7 +174,7 @@ def test_the_arguments_are_checked_before_anything_heavy_is_loaded():
 
 
 def peak_memory(source: Path, target: Path, model: Path) -> float:
-    """MB of a process of its own; the kernel's figure of this program alone, not of the one that started it."""
+    """Measures the peak memory of the command in a process of its own, in MB."""
     code = (
         "import sys\nfrom sr.upscale import main\nassert main(sys.argv[1:]) == 0\n"
         "print(next(line for line in open('/proc/self/status') if line.startswith('VmHWM')))"
@@ -180,7 +186,7 @@ def peak_memory(source: Path, target: Path, model: Path) -> float:
     return float(done.stdout.split()[-2]) / 1024
 
 
-@pytest.mark.skipif(not Path("/proc/self/status").is_file(), reason="the peak of a process is read from Linux")
+@pytest.mark.skipif(not Path("/proc/self/status").is_file(), reason="needs /proc of Linux")
 def test_memory_hardly_grows_with_the_image(tmp_path):
     """4 megapixels against 0.25; the result alone has 48 MB, the LR image 12."""
     config = small_config(conditioning="none", fusion="da_conv", bicubic_skip=True)

@@ -1,4 +1,4 @@
-"""Tiles, symmetries and conditions: as if the network had seen the whole image at once."""
+"""Tiles, symmetries and conditions: the result is that of the network on the whole image."""
 
 from dataclasses import replace
 
@@ -13,43 +13,43 @@ from sr.model import build_model
 from sr.networks import NETWORKS
 from sr.networks.bicubic import upsample_bicubic
 from sr.upscaling.tiled import Upscaling, upscale
-from sr.upscaling.tiles import Tiling, spans
+from sr.upscaling.tiles import Tiling, split_axis
 from tests.sr.small_models import small_config
-from tests.sr.upscaling.whole_images import SMALL, at_once, largest_difference, photograph, small_model
+from tests.sr.upscaling.whole_images import SMALL, largest_difference, photograph, small_model, upscale_whole
 
-WITHIN_12 = ("edsr_small", "dasr_small", "kdsr_small")
+LOCAL_NETWORKS = ("edsr_small", "dasr_small", "kdsr_small")
 
 
-@pytest.mark.parametrize("network", WITHIN_12)
+@pytest.mark.parametrize("network", LOCAL_NETWORKS)
 @pytest.mark.parametrize("scale", [2, 3, 4])
 def test_tiled_is_untiled(network, scale):
     model = small_model(network, scale=scale)
     image = photograph(150, 201)
-    assert largest_difference(upscale(model, image, **SMALL), at_once(model, image)) < 1e-5
+    assert largest_difference(upscale(model, image, **SMALL), upscale_whole(model, image)) < 1e-5
 
 
 @pytest.mark.parametrize("fusion", FUSIONS)
 def test_tiled_is_untiled_for_every_fusion(fusion):
     model, image = small_model(fusion=fusion), photograph(101, 150)
-    whole = at_once(model, image)
+    whole = upscale_whole(model, image)
     assert largest_difference(upscale(model, image, **SMALL), whole) < 1e-4
-    plain = at_once(model, image, representation=model.represent(photograph(40, 60, top=300)[None]))
-    assert largest_difference(whole, plain) > 3e-4, "the condition does nothing here: the test says nothing"
+    plain = upscale_whole(model, image, representation=model.represent(photograph(40, 60, top=300)[None]))
+    assert largest_difference(whole, plain) > 3e-4, "the condition has no effect here, so the test is void"
 
 
 @pytest.mark.parametrize("conditioning", ["none", "constant", "random", "shared"])
 def test_tiled_is_untiled_for_every_conditioning(conditioning):
     model, image = small_model(fusion="two_path", conditioning=conditioning), photograph(101, 150)
-    assert largest_difference(upscale(model, image, **SMALL), at_once(model, image)) < 1e-5
+    assert largest_difference(upscale(model, image, **SMALL), upscale_whole(model, image)) < 1e-5
 
 
 @pytest.mark.parametrize("size", [(16, 16), (16, 230), (163, 17), (97, 128)])
 def test_any_size(size):
     model, image = small_model(), photograph(*size)
-    assert largest_difference(upscale(model, image, **SMALL), at_once(model, image)) < 1e-5
+    assert largest_difference(upscale(model, image, **SMALL), upscale_whole(model, image)) < 1e-5
 
 
-def test_the_default_overlap_is_exact_for_the_small_networks_as_they_are():
+def test_the_default_overlap_is_exact_for_the_small_networks():
     image = photograph(40, 300)
     for network in ("edsr_small", "dasr_small", "kdsr_small"):
         torch.manual_seed(0)
@@ -58,28 +58,28 @@ def test_the_default_overlap_is_exact_for_the_small_networks_as_they_are():
         model = build_model(config).eval()
         torch.nn.init.normal_([m for m in model.network.tail.modules() if isinstance(m, torch.nn.Conv2d)][-1].weight)
         tiled = upscale(model, image, tile=128)
-        assert largest_difference(tiled, at_once(model, image)) < 1e-4
+        assert largest_difference(tiled, upscale_whole(model, image)) < 1e-4
         assert largest_difference(tiled, upsample_bicubic(image[None], 2)[0]) > 0.1
 
 
-def steps_at(result: Tensor, columns: Tensor) -> Tensor:
-    """Mean over rows and colours of the jump from each of the columns to the next."""
+def measure_steps(result: Tensor, columns: Tensor) -> Tensor:
+    """Averages the difference from each of the columns to the next over rows and colours."""
     return (result[..., 1:] - result[..., :-1]).abs().mean((0, 1))[columns]
 
 
-def borders(length: int, tiling: Tiling, scale: int) -> Tensor:
-    """Columns of the result where the share of a tile begins or ends to change, and between."""
+def find_borders(length: int, tiling: Tiling, scale: int) -> Tensor:
+    """Lists the columns of the result where tiles are blended."""
     columns = {
         edge
-        for span in spans(length, tiling)[1:]
+        for span in split_axis(length, tiling)[1:]
         for edge in range(span.begin * scale - 1, (span.begin + 2 * tiling.ramp) * scale + 1)
     }
     return torch.tensor(sorted(columns))
 
 
 @pytest.mark.parametrize("network", ["mean of the tile", "rcan_small", "swin2sr_small"])
-def test_no_step_is_seen_where_the_network_reaches_further(network, monkeypatch):
-    """Against the whole at once, whose own jumps are those of the image."""
+def test_there_are_no_seams_if_the_network_reaches_further(network, monkeypatch):
+    """Compared with the result of the whole image, whose steps are those of the image."""
     image = photograph(120, 400)
     if network == "mean of the tile":
         model = small_model(conditioning="none")
@@ -90,17 +90,17 @@ def test_no_step_is_seen_where_the_network_reaches_further(network, monkeypatch)
         monkeypatch.setattr(model.network, "forward", forward)
     else:
         model = small_model(network)
-    whole, result = at_once(model, image), upscale(model, image, **SMALL)
-    at, elsewhere = borders(400, Tiling(96, 16), 2), torch.ones(799, dtype=torch.bool)
+    whole, result = upscale_whole(model, image), upscale(model, image, **SMALL)
+    at, elsewhere = find_borders(400, Tiling(96, 16), 2), torch.ones(799, dtype=torch.bool)
     elsewhere[at] = False
-    added = steps_at(result - whole, torch.arange(799))
-    own = steps_at(whole, torch.arange(799))
+    added = measure_steps(result - whole, torch.arange(799))
+    own = measure_steps(whole, torch.arange(799))
     assert float(added[at].max()) < 0.2 * float(own[elsewhere].median())
-    ratio = steps_at(result, at).mean() / steps_at(whole, at).mean()
+    ratio = measure_steps(result, at).mean() / measure_steps(whole, at).mean()
     assert 0.95 < float(ratio) < 1.05
-    if network == "mean of the tile":  # a border that is not blended is seen by this measure
+    if network == "mean of the tile":  # this measure detects a border that is not blended
         hard = upscale(model, image, tile=96, overlap=0)
-        assert float(steps_at(hard - whole, torch.arange(799)).max()) > 5 * float(added.max())
+        assert float(measure_steps(hard - whole, torch.arange(799)).max()) > 5 * float(added.max())
 
 
 def test_the_ensemble_is_the_mean_over_the_symmetries():
@@ -117,7 +117,7 @@ def test_a_reference_gives_the_representation(fusion):
     with torch.no_grad():
         found = model.represent(reference[None])
         maps = tuple(map_.mean((2, 3), keepdim=True) for map_ in found.maps)
-    expected = at_once(model, image, representation=Representation(found.vector, maps))
+    expected = upscale_whole(model, image, representation=Representation(found.vector, maps))
     assert largest_difference(upscale(model, image, reference=reference, **SMALL), expected) < 1e-5
     assert largest_difference(upscale(model, image, **SMALL), expected) > 1e-4
 
@@ -145,8 +145,8 @@ def test_gray_alpha_and_depths(channels, dtype):
 @pytest.mark.parametrize("bf16", [False, True])
 def test_float32_is_full_float32(monkeypatch, bf16):
     monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
-    model, seen = small_model(), []
-    model.network.register_forward_hook(lambda *_: seen.append(torch.backends.cudnn.allow_tf32))
+    model, values = small_model(), []
+    model.network.register_forward_hook(lambda *_: values.append(torch.backends.cudnn.allow_tf32))
     upscale(model, photograph(40, 60), **SMALL, bf16=bf16)
-    assert seen == [bf16]
+    assert values == [bf16]
     assert torch.backends.cudnn.allow_tf32

@@ -14,21 +14,21 @@ from sr.networks.bicubic import upsample_bicubic
 from sr.upscaling.tile_conditions import max_encoder_pixels
 from sr.upscaling.tiled import Upscaling, upscale
 from sr.upscaling.tiles import Tiling
-from tests.sr.upscaling.whole_images import SMALL, at_once, largest_difference, photograph, small_model
+from tests.sr.upscaling.whole_images import SMALL, largest_difference, photograph, small_model, upscale_whole
 
 
-def test_an_image_too_large_for_the_encoder_is_looked_at_in_windows(monkeypatch):
-    """The network sees nearly the same, in bounded memory."""
+def test_an_image_too_large_for_the_encoder_is_encoded_in_windows(monkeypatch):
+    """The result is nearly the same, in bounded memory."""
     model, image = small_model(fusion="multi_scale"), photograph(230, 260)
-    whole = at_once(model, image)
+    whole = upscale_whole(model, image)
     monkeypatch.setattr("sr.upscaling.tile_conditions.MAX_ENCODER_BYTES", 2 * 10**7)
     monkeypatch.setattr("sr.upscaling.tile_conditions.WINDOW_SIDE", 64)
     assert 64**2 < max_encoder_pixels(model) < 200**2
-    seen = []
+    sizes = []
     represent = model.represent
-    monkeypatch.setattr(model, "represent", lambda images: seen.append(images.shape[-2:]) or represent(images))
+    monkeypatch.setattr(model, "represent", lambda images: sizes.append(images.shape[-2:]) or represent(images))
     result = upscale(model, image, **SMALL)
-    assert max(max(size) for size in seen) <= 96 + 2 * 64 + 32
+    assert max(max(size) for size in sizes) <= 96 + 2 * 64 + 32
     assert largest_difference(result, whole) < 0.1 * largest_difference(upsample_bicubic(image[None], 2)[0], whole)
 
 
@@ -41,27 +41,27 @@ def test_every_tile_of_an_image_in_windows_has_one_mean_of_the_map(monkeypatch):
         means = [
             model.network.adapter(model.represent(window.crop(image)[None]), (64, 64)).map_mean for window in windows
         ]
-    seen, looks = [], []
+    means_of_tiles, calls = [], []
     forward, represent = model.network.forward, model.represent
 
-    def watched(*given, condition: Condition, **options) -> Tensor:
-        looks.append("tile")
-        seen.append(condition.map_mean)
+    def record(*given, condition: Condition, **options) -> Tensor:
+        calls.append("tile")
+        means_of_tiles.append(condition.map_mean)
         return forward(*given, condition=condition, **options)
 
-    monkeypatch.setattr(model.network, "forward", watched)
-    monkeypatch.setattr(model, "represent", lambda images: looks.append("encoder") or represent(images))
+    monkeypatch.setattr(model.network, "forward", record)
+    monkeypatch.setattr(model, "represent", lambda images: calls.append("encoder") or represent(images))
     upscale(model, image, **SMALL)
-    assert len(seen) > 4
-    assert all(torch.equal(one, seen[0]) for one in seen)
-    torch.testing.assert_close(seen[0], torch.stack(means).mean(0))
-    assert seen[0].abs().max() > 0.1
-    # once for the memory it takes, once a window, once for what is around the first tile
-    assert looks.index("tile") == 1 + len(windows) + 1
+    assert len(means_of_tiles) > 4
+    assert all(torch.equal(mean, means_of_tiles[0]) for mean in means_of_tiles)
+    torch.testing.assert_close(means_of_tiles[0], torch.stack(means).mean(0))
+    assert means_of_tiles[0].abs().max() > 0.1
+    # one call to estimate the memory, one per window, one for the first tile with its margin
+    assert calls.index("tile") == 1 + len(windows) + 1
 
 
-def with_little_memory(model: SRModel, monkeypatch, side: int) -> list[int]:
-    """The network runs out of memory above a side; gives the sides that went well."""
+def limit_memory(model: SRModel, monkeypatch, side: int) -> list[int]:
+    """Lets the network run out of memory above a side; returns a list that collects the sides below it."""
     forward, sides = model.network.forward, []
 
     def limited(lr_image: Tensor, *rest, **options) -> Tensor:
@@ -74,10 +74,10 @@ def with_little_memory(model: SRModel, monkeypatch, side: int) -> list[int]:
     return sides
 
 
-def test_out_of_memory_takes_smaller_tiles_and_says_so(monkeypatch, caplog):
+def test_out_of_memory_shrinks_the_tiles_with_a_warning(monkeypatch, caplog):
     model, image = small_model(), photograph(170, 260)
-    expected = at_once(model, image)
-    sides = with_little_memory(model, monkeypatch, 80)
+    expected = upscale_whole(model, image)
+    sides = limit_memory(model, monkeypatch, 80)
     caplog.set_level(logging.WARNING)
     job = Upscaling(model, image, tiling=Tiling(256, 32))
     result = torch.zeros_like(expected)
@@ -86,18 +86,18 @@ def test_out_of_memory_takes_smaller_tiles_and_says_so(monkeypatch, caplog):
     assert job.tiling == Tiling(64, 16)
     assert max(sides) == 64
     assert largest_difference(result, expected) < 1e-5
-    said = "out of memory with tiles of 256 px: going on with 128 px"
-    assert [one.message for one in caplog.records] == [said, said.replace("128", "64").replace("256", "128")]
+    message = "out of memory with tiles of 256 px; continuing with 128 px"
+    assert [one.message for one in caplog.records] == [message, message.replace("128", "64").replace("256", "128")]
 
 
 def test_out_of_memory_with_the_smallest_tile_is_an_error(monkeypatch):
     model = small_model()
-    with_little_memory(model, monkeypatch, 20)
+    limit_memory(model, monkeypatch, 20)
     with pytest.raises(ValueError, match="too little memory even for tiles of 64 px"):
         upscale(model, photograph(60, 100))
 
 
-def test_an_encoder_out_of_memory_looks_at_windows(monkeypatch):
+def test_an_encoder_out_of_memory_encodes_windows(monkeypatch):
     model, image = small_model(fusion="da_conv"), photograph(150, 180)
     monkeypatch.setattr("sr.upscaling.tile_conditions.WINDOW_SIDE", 64)
     represent = model.represent
@@ -131,7 +131,7 @@ def test_the_model_and_gradients_are_left_as_they_were():
 @pytest.mark.parametrize(
     ("image", "options", "match"),
     [
-        (torch.rand(3, 15, 40), {}, "the image has 40x15 pixels, too few: at least 16 a side"),
+        (torch.rand(3, 15, 40), {}, "the image has 40x15 pixels, but each side needs at least 16"),
         (torch.rand(3, 40, 40), {"reference": torch.rand(3, 9, 40)}, "the reference has 40x9 pixels"),
         (torch.rand(1, 3, 40, 40), {}, r"image must be \(3, h, w\)"),
         (torch.rand(3, 40, 40).byte(), {}, "floating point in .* not torch.uint8"),

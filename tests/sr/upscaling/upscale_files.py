@@ -1,4 +1,4 @@
-"""Image files for the command, models whose results are known, and a look at what came out."""
+"""Image files for the command, models whose results are known, and a comparison of results."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ PHOTOGRAPH = data.astronaut()
 
 
 def save_models(root: Path) -> Path:
-    """Untrained: what they give is bicubic enlargement, which is known."""
+    """Saves untrained models, whose results are bicubic up-sampling."""
     for conditioning in ("none", "joint", "oracle"):
         fusion = "affine" if conditioning == "joint" else "da_conv"
         model = build_model(small_config(fusion=fusion, conditioning=conditioning, bicubic_skip=True))
@@ -24,20 +24,20 @@ def save_models(root: Path) -> Path:
     return root
 
 
-def saved(path: Path, height: int = 40, width: int = 60, mode: str = "RGB", **options) -> Path:
+def save_image(path: Path, height: int = 40, width: int = 60, mode: str = "RGB", **options) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(PHOTOGRAPH[:height, :width]).convert(mode).save(path, **options)
     return path
 
 
-def upscaled(image: np.ndarray) -> np.ndarray:
-    """What the models give of (H, W, C)."""
+def upscale_bicubic(image: np.ndarray) -> np.ndarray:
+    """Computes the result of the models for an image (H, W, C)."""
     largest = np.iinfo(image.dtype).max
     tensor = torch.from_numpy(image.astype(np.float32) / largest).permute(2, 0, 1)[None]
     return (upsample_bicubic(tensor, 2)[0].clamp(0, 1) * largest).round().permute(1, 2, 0).numpy().astype(image.dtype)
 
 
-def command(*arguments: object) -> int:
+def run_command(*arguments: object) -> int:
     return main([*map(str, arguments), "accelerator=cpu", "estimate=false"])
 
 

@@ -1,4 +1,4 @@
-"""A model in which the condition acts, photographs, and what the model gives for the whole at once."""
+"""Models whose condition has an effect, photographs, and the result of a model on a whole image."""
 
 import torch
 from torch import Tensor
@@ -6,16 +6,16 @@ from torch import Tensor
 from sr.model import SRModel, build_model
 from tests.sr.small_models import small_config
 
-SMALL = {"tile": 96, "overlap": 16}  # exact for what reaches 12 pixels
+SMALL = {"tile": 96, "overlap": 16}  # exact for receptive fields up to 12 pixels
 
 
 def small_model(network: str = "edsr_small", fusion: str = "affine", conditioning: str = "joint", **options) -> SRModel:
-    """A model in which the condition acts, since no layer is zero, over the bicubic image."""
+    """Builds a model whose condition has an effect, since no layer is zero, added to the bicubic image."""
     torch.manual_seed(0)
     model = build_model(small_config(network, fusion, conditioning, bicubic_skip=True, **options))
     for module in model.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
-            module.momentum = 1.0  # from now on as for images, not as for numbers around 0
+            module.momentum = 1.0  # running statistics of images instead of the initial ones
     with torch.no_grad():
         if model.source is not None and not model.needs_parameters:
             model.represent(photograph(100, 200)[None])
@@ -24,7 +24,7 @@ def small_model(network: str = "edsr_small", fusion: str = "affine", conditionin
                 parameter.normal_(std=0.1)
         if model.network.adapter is not None:
             for parameter in model.network.adapter.parameters():
-                parameter.mul_(5)  # an untrained encoder says little
+                parameter.mul_(5)  # representations of an untrained encoder differ little
     return model.eval()
 
 
@@ -36,7 +36,7 @@ def photograph(height: int, width: int, *, top: int = 0) -> Tensor:
 
 
 @torch.no_grad()
-def at_once(model: SRModel, image: Tensor, **options) -> Tensor:
+def upscale_whole(model: SRModel, image: Tensor, **options) -> Tensor:
     return model(image[None], **options)[0].clamp(0, 1)
 
 
