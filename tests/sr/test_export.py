@@ -18,16 +18,16 @@ import torch
 from sr.export import export_onnx
 from sr.fusion import FUSIONS
 from sr.model import ModelConfig, build_model
-from tests.sr.small_models import small_config
+from tests.sr.small_models import SMALL_OPTIONS, small_config
 from tests.sr.test_contract import EVERY, SCALES, parameters_for, perturb
 
 onnxruntime = pytest.importorskip("onnxruntime")
 
-BY_VECTOR = {"dasr_small": "da_conv", "kdsr_small": "dynamic_conv", "rcan_small": "channel", "swin2sr_small": "channel"}
+BY_VECTOR = {"dasr_small": "da_conv", "kdsr_small": "dynamic_conv"}  # the other networks take `channel`
 ENCODERS = {"affine": ("resnet10t", "rgb"), "two_path": ("dasr", "bands_level")}
 CASES = [
-    *[(network, fusion, "oracle", 3) for network, fusion in BY_VECTOR.items()],
-    *[("edsr_small", fusion, "joint", 2) for fusion in FUSIONS if fusion not in {*BY_VECTOR.values(), *ENCODERS}],
+    *[(one, BY_VECTOR.get(one, "channel"), "oracle", 3) for one in SMALL_OPTIONS if one != "edsr_small"],
+    *[("edsr_small", one, "joint", 2) for one in FUSIONS if one not in {"channel", *BY_VECTOR.values(), *ENCODERS}],
     *[("edsr_small", "affine", conditioning, 4) for conditioning in ("shared", "constant")],
 ]
 COMBINATIONS = {case[:3] for case in CASES}
@@ -84,7 +84,7 @@ import numpy as np
 import torch
 from sr.export import export_onnx
 from sr.model import build_model
-from tests.sr.small_models import small_config
+from tests.sr.small_models import SMALL_OPTIONS, small_config
 from tests.sr.test_contract import perturb
 torch.manual_seed(0)
 model = build_model(small_config(conditioning="none", bicubic_skip=True)).eval()
