@@ -15,6 +15,7 @@ from shared.degradations import Space
 
 SCALE_1_PROBE = "grid"  # probe of `analysis` with every kind of degradation, without down-sampling
 PATCHES = 1000
+MAP = "umap"
 
 logger = logging.getLogger(__name__)
 
@@ -55,6 +56,7 @@ class BackgroundFigures(pl.Callback):
             "probe": self.probe,
             "patch": config.views.sizes()[0].patch,
             "size": PATCHES,
+            "map": MAP,
             "seed": config.seed,
             "accelerator": "cpu",
         }

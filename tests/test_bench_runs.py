@@ -1,5 +1,9 @@
-"""The benchmark in tiny sizes: each part prints its rows, and the exit status tells whether all bounds are met."""
+"""The benchmark in tiny sizes: each part prints its rows, and the exit status tells whether all bounds are met.
 
+The tests that run it take minutes: `make test ARGS="-m exhaustive tests/test_bench_runs.py"`.
+"""
+
+import importlib
 import json
 import subprocess
 import sys
@@ -7,13 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.bench.__main__ import PARTS, main
+from tests.bench.measuring import Row
+
 ROOT = Path(__file__).parents[1]
-PARTS = ("degradations", "training", "lightly", "precision", "memory", "embedding", "super_resolution")
-
-
-def run_bench(*arguments: str) -> subprocess.CompletedProcess:
-    command = [sys.executable, "-m", "tests.bench", *arguments]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=280)
 
 
 @pytest.fixture(scope="module")
@@ -22,12 +23,14 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> tuple[subprocess.Completed
     folder = tmp_path_factory.mktemp("bench")
     out = folder / "rows.json"
     sizes = ("--tiny", "--repetitions", "2", "--images", "30", "--no-compile", "--device", "cpu")
-    process = run_bench(*sizes, "--scratch", str(folder), "--out", str(out))
+    command = [sys.executable, "-m", "tests.bench", *sizes, "--scratch", str(folder), "--out", str(out)]
+    process = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=280)
     assert out.is_file(), process.stdout + process.stderr
     assert [path.name for path in folder.iterdir()] == ["rows.json"]  # temporary files are deleted
     return process, json.loads(out.read_text())
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("part", PARTS)
 def test_part_prints_its_rows(tiny: tuple[subprocess.CompletedProcess, dict], part: str) -> None:
     process, results = tiny
@@ -39,10 +42,12 @@ def test_part_prints_its_rows(tiny: tuple[subprocess.CompletedProcess, dict], pa
             assert all(value == value for value in row["values"])  # no NaN in a row with a bound
 
 
+@pytest.mark.exhaustive
 def test_all_parts_are_measured(tiny: tuple[subprocess.CompletedProcess, dict]) -> None:
     assert set(tiny[1]["parts"]) == set(PARTS)
 
 
+@pytest.mark.exhaustive
 def test_status_is_1_exactly_if_a_bound_is_missed(tiny: tuple[subprocess.CompletedProcess, dict]) -> None:
     process, results = tiny
     missed = [row for rows in results["parts"].values() for row in rows if not row["holds"]]
@@ -50,16 +55,19 @@ def test_status_is_1_exactly_if_a_bound_is_missed(tiny: tuple[subprocess.Complet
     assert process.stdout.count("BELOW") + process.stdout.count("ABOVE") == len(missed)
 
 
+@pytest.mark.exhaustive
 def test_degradations_agree_with_the_plain_implementation(tiny: tuple[subprocess.CompletedProcess, dict]) -> None:
     differences = [row for row in tiny[1]["parts"]["degradations"] if "difference" in row["name"]]
     assert len(differences) == 2
     assert all(row["holds"] for row in differences)
 
 
-def test_rows_compare_the_median_with_their_bound(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(str(ROOT))
-    from tests.bench.measuring import Row
+def test_each_part_can_be_imported() -> None:
+    for module in PARTS.values():
+        assert callable(importlib.import_module(f"tests.bench.{module}").measure)
 
+
+def test_rows_compare_the_median_with_their_bound() -> None:
     assert Row("speed", (3.9, 4.0, 9.0), 4.0).holds
     assert not Row("speed", (3.9, 3.9, 9.0), 4.0).holds
     assert Row("wait", (4.9,), 5.0, at_most=True).holds
@@ -69,7 +77,8 @@ def test_rows_compare_the_median_with_their_bound(monkeypatch: pytest.MonkeyPatc
     assert "ABOVE" in Row("wait", (6.0,), 5.0, at_most=True).format()
 
 
-def test_an_unknown_part_is_refused() -> None:
-    process = run_bench("speed")
-    assert process.returncode == 2
-    assert "unknown part 'speed' (there are degradations," in process.stderr
+def test_an_unknown_part_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(["speed"])
+    assert stopped.value.code == 2
+    assert "unknown part 'speed' (there are degradations," in capsys.readouterr().err

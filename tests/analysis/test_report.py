@@ -4,6 +4,7 @@ import shutil
 import cv2
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from skimage import data
 from torch.utils.tensorboard import SummaryWriter
 
@@ -27,6 +28,12 @@ def place(tmp_path_factory):
     (root / "three.yaml").write_text(THREE_BLURS)
     save_small_encoder(root / "runs" / "pretrain" / "mine" / "encoder")
     return root
+
+
+@pytest.fixture
+def undrawn(monkeypatch):
+    """Pictures are composed but not drawn, most of what a report takes: for tests that look at none."""
+    monkeypatch.setattr(Figure, "savefig", lambda *_, **__: None)
 
 
 def arguments(place, *more: str) -> list[str]:
@@ -86,6 +93,7 @@ def test_a_name_taken_by_another_look_is_refused(report, place, capsys):
     assert "seed: 0 -> 1): give another name=" in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_another_look_without_a_name_gets_a_folder_of_its_own(report, place, capsys):
     assert main(arguments(place, "layer=map")) == 0
     said = capsys.readouterr().out
@@ -95,6 +103,7 @@ def test_another_look_without_a_name_gets_a_folder_of_its_own(report, place, cap
     assert sum(name.startswith("mine-three") for name in made) == 2
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_report_that_fails_leaves_nothing(place, capsys, monkeypatch):
     import analysis.report_files
 
@@ -135,6 +144,7 @@ def test_what_a_run_wrote_down(tmp_path):
     assert final_loss(other) is None
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_the_loss_is_held_against_its_floor_on_views_as_in_training(place, capsys):
     run = save_small_encoder(place / "runs" / "pretrain" / "logged" / "encoder").parent
     logged(run)
@@ -151,6 +161,7 @@ def test_the_loss_is_held_against_its_floor_on_views_as_in_training(place, capsy
     assert f"with which {found['floor']:.2f} is the least: {found['distance']:.2f} above it." in said
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_images_that_were_trained_on_are_left_out_of_the_probe_set(place, capsys):
     _, held_out = open_images(DataConfig(kind="folder", root=str(place / "images"), cache_dir=str(place / "cache")), 52)
     assert len(held_out) == 4
@@ -180,6 +191,7 @@ def finish_supervised(run, seen=None) -> None:
     (run / "metrics.json").write_text("{}")
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_supervised_run_is_named_so_and_left_out_where_it_knows_the_images(report, place, supervised, capsys):
     finish_supervised(supervised)
     assert main(arguments(place)) == 0  # the same command as for `report`
@@ -194,6 +206,7 @@ def test_a_supervised_run_is_named_so_and_left_out_where_it_knows_the_images(rep
     assert "(supervised)" not in said
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_supervised_run_that_breaks_does_not_stop_the_report(place, supervised, capsys, monkeypatch):
     import analysis.run
 
@@ -224,6 +237,7 @@ def test_degradations_that_differ_in_no_parameter(place, capsys):
     assert not (made / "probes-mine.png").exists()
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_rows_with_other_names_are_another_question(place, capsys):
     (place / "named.yaml").write_text(THREE_BLURS)
     assert main(arguments(place, f"probe={place / 'named.yaml'}")) == 0
@@ -233,6 +247,7 @@ def test_rows_with_other_names_are_another_question(place, capsys):
     assert "made before" not in capsys.readouterr().out
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_all_that_were_asked_for_are_compared(place, capsys):
     save_small_encoder(place / "runs" / "pretrain" / "other" / "encoder", seed=11)
     encoders = [str(place / "runs" / "pretrain" / name) for name in ("mine", "other")]

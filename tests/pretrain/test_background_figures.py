@@ -10,8 +10,8 @@ import pretrain.background_figures
 from pretrain.train import main
 
 SMALL = [
-    "encoder=dasr",
-    "views=2x32",
+    "encoder=resnet10t",
+    "views=2x16",
     "batch_size=4",
     "steps=3",
     "precision=fp32",
@@ -22,6 +22,7 @@ SMALL = [
 
 def test_a_run_draws_its_embedding_during_the_training(tmp_path, monkeypatch):
     monkeypatch.setattr(pretrain.background_figures, "PATCHES", 200)
+    monkeypatch.setattr(pretrain.background_figures, "MAP", "pca")  # UMAP takes 20 s to load and compile
     assert main([*SMALL, f"runs_dir={tmp_path}", "name=figures"]) == 0
     folder = tmp_path / "pretrain" / "figures"
     events = EventAccumulator(str(folder / "tensorboard"))
@@ -34,9 +35,9 @@ def test_a_run_draws_its_embedding_during_the_training(tmp_path, monkeypatch):
 
 
 def test_a_figure_that_fails_does_not_stop_the_run(tmp_path, monkeypatch, caplog):
-    monkeypatch.setattr(pretrain.background_figures, "PATCHES", 5)  # too few for the grid
+    monkeypatch.setattr(pretrain.background_figures, "MAP", "globe")
     assert main([*SMALL, f"runs_dir={tmp_path}", "name=failed"]) == 0
-    assert "figures could not be drawn: snapshot: size=5 patches are too few" in caplog.text
+    assert "figures could not be drawn: snapshot: map='globe' must be one of umap, pca" in caplog.text
 
 
 def test_only_a_snapshot_folder_is_deleted(tmp_path, capsys):

@@ -1,17 +1,12 @@
 """The entry point on two processes (gloo, CPU) against one."""
 
-import subprocess
-import sys
-from pathlib import Path
-
 import torch
 
+from pretrain.train import main
 from tests.killed_runs import kill_at_the_first_checkpoint, load_checkpoint, start_run
 
-ROOT = Path(__file__).resolve().parents[2]
 
-
-def test_two_devices_killed_and_resumed_give_the_weights_of_one(tmp_path):
+def test_two_devices_killed_and_resumed_give_the_weights_of_one(tmp_path, monkeypatch, capsys):
     # without batch norm and with SGD, the gradient of the global batch is the mean of the gradients of the ranks
     arguments = [
         "encoder=convnext_atto",
@@ -30,14 +25,14 @@ def test_two_devices_killed_and_resumed_give_the_weights_of_one(tmp_path):
         "checkpoint_every=1",
         f"runs_dir={tmp_path}",
     ]
-    single = start_run("pretrain.train", *arguments, "devices=1", "name=on1")
     kill_at_the_first_checkpoint(
         start_run("pretrain.train", *arguments, "devices=2", "name=on2"), tmp_path / "pretrain" / "on2"
     )
-    resumed = start_run("pretrain.train", *arguments, "devices=2", "name=on2")
-    for process in (single, resumed):
-        output, _ = process.communicate(timeout=280)
-        assert process.returncode == 0, output[-3000:]
+    torchrun = ["torch.distributed.run", "--nproc-per-node=2", "-m", "pretrain.train"]
+    resumed = start_run(*torchrun, *arguments, "devices=2", "name=on2")
+    assert main([*arguments, "devices=1", "name=on1"]) == 0
+    output, _ = resumed.communicate(timeout=280)
+    assert resumed.returncode == 0, output[-3000:]
     assert "from step" in output
     one, two = (load_checkpoint(tmp_path / "pretrain" / name)["state_dict"] for name in ("on1", "on2"))
     assert one.keys() == two.keys()
@@ -45,24 +40,10 @@ def test_two_devices_killed_and_resumed_give_the_weights_of_one(tmp_path):
     pairs = [(key, key.replace("target_encoder", "encoder")) for key in one if key.startswith(target)]
     assert any(not torch.equal(one[key], one[online]) for key, online in pairs), "nothing was trained"
     assert torch.equal(one["trained.queue.filled"], two["trained.queue.filled"])
-    again = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "torch.distributed.run",
-            "--nproc-per-node=2",
-            "-m",
-            "pretrain.train",
-            *arguments,
-            "devices=2",
-            "name=on2",
-        ],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert again.returncode == 0, again.stderr[-3000:]
-    assert again.stdout.count("is finished") == 1
+    capsys.readouterr()
+    for rank in "01":
+        monkeypatch.setenv("RANK", rank)
+        assert main([*arguments, "devices=2", "name=on2"]) == 0
+    assert capsys.readouterr().out.count("is finished") == 1
     for key, value in one.items():
         assert torch.allclose(value.float(), two[key].float(), rtol=1e-3, atol=5e-5), key

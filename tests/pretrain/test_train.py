@@ -1,5 +1,6 @@
 """The entry point on real images: training, exact resumption, refused input, and files that it keeps."""
 
+import io
 import json
 import re
 import resource
@@ -7,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import redirect_stderr
 from pathlib import Path
 
 import pytest
@@ -23,7 +25,7 @@ SMALL = [
     "encoder.input=bands",
     "method=moco",
     "method.queue_size=20",
-    "views=2x32",
+    "views=2x16",
     "positives.symmetric=false",
     "batch_size=8",
     "accumulation=2",
@@ -132,8 +134,12 @@ def test_a_dry_run_refuses_such_a_name_too(finished, capsys):
     assert "steps: 6 -> 9" in message
 
 
-def test_a_full_disk_keeps_the_previous_checkpoint(tmp_path, capsys, monkeypatch):
-    saved_paths = []
+@pytest.fixture(scope="module")
+def interrupted(tmp_path_factory) -> tuple[Path, list[str], str]:
+    """Folder of runs, arguments of one that a full disk stopped at its second checkpoint, and the message."""
+    root, saved_paths, errors = tmp_path_factory.mktemp("interrupted"), [], io.StringIO()
+    (root / "mine.yaml").write_text("steps: [{gaussian: {sigma: [0.2, 2]}}]")
+    arguments = small_run(root, "a", f"degradation={root / 'mine.yaml'}")
     save = DirectCheckpointIO.save_checkpoint
 
     def save_once(self, checkpoint, path, storage_options=None):
@@ -142,15 +148,29 @@ def test_a_full_disk_keeps_the_previous_checkpoint(tmp_path, capsys, monkeypatch
         saved_paths.append(path)
         save(self, checkpoint, path)
 
-    monkeypatch.setattr(DirectCheckpointIO, "save_checkpoint", save_once)
-    try:
-        message = expect_refusal(small_run(tmp_path, "a"), capsys)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    with pytest.MonkeyPatch.context() as patched, redirect_stderr(errors):
+        patched.setattr(DirectCheckpointIO, "save_checkpoint", save_once)
+        try:
+            with pytest.raises(SystemExit) as stopped:
+                main(arguments)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    assert stopped.value.code == 2
+    return root, arguments, errors.getvalue()
+
+
+def test_a_full_disk_keeps_the_previous_checkpoint(interrupted):
+    root, _, message = interrupted
     assert "last.ckpt could not be written at step 4 (File too large); the checkpoint before it is kept" in message
-    folder = tmp_path / "pretrain" / "a"
-    assert torch.load(folder / "last.ckpt", weights_only=True)["global_step"] == 2
+    folder = root / "pretrain" / "a"
+    assert load_checkpoint(folder)["global_step"] == 2
     assert not list(folder.glob(".last*"))
+
+
+def test_a_resumed_run_refuses_another_space_under_the_same_path(interrupted, capsys):
+    root, arguments, _ = interrupted
+    (root / "mine.yaml").write_text("steps: [{gaussian: {sigma: [0.2, 3]}}]")
+    assert "inputs.space" in expect_refusal(arguments, capsys)
 
 
 def test_ctrl_c_tells_how_to_continue(tmp_path):
@@ -243,16 +263,6 @@ def test_a_missing_gpu_is_refused_without_a_folder(tmp_path, capsys):
     )
     assert "devices=64: this machine has" in message
     assert not (tmp_path / "pretrain" / "a").exists()
-
-
-def test_a_resumed_run_refuses_another_space_under_the_same_path(tmp_path, capsys):
-    space = tmp_path / "mine.yaml"
-    space.write_text("steps: [{gaussian: {sigma: [0.2, 2]}}]")
-    arguments = small_run(tmp_path, "a", f"degradation={space}", "steps=2", "checkpoint_every=1")
-    assert main(arguments) == 0
-    (tmp_path / "pretrain" / "a" / "metrics.json").unlink()
-    space.write_text("steps: [{gaussian: {sigma: [0.2, 3]}}]")
-    assert "inputs.space" in expect_refusal(arguments, capsys)
 
 
 def test_help_lists_recipes_methods_and_options(capsys):

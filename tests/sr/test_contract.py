@@ -1,7 +1,7 @@
 """One contract for every network x fusion x conditioning: sizes, gradients, artefact, and the export."""
 
 from dataclasses import replace
-from itertools import combinations, product
+from itertools import combinations, cycle, product
 
 import pytest
 import torch
@@ -22,19 +22,31 @@ def parameters_for(model, count: int) -> torch.Tensor | None:
 
 EVERY = list(product(SMALL_OPTIONS, FUSIONS, CONDITIONINGS))
 SCALES = [2 + i % 3 for i in range(len(EVERY))]  # in turn
+SAME_ARCHITECTURE = {"finetune": "joint", "random": "frozen"}  # they differ in where the encoder's weights come from
+
+
+def is_repeated(network: str, fusion: str, conditioning: str) -> bool:
+    """Whether another combination has this architecture, as `test_what_is_run_on_demand_...` checks."""
+    if (network, fusion) == ("edsr_small", "affine"):
+        return False  # here every conditioning is saved and loaded under its own name
+    return conditioning in SAME_ARCHITECTURE or (conditioning == "none" and fusion != "affine")
 
 
 @pytest.mark.parametrize(
-    ("network", "fusion", "conditioning", "scale"), [(*one, scale) for one, scale in zip(EVERY, SCALES, strict=True)]
+    ("network", "fusion", "conditioning", "scale"),
+    [
+        pytest.param(*one, scale, marks=[pytest.mark.exhaustive] * is_repeated(*one))
+        for one, scale in zip(EVERY, SCALES, strict=True)
+    ],
 )
 def test_gradients_reach_what_they_should_and_a_saved_model_is_the_same(network, fusion, conditioning, scale, tmp_path):
     torch.manual_seed(0)
     model = build_model(small_config(network, fusion, conditioning, scale=scale)).train()
     perturb(model)
-    lr_image = torch.rand(2, 3, 17, 22)
+    lr_image = torch.rand(2, 3, 17, 18)
     parameters = parameters_for(model, 2)
     sr_image = model(lr_image, parameters=parameters)
-    assert sr_image.shape == (2, 3, scale * 17, scale * 22)
+    assert sr_image.shape == (2, 3, scale * 17, scale * 18)
     sr_image.square().mean().backward()
     for name, parameter in model.named_parameters():
         of_source = name.startswith("source.")
@@ -42,10 +54,25 @@ def test_gradients_reach_what_they_should_and_a_saved_model_is_the_same(network,
         reached = parameter.grad is not None and bool(parameter.grad.abs().sum() > 0)
         assert reached == expected, name
     save_model(tmp_path, model.eval(), card="", metadata={})
+    loaded, lr_image, parameters = load_model(tmp_path), torch.rand(1, 3, 16, 17), parameters_for(model, 1)
     with torch.no_grad():
-        assert torch.equal(
-            load_model(tmp_path)(lr_image, parameters=parameters), model(lr_image, parameters=parameters)
-        )
+        assert torch.equal(loaded(lr_image, parameters=parameters), model(lr_image, parameters=parameters))
+
+
+def architecture(network: str, fusion: str, conditioning: str) -> tuple[list, dict]:
+    """Modules with what they are in training, and the weights: shapes, and which of them learn."""
+    model = build_model(small_config(network, fusion, conditioning)).train()
+    modules = [(name, str(module), module.training) for name, module in model.named_modules() if name]
+    weights = {name: (value.shape, value.requires_grad) for name, value in model.state_dict(keep_vars=True).items()}
+    return modules, weights
+
+
+@pytest.mark.parametrize(("fusion", "network"), zip(FUSIONS, cycle(SMALL_OPTIONS), strict=False))
+def test_what_is_run_on_demand_has_the_architecture_of_what_is_run(fusion, network):
+    assert architecture(network, fusion, "none") == architecture(network, "affine", "none")
+    for conditioning, same in SAME_ARCHITECTURE.items():
+        assert architecture(network, fusion, conditioning) == architecture(network, fusion, same)
+    assert architecture(network, fusion, "joint") != architecture(network, fusion, "frozen")
 
 
 @pytest.mark.parametrize("network", SMALL_OPTIONS)
@@ -98,7 +125,7 @@ def test_options_are_saved_with_the_model(fusion, options, tmp_path):
     save_model(tmp_path, model, card="", metadata={})
     loaded = load_model(tmp_path)
     assert loaded.config == config
-    lr_image = torch.rand(2, 3, 17, 22)
+    lr_image = torch.rand(2, 3, 17, 18)
     with torch.no_grad():
         assert torch.equal(loaded(lr_image), model(lr_image))
 
