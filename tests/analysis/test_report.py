@@ -7,8 +7,8 @@ import pytest
 from skimage import data
 from torch.utils.tensorboard import SummaryWriter
 
-from analysis.figures.pictures import slugs_of
-from analysis.measures.run_log import final_loss, probe_curves
+from analysis.figures.pictures import make_slugs
+from analysis.measures.run_log import read_final_loss, read_probe_curves
 from analysis.report import main
 from shared.data.sources import DataConfig, open_images
 from tests.analysis.small_encoders import save_small_encoder
@@ -31,10 +31,19 @@ def place(tmp_path_factory):
 
 def arguments(place, *more: str) -> list[str]:
     return [
-        str(place / "runs/pretrain/mine"), f"runs_dir={place / 'runs'}", f"probe={place / 'three.yaml'}",
-        "data=folder", f"data.root={place / 'images'}", f"data.cache_dir={place / 'cache'}",
-        "size=48", "patch=32", "repeats=20", "map=pca", "accelerator=cpu", *more,
-    ]  # fmt: skip
+        str(place / "runs/pretrain/mine"),
+        f"runs_dir={place / 'runs'}",
+        f"probe={place / 'three.yaml'}",
+        "data=folder",
+        f"data.root={place / 'images'}",
+        f"data.cache_dir={place / 'cache'}",
+        "size=48",
+        "patch=32",
+        "repeats=20",
+        "map=pca",
+        "accelerator=cpu",
+        *more,
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +70,7 @@ def test_a_report_holds_everything(report):
         assert low <= one["value"] <= high
     (low, high), value = (scores["subjects"]["mine"][key][0][1] for key in ("separation_interval", "separation"))
     assert low <= value <= high
-    assert "its artefact does not tell which images it was trained on" in scores["table"]
+    assert "its artefact does not record the training images" in scores["table"]
     with np.load(report / "embeddings.npz") as stored:
         assert stored["embedding_0"].shape == (48, 256)
         assert stored["words"][0] == "gaussian sigma 0.30"
@@ -123,24 +132,24 @@ def logged(run, *, rows: bool = True) -> None:
 
 def test_what_a_run_wrote_down(tmp_path):
     run = save_small_encoder(tmp_path / "run" / "encoder").parent
-    assert final_loss(run) is None
+    assert read_final_loss(run) is None
     logged(run)
-    found = final_loss(run / "encoder")
+    found = read_final_loss(run / "encoder")
     assert found.loss == pytest.approx(3.05)  # the mean of the last two
     assert found.negative_rows == 12
-    steps, values = probe_curves(run)["nmi"]
+    steps, values = read_probe_curves(run)["nmi"]
     assert (steps[-1], values[-1]) == (20, pytest.approx(1))
     other = save_small_encoder(tmp_path / "other" / "encoder").parent
     logged(other, rows=False)
-    assert final_loss(other) is None
+    assert read_final_loss(other) is None
 
 
-def test_the_loss_is_held_against_its_floor_on_views_as_in_training(place, capsys):
+def test_the_loss_is_compared_with_its_floor_on_views_as_in_training(place, capsys):
     run = save_small_encoder(place / "runs" / "pretrain" / "logged" / "encoder").parent
     logged(run)
     assert main([str(run), *arguments(place, "name=floor")[1:]]) == 0
     said = " ".join(capsys.readouterr().out.split())
-    assert "its contrastive loss ended at 3.05 nats against the keys of 12 other degradations; two patches" in said
+    assert "final contrastive loss 3.05 nats with the keys of 12 other degradations as negatives; linear" in said
     found = json.loads((place / "runs/analysis/floor/scores.json").read_text())["subjects"]["logged"][
         "contrastive_loss"
     ]
@@ -148,7 +157,7 @@ def test_the_loss_is_held_against_its_floor_on_views_as_in_training(place, capsy
     assert found["distance"] == pytest.approx(3.05 - found["floor"], abs=1e-3)
     low, high = found["read_interval"]
     assert 0 <= low <= found["read"] <= high
-    assert f"with which {found['floor']:.2f} is the least: {found['distance']:.2f} above it." in said
+    assert f"by {found['floor']:.2f} nats from below; the loss is {found['distance']:.2f} higher." in said
 
 
 def test_images_that_were_trained_on_are_left_out_of_the_probe_set(place, capsys):
@@ -158,7 +167,7 @@ def test_images_that_were_trained_on_are_left_out_of_the_probe_set(place, capsys
     run = save_small_encoder(place / "runs" / "pretrain" / "knows-one" / "encoder", seen=known).parent
     assert main([str(run), *arguments(place, "name=one-left-out")[1:]]) == 0
     said = capsys.readouterr().out
-    assert f"left out 1 held-out images that knows-one was trained on: {known.names[0]}" in said
+    assert f"held-out images omitted because knows-one was trained on them (1): {known.names[0]}" in said
     assert "3 held-out images" in said
     run = save_small_encoder(place / "runs" / "pretrain" / "knows-three" / "encoder", seen=held_out.select([0, 1, 2]))
     with pytest.raises(SystemExit):
@@ -190,7 +199,7 @@ def test_a_supervised_run_is_named_so_and_left_out_where_it_knows_the_images(rep
     finish_supervised(supervised, held_out.select([2]))
     assert main(arguments(place, "name=without")) == 0
     said = capsys.readouterr().out
-    assert f"without the supervised ceiling {supervised}: it was trained on images of the probe set." in said
+    assert f"omitted the supervised ceiling {supervised}: it was trained on images of the probe set." in said
     assert "(supervised)" not in said
 
 
@@ -207,7 +216,7 @@ def test_a_supervised_run_that_breaks_does_not_stop_the_report(place, supervised
 
     monkeypatch.setattr(analysis.run, "embed_cached", breaks)
     assert main(arguments(place, "name=broken-ceiling")) == 0
-    assert "without the supervised ceiling" in capsys.readouterr().out
+    assert "omitted the supervised ceiling" in capsys.readouterr().out
 
 
 NOTHING_VARIES = (
@@ -245,7 +254,7 @@ def test_all_that_were_asked_for_are_compared(place, capsys):
 
 
 def test_names_that_read_alike_keep_their_pictures():
-    slugs = slugs_of(["a b", "a-b", "A b", "c"])
+    slugs = make_slugs(["a b", "a-b", "A b", "c"])
     assert slugs == {"a b": "a-b", "a-b": "a-b-2", "A b": "A-b-3", "c": "c"}
 
 
@@ -260,8 +269,13 @@ def test_drawn_degradations_and_one_layer_of_statistics(place, capsys):
     assert "tensor_path" in (exported / "projector_config.pbtxt").read_text()
     (table,) = exported.rglob("metadata.tsv")
     assert table.read_text().splitlines()[0].split("\t") == [
-        "degradation", "family", "image", "blur_width", "anisotropy", "angle",
-    ]  # fmt: skip
+        "degradation",
+        "family",
+        "image",
+        "blur_width",
+        "anisotropy",
+        "angle",
+    ]
     (sprite,) = exported.rglob("sprite.png")
     assert cv2.imread(str(sprite)).shape[0] >= 32 * 6
 
@@ -296,7 +310,7 @@ def test_without_an_encoder_it_says_how_to_get_one(tmp_path, capsys):
     assert "`make pretrain` makes one" in capsys.readouterr().err
 
 
-def test_not_a_number_is_said(place, tmp_path, capsys, monkeypatch):
+def test_not_a_number_is_reported(place, tmp_path, capsys, monkeypatch):
     import analysis.run
 
     monkeypatch.setattr(analysis.run, "embed_cached", lambda *_, **__: np.full((48, 4), np.nan, dtype=np.float32))
@@ -306,7 +320,7 @@ def test_not_a_number_is_said(place, tmp_path, capsys, monkeypatch):
     assert not (place / "runs" / "analysis" / "broken").exists()
 
 
-def test_a_collapsed_encoder_is_drawn_and_said(place, capsys, monkeypatch):
+def test_a_collapsed_encoder_is_drawn_and_reported(place, capsys, monkeypatch):
     import analysis.run
 
     monkeypatch.setattr(analysis.run, "embed_cached", lambda *_, **__: np.ones((48, 4), dtype=np.float32))

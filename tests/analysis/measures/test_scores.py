@@ -6,7 +6,7 @@ import pytest
 import torch
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score, silhouette_score
 
-from analysis.measures.score_table import differences_of, rows_of
+from analysis.measures.score_table import tabulate_differences, tabulate_scores
 from analysis.measures.scores import MORE_IS_BETTER, ReportScores, score_for_report
 from shared.encoders.statistics import degradation_statistics
 from shared.files import without_nan
@@ -158,7 +158,7 @@ def test_the_table_calls_real_what_its_interval_says():
             "content_knn": 0.7 + 0 * spread,
         },
     )
-    rows = {row[0].strip(): row[1] for row in differences_of({"first": first, "second": second})[1:]}
+    rows = {row[0].strip(): row[1] for row in tabulate_differences({"first": first, "second": second})[1:]}
     assert not rows["mAP"].endswith("~")
     assert rows["content kNN"].startswith("0.20 [")
     assert not rows["content kNN"].endswith("~")
@@ -166,11 +166,13 @@ def test_the_table_calls_real_what_its_interval_says():
     assert rows["silhouette"] == "0.00 ~"
     none = plain(values, {name: np.empty(0) for name in values})
     other = plain(dict.fromkeys(values, 0.1), none.draws)
-    assert all(row[1].endswith("~") for row in differences_of({"none": none, "other": other})[1:])
+    assert all(row[1].endswith("~") for row in tabulate_differences({"none": none, "other": other})[1:])
 
 
 def test_the_table_has_no_chance_where_none_is_known():
-    rows = rows_of({"one": plain({"map": 0.5, "silhouette": 0.5}, {"map": np.empty(0), "silhouette": np.empty(0)})})
+    rows = tabulate_scores(
+        {"one": plain({"map": 0.5, "silhouette": 0.5}, {"map": np.empty(0), "silhouette": np.empty(0)})}
+    )
     assert {row[0]: row[-1] for row in rows[1:]} == {"mAP": "0.10", "silhouette": "-"}
 
 
