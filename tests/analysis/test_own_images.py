@@ -47,13 +47,13 @@ def options(place, *more: str) -> list[str]:
 
 def test_own_images_are_described_and_the_bad_one_is_named(place, capsys, caplog):
     assert main([str(place / "mine"), *options(place)]) == 0
-    said = capsys.readouterr().out
-    assert said.count("nearest to ") == 8
+    printed = capsys.readouterr().out
+    assert printed.count("nearest to ") == 8
     assert "broken.png" in caplog.text
     folder = place / "runs" / "analysis" / "mine-by-it"
     rows = list(csv.DictReader((folder / "images.csv").open()))
     assert [row["image"] for row in rows] == [f"{i}.png" for i in range(8)]
-    assert [f"{row['image']}  group {row['group']}  {row['looks_like']}" for row in rows] == said.splitlines()[:8]
+    assert [f"{row['image']}  group {row['group']}  {row['looks_like']}" for row in rows] == printed.splitlines()[:8]
     assert min(int(row["group"]) for row in rows) == 1
     stored = json.loads((folder / "scores.json").read_text())
     assert [one["looks_like"] for one in stored["images"]] == [row["looks_like"] for row in rows]
@@ -93,10 +93,10 @@ def test_more_patches_than_a_page_holds_are_sampled_with_a_note(place, monkeypat
 
 
 @pytest.mark.parametrize(
-    ("value", "said"),
+    ("value", "printed"),
     [(1.0, "all embeddings of the probe set coincide: the encoder has collapsed"), (np.nan, "it: 48 of 48 embeddings")],
 )
-def test_a_broken_encoder_is_reported(place, capsys, monkeypatch, value, said):
+def test_a_broken_encoder_is_reported(place, capsys, monkeypatch, value, printed):
     broken = np.full((48, 256), value, np.float32)
     monkeypatch.setattr("analysis.own_images.embed_cached", lambda *_, **__: broken)
     arguments = [str(place / "mine"), *options(place, f"name=broken-{value}")]
@@ -106,7 +106,7 @@ def test_a_broken_encoder_is_reported(place, capsys, monkeypatch, value, said):
         assert not (place / "runs" / "analysis" / "broken-nan").exists()
     else:
         assert main(arguments) == 0
-    assert said in "".join(capsys.readouterr())
+    assert printed in "".join(capsys.readouterr())
 
 
 def test_degradations_that_differ_in_no_parameter(place, capsys):
@@ -143,9 +143,9 @@ def test_what_cannot_be_done_is_one_sentence(images, change, message, place, cap
     with pytest.raises(SystemExit) as stopped:
         main([*(str(place / image) for image in images), *options(place, *change)])
     assert stopped.value.code == 2
-    said = capsys.readouterr().err
-    assert message in said
-    assert len(said.strip().splitlines()) == 1
+    printed = capsys.readouterr().err
+    assert message in printed
+    assert len(printed.strip().splitlines()) == 1
 
 
 def test_help(capsys):

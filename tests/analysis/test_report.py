@@ -79,12 +79,12 @@ def test_a_report_holds_everything(report):
     assert (report.parent / "latest").resolve() == report
 
 
-def test_a_second_look_says_the_same_at_once(report, place, capsys):
+def test_a_second_run_prints_the_same_without_computing(report, place, capsys):
     before = {path: path.stat().st_mtime_ns for path in report.iterdir()}
     assert main(arguments(place)) == 0
-    said = capsys.readouterr().out
-    assert "made before" in said
-    assert "mine better than" in said
+    printed = capsys.readouterr().out
+    assert "made before" in printed
+    assert "mine better than" in printed
     assert {path: path.stat().st_mtime_ns for path in report.iterdir()} == before
 
 
@@ -97,9 +97,9 @@ def test_a_name_taken_by_another_look_is_refused(report, place, capsys):
 
 def test_another_look_without_a_name_gets_a_folder_of_its_own(report, place, capsys):
     assert main(arguments(place, "layer=map")) == 0
-    said = capsys.readouterr().out
-    assert "made before" not in said
-    assert "layer map" in said
+    printed = capsys.readouterr().out
+    assert "made before" not in printed
+    assert "layer map" in printed
     made = {path.name for path in report.parent.iterdir() if path.is_dir() and not path.is_symlink()}
     assert sum(name.startswith("mine-three") for name in made) == 2
 
@@ -148,8 +148,8 @@ def test_the_loss_is_compared_with_its_floor_on_views_as_in_training(place, caps
     run = save_small_encoder(place / "runs" / "pretrain" / "logged" / "encoder").parent
     logged(run)
     assert main([str(run), *arguments(place, "name=floor")[1:]]) == 0
-    said = " ".join(capsys.readouterr().out.split())
-    assert "final contrastive loss 3.05 nats with the keys of 12 other degradations as negatives; linear" in said
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "final contrastive loss 3.05 nats with the keys of 12 other degradations as negatives; linear" in printed
     found = json.loads((place / "runs/analysis/floor/scores.json").read_text())["subjects"]["logged"][
         "contrastive_loss"
     ]
@@ -157,7 +157,7 @@ def test_the_loss_is_compared_with_its_floor_on_views_as_in_training(place, caps
     assert found["distance"] == pytest.approx(3.05 - found["floor"], abs=1e-3)
     low, high = found["read_interval"]
     assert 0 <= low <= found["read"] <= high
-    assert f"by {found['floor']:.2f} nats from below; the loss is {found['distance']:.2f} higher." in said
+    assert f"by {found['floor']:.2f} nats from below; the loss is {found['distance']:.2f} higher." in printed
 
 
 def test_images_that_were_trained_on_are_left_out_of_the_probe_set(place, capsys):
@@ -166,9 +166,9 @@ def test_images_that_were_trained_on_are_left_out_of_the_probe_set(place, capsys
     known = held_out.select([0])
     run = save_small_encoder(place / "runs" / "pretrain" / "knows-one" / "encoder", seen=known).parent
     assert main([str(run), *arguments(place, "name=one-left-out")[1:]]) == 0
-    said = capsys.readouterr().out
-    assert f"held-out images omitted because knows-one was trained on them (1): {known.names[0]}" in said
-    assert "3 held-out images" in said
+    printed = capsys.readouterr().out
+    assert f"held-out images omitted because knows-one was trained on them (1): {known.names[0]}" in printed
+    assert "3 held-out images" in printed
     run = save_small_encoder(place / "runs" / "pretrain" / "knows-three" / "encoder", seen=held_out.select([0, 1, 2]))
     with pytest.raises(SystemExit):
         main([str(run), *arguments(place, "name=none-left")[1:]])
@@ -189,18 +189,18 @@ def finish_supervised(run, seen=None) -> None:
     (run / "metrics.json").write_text("{}")
 
 
-def test_a_supervised_run_is_named_so_and_left_out_where_it_knows_the_images(report, place, supervised, capsys):
+def test_a_supervised_run_is_labelled_and_omitted_if_it_was_trained_on_the_images(report, place, supervised, capsys):
     finish_supervised(supervised)
     assert main(arguments(place)) == 0  # the same command as for `report`
-    said = capsys.readouterr().out
-    assert "made before" not in said
-    assert "known (supervised)" in said
+    printed = capsys.readouterr().out
+    assert "made before" not in printed
+    assert "known (supervised)" in printed
     _, held_out = open_images(DataConfig(kind="folder", root=str(place / "images"), cache_dir=str(place / "cache")), 52)
     finish_supervised(supervised, held_out.select([2]))
     assert main(arguments(place, "name=without")) == 0
-    said = capsys.readouterr().out
-    assert f"omitted the supervised ceiling {supervised}: it was trained on images of the probe set." in said
-    assert "(supervised)" not in said
+    printed = capsys.readouterr().out
+    assert f"omitted the supervised ceiling {supervised}: it was trained on images of the probe set." in printed
+    assert "(supervised)" not in printed
 
 
 def test_a_supervised_run_that_breaks_does_not_stop_the_report(place, supervised, capsys, monkeypatch):
@@ -242,7 +242,7 @@ def test_rows_with_other_names_are_another_question(place, capsys):
     assert "made before" not in capsys.readouterr().out
 
 
-def test_all_that_were_asked_for_are_compared(place, capsys):
+def test_all_requested_encoders_are_compared(place, capsys):
     save_small_encoder(place / "runs" / "pretrain" / "other" / "encoder", seed=11)
     encoders = [str(place / "runs" / "pretrain" / name) for name in ("mine", "other")]
     assert main([*encoders, "statistics", *arguments(place, "name=three")[1:]]) == 0
@@ -299,12 +299,12 @@ def test_what_cannot_be_done_is_one_sentence(change, message, place, capsys):
     with pytest.raises(SystemExit) as stopped:
         main(arguments(place, *change))
     assert stopped.value.code == 2
-    said = capsys.readouterr().err
-    assert message in said
-    assert len(said.strip().splitlines()) == 1
+    printed = capsys.readouterr().err
+    assert message in printed
+    assert len(printed.strip().splitlines()) == 1
 
 
-def test_without_an_encoder_it_says_how_to_get_one(tmp_path, capsys):
+def test_without_an_encoder_the_message_names_the_command(tmp_path, capsys):
     with pytest.raises(SystemExit):
         main([f"runs_dir={tmp_path}"])
     assert "`make pretrain` makes one" in capsys.readouterr().err
@@ -331,6 +331,6 @@ def test_a_collapsed_encoder_is_drawn_and_reported(place, capsys, monkeypatch):
 
 def test_help(capsys):
     assert main(["--help"]) == 0
-    said = capsys.readouterr().out
-    assert "Probes (probe=NAME): continuous, dasr_figure, grid, unseen" in said
-    assert "layer: `vector`" in said
+    printed = capsys.readouterr().out
+    assert "Probes (probe=NAME): continuous, dasr_figure, grid, unseen" in printed
+    assert "layer: `vector`" in printed

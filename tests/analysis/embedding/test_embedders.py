@@ -50,7 +50,7 @@ def test_a_ceiling_that_cannot_be_read_is_omitted_with_a_note(tmp_path):
     assert "corrupt" in note
 
 
-def test_the_newest_run_is_taken_where_nothing_is_asked_for(tmp_path):
+def test_the_newest_run_is_the_default(tmp_path):
     finished_run(tmp_path, "mine", "moco", seed=3)
     (tmp_path / "pretrain" / "latest").symlink_to("mine")
     assert open_embedders([], str(tmp_path), "vector")[0][0].name == "mine"

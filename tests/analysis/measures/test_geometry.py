@@ -89,7 +89,7 @@ def test_the_floor_of_one_parameter_that_both_views_read_with_an_error():
     assert contrastive_floor(8192, information) == pytest.approx(7.1, abs=0.25)
 
 
-def test_two_noisy_readings_of_one_parameter_share_what_their_correlation_says():
+def test_two_noisy_readings_of_one_parameter_share_the_information_of_their_correlation():
     truth = GENERATOR.normal(size=(400_000, 1))
     first, second = (truth + GENERATOR.normal(0, 0.8, truth.shape) for _ in range(2))
     correlation = np.corrcoef(first[:, 0], second[:, 0])[0, 1]
@@ -122,7 +122,7 @@ def test_no_more_degradations_than_parameters(rows, parameters):
     assert 0 < found < 2 * free
 
 
-def test_a_list_of_degradations_tells_no_more_than_which_one_it_is():
+def test_a_list_of_degradations_has_at_most_the_entropy_of_its_index():
     target = np.tile(GENERATOR.normal(size=(8, 4)), (40, 1))
     assert estimate_information(target, target) == pytest.approx(math.log(8))
     assert estimate_information(target, target + 0.01 * GENERATOR.normal(size=target.shape)) == pytest.approx(
@@ -130,7 +130,7 @@ def test_a_list_of_degradations_tells_no_more_than_which_one_it_is():
     )
 
 
-def test_what_does_not_vary_tells_nothing():
+def test_constant_parameters_carry_no_information():
     target = GENERATOR.normal(size=(50, 1))
     constant = np.full((50, 1), 0.1)
     assert estimate_information(constant, constant + target) == 0

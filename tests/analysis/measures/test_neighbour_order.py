@@ -102,7 +102,7 @@ def test_a_parameter_that_is_the_embedding_is_in_order():
     assert found.rank_correlation.min() > 0.998  # but for ties
 
 
-def test_without_labels_only_the_order_of_parameters_is_told():
+def test_without_labels_only_the_order_of_parameters_is_measured():
     found = rank_neighbours(noisy(), np.full(60, -1), IMAGE, PARAMETERS)
     assert np.isfinite(found.rank_correlation).all()
     assert np.isnan(found.average_precision).all()

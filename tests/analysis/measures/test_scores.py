@@ -106,7 +106,7 @@ def test_parameters_that_vary_together(tmp_path, written):
 
 
 @pytest.mark.parametrize("kind", ["statistics", "random"])
-def test_every_score_says_whether_more_is_better_and_has_an_interval_around_it(probe, statistics, kind):
+def test_every_score_has_a_direction_and_an_interval_around_it(probe, statistics, kind):
     random = np.random.default_rng(4).normal(size=(len(probe), 40))
     scores = score_for_report(statistics if kind == "statistics" else random, probe, repeats=200)
     without_side = {"norm_mean", "norm_spread"}
@@ -145,7 +145,7 @@ def plain(values: dict[str, float], draws: dict[str, np.ndarray]) -> ReportScore
     return ReportScores(values, draws, {"map": 0.1}, silhouette={"a": 0.5, "b": np.nan, "c": -0.1})
 
 
-def test_the_table_calls_real_what_its_interval_says():
+def test_the_table_marks_differences_by_their_intervals():
     values = {"map": 0.5, "nmi": 0.5, "silhouette": 0.5, "content_knn": 0.5}
     spread = np.linspace(-0.01, 0.01, 100)
     first = plain(values, dict.fromkeys(values, 0.5 + spread))

@@ -161,19 +161,21 @@ def test_the_command_prints_estimates_per_image(tmp_path, seeing, capsys):
     arguments = [str(tmp_path / "in"), str(tmp_path / "out"), str(tmp_path), "accelerator=cpu"]
     arguments.append(f"cache_dir={tmp_path / 'cache'}")
     assert main(arguments) == 0
-    said = capsys.readouterr().out.splitlines()
-    assert said[1].startswith(
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[1].startswith(
         "degradation estimated by the model, blur in output pixels, noise in 8-bit levels (R^2): bl"
     )
-    assert [line.partition("; ")[2][:5] for line in said[2:4]] == ["blur ", "blur "]
+    assert [line.partition("; ")[2][:5] for line in printed[2:4]] == ["blur ", "blur "]
     assert main([*arguments, "overwrite=true", f"reference={tmp_path / 'in' / 'b.png'}"]) == 0
-    said = capsys.readouterr().out.splitlines()
-    assert said[1].startswith(f"{tmp_path / 'in' / 'b.png'}: blur ")
-    assert "; " not in said[2]
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[1].startswith(f"{tmp_path / 'in' / 'b.png'}: blur ")
+    assert "; " not in printed[2]
     saved_model(tmp_path / "plain", "none")
     assert main([*arguments[:1], str(tmp_path / "out2"), str(tmp_path / "plain"), *arguments[3:]]) == 0
-    said = capsys.readouterr().out
-    assert said.startswith("no degradation is estimated: a model with conditioning=none does not infer the degradation")
+    printed = capsys.readouterr().out
+    assert printed.startswith(
+        "no degradation is estimated: a model with conditioning=none does not infer the degradation"
+    )
 
 
 def test_estimators_leave_the_model_as_it_was(tmp_path, seeing):
