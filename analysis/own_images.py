@@ -1,4 +1,4 @@
-"""A user's images, compared with a probe set: what each looks like, and which look alike."""
+"""Report on a user's images, compared with a probe set: the degradation of each, and groups of similar images."""
 
 import csv
 import hashlib
@@ -14,12 +14,12 @@ import numpy as np
 import torch
 
 from analysis.config import OwnImagesConfig
-from analysis.embedding.blocks import even_rows
+from analysis.embedding.blocks import draw_even_rows
 from analysis.embedding.cache import BATCH, embed_cached, load_or_write, render_patches
 from analysis.embedding.embedders import Embedder, open_embedders
 from analysis.embedding.probe_choice import choose_probe
 from analysis.embedding.projection import format_trust, project
-from analysis.figures.pictures import slug_of
+from analysis.figures.pictures import make_slug
 from analysis.measures.image_groups import group_images
 from analysis.measures.image_reading import ImageReading, read_images
 from analysis.measures.scores import COLLAPSED, has_collapsed
@@ -32,22 +32,22 @@ from shared.devices import device_of, precision_of
 from shared.files import write_atomically, write_json
 from shared.images.windows import spread_windows
 from shared.inference import embed_batches
-from shared.probing import ProbeSet
+from shared.probing import ProbeSet, format_r2
 from shared.run_folders.report_folder import ReportFolder
 
-FORMAT = 3  # of scores.json; raise it when patches are cut or read otherwise, so that no old report is shown again
-PRINTED = 40  # images; the rest is in the table's file
+FORMAT = 3  # of scores.json; to be raised when patches are cut or read differently, which outdates old reports
+MAX_PRINTED = 40  # images; the others are only in the table's file
 TABLE = "images.csv"
 
 
 @dataclass(frozen=True)
 class OwnPatches:
-    """M patches of a user's images, cut as they are asked for.
+    """M patches of a user's images, cut on demand.
 
     Attributes:
-        store: K images.
-        patch: side in pixels.
-        image, top, left: (M,) int64.
+        store: The K images.
+        patch: Side of the patches in pixels.
+        image, top, left: Image and position of each patch, (M,) int64 each.
     """
 
     store: ImageStore
@@ -60,20 +60,20 @@ class OwnPatches:
         return len(self.image)
 
     def hash(self, pixels: str) -> str:
-        """Of all that the patches depend on, given the hash of the images' pixels."""
+        """Hashes everything the patches depend on, given the hash of the images' pixels."""
         digest = hashlib.sha256(f"{pixels} {self.patch}".encode())
-        for places in (self.image, self.top, self.left):
-            digest.update(places.numpy().tobytes())
+        for positions in (self.image, self.top, self.left):
+            digest.update(positions.numpy().tobytes())
         return digest.hexdigest()[:16]
 
     def cut(self, rows: slice | np.ndarray) -> np.ndarray:
-        """Some of the patches, (m, 3, patch, patch) uint8."""
-        places = (self.image[rows], self.top[rows], self.left[rows])
-        return self.store.crops(*places, self.patch).contiguous().numpy()
+        """Cuts some of the patches, (m, 3, patch, patch) uint8."""
+        positions = (self.image[rows], self.top[rows], self.left[rows])
+        return self.store.crops(*positions, self.patch).contiguous().numpy()
 
 
 def describe_images(config: OwnImagesConfig, paths: Sequence[str]) -> int:
-    """Writes `runs/analysis/<name>/` and prints a line per image; the exit status."""
+    """Writes `runs/analysis/<name>/` and prints a line per image; returns the exit status."""
     started = time.perf_counter()
     device = device_of(config.accelerator)
     config.precision = precision_of(config.precision, device)
@@ -81,13 +81,16 @@ def describe_images(config: OwnImagesConfig, paths: Sequence[str]) -> int:
     (embedder, *_), _ = open_embedders([config.encoder] if config.encoder else [], config.runs_dir, config.layer)
     probe, _, notes = choose_probe(config, [embedder])
     if not probe.is_listed:
-        raise ValueError(f"probe={config.probe}: own images are held against listed degradations, such as probe=grid")
-    pixels = fingerprint(store)
+        raise ValueError(
+            f"probe={config.probe}: own images are compared with listed degradations; use a probe that lists some, "
+            "such as probe=grid"
+        )
+    pixels = hash_pixels(store)
     report = ReportFolder(
         config.runs_dir,
         STAGE,
         name=config.name,
-        default=slug_of(f"{Path(paths[0]).resolve().stem}-by-{embedder.name}"),
+        default=make_slug(f"{Path(paths[0]).resolve().stem}-by-{embedder.name}"),
         asked=to_plain(config)
         | {
             "images": list(store.names),
@@ -101,39 +104,41 @@ def describe_images(config: OwnImagesConfig, paths: Sequence[str]) -> int:
         needed=(PAGE, TABLE),
     )
     with report.lock():
-        found, when = report.load(), "made before"
-        if found is None:
+        result, when = report.load(), "made before"
+        if result is None:
             cache, bf16 = Path(config.data.cache_dir).expanduser(), config.precision == "bf16"
-            of_probe = embed_cached(embedder, probe, render_patches(probe, cache), cache, device=device, bf16=bf16)
+            probe_embedding = embed_cached(
+                embedder, probe, render_patches(probe, cache), cache, device=device, bf16=bf16
+            )
             patches = OwnPatches(store, config.patch, *place_patches(store, config.patch, config.patches))
             key = f"own-{patches.hash(pixels)}-{embedder.hash}-{config.precision}"
             embedding = _embed(embedder, patches, cache / "embeddings" / f"{key}.npy", device=device, bf16=bf16)
             try:
-                notes += [f"{COLLAPSED}, and tells nothing"] if has_collapsed(of_probe) else []
-                reading = read_images(embedding, probe, np.asarray(of_probe))
+                notes += [f"{COLLAPSED}, and its readings are meaningless"] if has_collapsed(probe_embedding) else []
+                reading = read_images(embedding, probe, np.asarray(probe_embedding))
             except ValueError as error:
                 raise ValueError(f"{embedder.name}: {error}") from error
             with report.writing() as folder:
-                found = _write(folder, config, embedder, probe, patches, embedding, reading, notes)
+                result = _write(folder, config, embedder, probe, patches, embedding, reading, notes)
             when = f"{time.perf_counter() - started:.0f} s"
-    _print(found)
+    _print(result)
     print(f"\npage: {report.path / PAGE} ({when})")
     return 0
 
 
 def place_patches(store: ImageStore, patch: int, count: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Image, top and left, (M,) int64 each, of about `count` patches per image on an even grid over all of it."""
-    places = [
+    """Places about `count` patches on an even grid over each image; returns image, top and left, (M,) int64 each."""
+    positions = [
         (index, window.top, window.left)
         for index, (height, width) in enumerate(zip(store.heights.tolist(), store.widths.tolist(), strict=True))
         for window in spread_windows(height, width, patch, count)
     ]
-    image, top, left = torch.tensor(places).T
+    image, top, left = torch.tensor(positions).T
     return image, top, left
 
 
-def fingerprint(store: ImageStore) -> str:
-    """Hash of the images' sizes and pixels, 16 hex digits."""
+def hash_pixels(store: ImageStore) -> str:
+    """Hashes the images' sizes and pixels, 16 hex digits."""
     digest = hashlib.sha256()
     for index in range(len(store)):
         digest.update(repr(tuple(store.image(index).shape)).encode())
@@ -142,7 +147,7 @@ def fingerprint(store: ImageStore) -> str:
 
 
 def _embed(embedder: Embedder, patches: OwnPatches, path: Path, *, device: torch.device, bf16: bool) -> np.ndarray:
-    """(M, D), mapped from the cache: neither the patches nor the embedding are ever whole in memory."""
+    """Embeds the patches, (M, D), mapped from the cache: neither patches nor embedding are ever whole in memory."""
     from tqdm.auto import tqdm
 
     def parts() -> Iterator[np.ndarray]:
@@ -163,19 +168,20 @@ def _write(
     reading: ImageReading,
     notes: list[str],
 ) -> dict[str, Any]:
-    """All files of the report; the results."""
+    """Writes all files of the report; returns the results."""
     image = patches.image.numpy()
-    names = _shortest(patches.store.names)
+    names = _strip_common_folder(patches.store.names)
     group = group_images(embedding, image, config.seed) + 1
     sentences = [reading.describe(image == i, probe.names) for i in range(len(names))]
-    omitted = ", ".join(f"{name} (R^2 {value:.2f})" for name, value in reading.unreliable.items())
-    if omitted:
-        notes = [*notes, f"not told, since {embedder.name} hardly reads it from the probe set: {omitted}"]
-    write_atomically(folder / TABLE, _table(names, group, sentences, reading, image))
-    write_page(folder / PAGE, _page(config, embedder.name, names, group, sentences, reading, patches, embedding, notes))
-    place = np.stack((patches.top.numpy(), patches.left.numpy()), 1)
+    if omitted := format_r2(reading.unreliable):
+        notes = [*notes, f"omitted, because {embedder.name} does not read them reliably (R^2): {omitted}"]
+    write_atomically(folder / TABLE, _build_table(names, group, sentences, reading, image))
+    write_page(
+        folder / PAGE, _build_page(config, embedder.name, names, group, sentences, reading, patches, embedding, notes)
+    )
+    position = np.stack((patches.top.numpy(), patches.left.numpy()), 1)
     with (folder / "embeddings.npz").open("wb") as file:
-        np.savez(file, embedding=embedding, image=image, image_names=np.array(names), place=place)
+        np.savez(file, embedding=embedding, image=image, image_names=np.array(names), place=position)
     result = {
         "format": FORMAT,
         "subject": embedder.name,
@@ -184,8 +190,8 @@ def _write(
         "probe": {"name": probe.name, "hash": probe.hash(), "images": list(probe.store.names)},
         "notes": notes,
         "images": [
-            {"image": one, "group": int(number), "looks_like": sentence}
-            for one, number, sentence in zip(names, group, sentences, strict=True)
+            {"image": name, "group": int(number), "looks_like": sentence}
+            for name, number, sentence in zip(names, group, sentences, strict=True)
         ],
         "r2_of_what_is_not_told": reading.unreliable,
     }
@@ -193,28 +199,28 @@ def _write(
     return result
 
 
-def _shortest(paths: Sequence[str]) -> list[str]:
-    """Paths without the folders that all have in common."""
-    shared = os.path.commonpath([os.path.dirname(path) for path in paths])
-    return [os.path.relpath(path, shared) for path in paths]
+def _strip_common_folder(paths: Sequence[str]) -> list[str]:
+    """Removes the folders that all paths have in common."""
+    common = os.path.commonpath([os.path.dirname(path) for path in paths])
+    return [os.path.relpath(path, common) for path in paths]
 
 
-def _table(
+def _build_table(
     names: list[str], group: np.ndarray, sentences: list[str], reading: ImageReading, image: np.ndarray
 ) -> bytes:
-    """A row per image: name, group, the medians of what was read, similarity to the probe set, the sentence."""
+    """Builds a CSV table with a row per image: name, group, medians of the parameters, similarity, description."""
     text = io.StringIO()
     writer = csv.writer(text)
-    plain = [name for name in reading.parameters if name != "angle"]
-    writer.writerow(["image", "group", *plain, "similarity", "looks_like"])
+    columns = [name for name in reading.parameters if name != "angle"]
+    writer.writerow(["image", "group", *columns, "similarity", "looks_like"])
     for i, (name, number, sentence) in enumerate(zip(names, group, sentences, strict=True)):
         rows = image == i
-        medians = [f"{np.median(reading.parameters[one][rows]):.4g}" for one in plain]
+        medians = [f"{np.median(reading.parameters[column][rows]):.4g}" for column in columns]
         writer.writerow([name, int(number), *medians, f"{np.median(reading.similarity[rows]):.4f}", sentence])
     return text.getvalue().encode()
 
 
-def _page(
+def _build_page(
     config: OwnImagesConfig,
     embedder: str,
     names: list[str],
@@ -225,17 +231,19 @@ def _page(
     embedding: np.ndarray,
     notes: list[str],
 ) -> PageData:
-    """The page, of as many patches as it can show, drawn evenly over the images."""
-    shown = even_rows(len(patches), MAX_POINTS, config.seed)
+    """Builds the page, with as many patches as it can show, drawn evenly over the images."""
+    shown = draw_even_rows(len(patches), MAX_POINTS, config.seed)
     image = patches.image.numpy()[shown]
     map_, trust = project(np.asarray(embedding[shown]), config.map, config.seed)
-    captions = [f"{one[0].upper()}{one[1:]}." for one in notes]
+    captions = [f"{note[0].upper()}{note[1:]}." for note in notes]
     if len(shown) < len(patches):
-        captions.append(f"The map holds {len(shown):,} of the {len(patches):,} patches, drawn evenly.")
-    if len(names) > PRINTED:
-        captions.append(f"The table holds the first {PRINTED} of {len(names):,} images; {TABLE} beside this page all.")
+        captions.append(f"The map shows {len(shown):,} of the {len(patches):,} patches, drawn evenly.")
+    if len(names) > MAX_PRINTED:
+        captions.append(
+            f"The table shows the first {MAX_PRINTED} of {len(names):,} images; {TABLE} in the same folder lists all."
+        )
     return PageData(
-        title=f"{len(names)} images, {len(patches):,} patches, seen by {embedder}",
+        title=f"{len(names)} images, {len(patches):,} patches, embedded by {embedder}",
         maps={f"{config.map.upper()}{format_trust(trust)}": map_},
         patches=patches.cut(shown),
         words=[sentences[i] for i in image],
@@ -247,19 +255,21 @@ def _page(
         image=image,
         image_names=names,
         score_rows=[["image", "group", "looks like"]]
-        + [[n, f"group {g}", s] for n, g, s in zip(names, group, sentences, strict=True)][:PRINTED],
+        + [[name, f"group {number}", sentence] for name, number, sentence in zip(names, group, sentences, strict=True)][
+            :MAX_PRINTED
+        ],
         captions=captions,
         family_title="group",
         words_title="looks like",
     )
 
 
-def _print(found: dict[str, Any]) -> None:
-    images = found["images"]
-    width = max(len(one["image"]) for one in images[:PRINTED])
-    for one in images[:PRINTED]:
-        print(f"{one['image']:<{width}s}  group {one['group']}  {one['looks_like']}")
-    if len(images) > PRINTED:
-        print(f"and {len(images) - PRINTED} more in {TABLE}")
-    for note in found["notes"]:
+def _print(result: dict[str, Any]) -> None:
+    images = result["images"]
+    width = max(len(row["image"]) for row in images[:MAX_PRINTED])
+    for row in images[:MAX_PRINTED]:
+        print(f"{row['image']:<{width}s}  group {row['group']}  {row['looks_like']}")
+    if len(images) > MAX_PRINTED:
+        print(f"and {len(images) - MAX_PRINTED} more in {TABLE}")
+    for note in result["notes"]:
         print(note)

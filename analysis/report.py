@@ -1,7 +1,7 @@
-"""`python -m analysis.report [ENCODER ...] key=value ...`: look at encoders, measure them, write a report.
+"""`python -m analysis.report [ENCODER ...] key=value ...`: measures and visualises encoders in a report.
 
-ENCODER is the path of a run or an artefact, NAME:untrained (a network, or a path: as it was at its start), or
-`statistics`; none takes the newest finished pretraining run. Each is compared with its controls.
+ENCODER is the path of a run or an artefact, NAME:untrained (a network, or a path: the weights it started from), or
+`statistics`; the default is the newest finished pretraining run. Each is compared with its controls.
 """
 
 import sys
@@ -14,26 +14,26 @@ PROGRAM = "embed-viz"
 
 
 def main(arguments: list[str]) -> int:
-    """Run the command line; returns the exit status."""
+    """Runs the command line; returns the exit status."""
     encoders, options = positional_and_options(arguments)
 
     def work() -> int:
         _, config = load_config(AnalysisConfig, None, options, shorthands=SHORTHANDS)
         config.check()
-        # Only now: these imports take seconds, and a typo should not.
+        # Not at the top: these imports take seconds, and a typo should be reported faster.
         from analysis.run import run
 
         return run(config, encoders)
 
-    go_on = "stopped; the same command goes on with what is already embedded"
-    return command(PROGRAM, arguments, work, help_text=_help, after_ctrl_c=go_on)
+    hint = "stopped; the same command resumes from the embeddings made so far"
+    return command(PROGRAM, arguments, work, help_text=_help, after_ctrl_c=hint)
 
 
 def _help() -> str:
     from analysis.embedding.probe_spaces import probe_names
 
     return (
-        f"{__doc__}\nProbes (probe=NAME): {', '.join(probe_names())}, a degradation space, or a .yaml\n\n"
+        f"{__doc__}\nProbes (probe=NAME): {', '.join(probe_names())}, a degradation space, or the path of a .yaml\n\n"
         f"Options:\n{attributes_of(AnalysisConfig)}\n\nGroups of options: data.*"
     )
 

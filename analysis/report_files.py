@@ -1,4 +1,4 @@
-"""What the folder of a report holds: pictures, a page, embeddings, and `scores.json`."""
+"""Files of a report's folder: pictures, a page, embeddings, and `scores.json`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,12 +9,19 @@ import numpy as np
 
 from analysis.config import AnalysisConfig
 from analysis.embedding.embedders import Embedder
-from analysis.embedding.probe_spaces import unseen_rows
+from analysis.embedding.probe_spaces import mark_unseen
 from analysis.embedding.projection import format_trust
 from analysis.figures.pictures import write_pictures, write_progress
 from analysis.figures.projector import write_projector
 from analysis.measures.loss_floor import LossFloor
-from analysis.measures.score_table import ALL_TITLES, WORDS, differences_of, notes_of, rows_of, text_of
+from analysis.measures.score_table import (
+    ALL_TITLES,
+    WORDS,
+    collect_notes,
+    format_tables,
+    tabulate_differences,
+    tabulate_scores,
+)
 from analysis.measures.scores import ReportScores
 from analysis.page.page import PageData, write_page
 from shared.files import write_json
@@ -26,14 +33,14 @@ STAGE, RESULTS, PAGE = "analysis", "scores.json", "page.html"
 
 @dataclass(frozen=True)
 class EmbedderReport:
-    """What was found of one embedder.
+    """Results of one embedder.
 
     Attributes:
-        embedder: what embeds.
-        embedding: (N, D) of the probe set.
-        scores: of the embedding.
-        map: (N, 2), and its trustworthiness.
-        loss: its contrastive loss beside the least possible one, where both are known.
+        embedder: Embedder that was evaluated.
+        embedding: Embedding of the probe set, (N, D).
+        scores: Scores of the embedding.
+        map: 2-D map of the embedding, (N, 2), and its trustworthiness.
+        loss: Contrastive loss of its run with the lower bound, if both are known.
     """
 
     embedder: Embedder
@@ -54,40 +61,42 @@ def write_report(
     """Writes all files of a report.
 
     Args:
-        folder: of the report, there and empty.
-        config: the options.
-        probe: the probe set.
-        patches: (N, 3, p, p) uint8.
-        reports: of each embedder, those that were asked for first.
-        notes: sentences for the reader.
+        folder: Empty folder of the report.
+        config: Options of the report.
+        probe: Probe set with N patches.
+        patches: Rendered patches, (N, 3, p, p) uint8.
+        reports: Results of each embedder, the requested ones first.
+        notes: Remarks for the reader.
 
     Returns:
         The results, as in `scores.json`.
     """
-    requested = [one for one in reports if one.embedder.requested]
-    scores = {one.embedder.name: one.scores for one in reports}
-    maps = {one.embedder.name: one.map for one in reports}
-    names = [one.embedder.name for one in requested]
+    requested = [report for report in reports if report.embedder.requested]
+    scores = {report.embedder.name: report.scores for report in reports}
+    maps = {report.embedder.name: report.map for report in reports}
+    names = [report.embedder.name for report in requested]
     write_pictures(folder, probe, names, scores, maps, config.map.upper())
-    write_progress(folder, {one.embedder.name: one.embedder.path for one in requested if one.embedder.path})
+    write_progress(folder, {report.embedder.name: report.embedder.path for report in requested if report.embedder.path})
     if config.projector:
-        write_projector(folder / "projector", probe, patches, {one.embedder.name: one.embedding for one in requested})
-    write_page(folder / PAGE, _page(config, probe, patches, scores, maps, notes))
-    _save_embeddings(folder / "embeddings.npz", probe, {one.embedder.name: one.embedding for one in reports})
-    result = _result(config, probe, reports, text_of(scores, names, notes), notes)
+        write_projector(
+            folder / "projector", probe, patches, {report.embedder.name: report.embedding for report in requested}
+        )
+    write_page(folder / PAGE, _build_page(config, probe, patches, scores, maps, notes))
+    _save_embeddings(folder / "embeddings.npz", probe, {report.embedder.name: report.embedding for report in reports})
+    result = _build_result(config, probe, reports, format_tables(scores, names, notes), notes)
     write_json(folder / RESULTS, result)
     return result
 
 
-def _heading(probe: ProbeSet, config: AnalysisConfig) -> str:
-    listed = f"{len(probe.names)} degradations" if probe.is_listed else "a degradation each"
+def _format_heading(probe: ProbeSet, config: AnalysisConfig) -> str:
+    listed = f"{len(probe.names)} degradations" if probe.is_listed else "one degradation per patch"
     return (
         f"Probe {probe.name} ({probe.hash()}): {len(probe)} patches of {probe.patch} px, {listed}, "
         f"{len(probe.store)} held-out images, layer {config.layer}"
     )
 
 
-def _page(
+def _build_page(
     config: AnalysisConfig,
     probe: ProbeSet,
     patches: np.ndarray,
@@ -99,7 +108,7 @@ def _page(
     title_of = {name: f"{config.map.upper()} of {name}{format_trust(trust)}" for name, (_, trust) in maps.items()}
     listed = list(scores) if probe.is_listed else []
     return PageData(
-        title=_heading(probe, config),
+        title=_format_heading(probe, config),
         maps={title_of[name]: map_ for name, (map_, _) in maps.items()},
         patches=patches,
         words=probe.words(),
@@ -110,28 +119,28 @@ def _page(
         parameters=probe.parameters(),
         image=probe.image.numpy(),
         image_names=list(probe.store.names),
-        score_rows=rows_of(scores, ALL_TITLES),
-        captions=[*notes_of(scores, notes), " ".join(WORDS.split())],
+        score_rows=tabulate_scores(scores, ALL_TITLES),
+        captions=[*collect_notes(scores, notes), " ".join(WORDS.split())],
         separations={title_of[name]: scores[name].separation for name in listed},
         silhouettes={title_of[name]: scores[name].silhouette for name in listed},
         encoders={title: name for name, title in title_of.items()},
-        differences=differences_of(scores) if len(scores) > 1 else [],
+        differences=tabulate_differences(scores) if len(scores) > 1 else [],
     )
 
 
-def _result(
+def _build_result(
     config: AnalysisConfig, probe: ProbeSet, reports: Sequence[EmbedderReport], table: str, notes: list[str]
 ) -> dict[str, Any]:
-    """What `scores.json` holds."""
-    described = {}
+    """Builds the content of `scores.json`."""
+    results = {}
     for report in reports:
-        embedder, one = report.embedder, report.scores.to_dict()
+        embedder, values = report.embedder, report.scores.to_dict()
         if embedder.trained_on:
-            one["unseen_patches"] = float(unseen_rows(probe, embedder.trained_on).mean())
-        one["trustworthiness"] = {config.map: report.map[1]}
+            values["unseen_patches"] = float(mark_unseen(probe, embedder.trained_on).mean())
+        values["trustworthiness"] = {config.map: report.map[1]}
         if report.loss is not None:
-            one["contrastive_loss"] = report.loss.to_dict()
-        described[embedder.name] = {"hash": embedder.hash, "method": embedder.method, **one}
+            values["contrastive_loss"] = report.loss.to_dict()
+        results[embedder.name] = {"hash": embedder.hash, "method": embedder.method, **values}
     return {
         "format": FORMAT,
         "probe": {
@@ -144,42 +153,42 @@ def _result(
             "seed": config.seed,
         },
         "layer": config.layer,
-        "subjects": described,
+        "subjects": results,
         "differences": {
-            f"{one.embedder.name} - {other.embedder.name}": {
-                name: list(one.scores.ahead_of(other.scores, name)) for name in one.scores.values
+            f"{report.embedder.name} - {other.embedder.name}": {
+                name: list(report.scores.ahead_of(other.scores, name)) for name in report.scores.values
             }
-            for one, other in _pairs_of(reports)
+            for report, other in _pair(reports)
         },
         "notes": notes,
-        "heading": _heading(probe, config),
+        "heading": _format_heading(probe, config),
         "table": table,
     }
 
 
-def _pairs_of(reports: Sequence[EmbedderReport]) -> list[tuple[EmbedderReport, EmbedderReport]]:
-    """The first with each other one, then all others that were asked for with each other."""
-    pairs = [(one, other) for i, one in enumerate(reports) for other in reports[i + 1 :]]
+def _pair(reports: Sequence[EmbedderReport]) -> list[tuple[EmbedderReport, EmbedderReport]]:
+    """Pairs the first report with each other one, then all other requested ones with each other."""
+    pairs = [(report, other) for i, report in enumerate(reports) for other in reports[i + 1 :]]
     return [
-        (one, other)
-        for one, other in pairs
-        if one is reports[0] or (one.embedder.requested and other.embedder.requested)
+        (report, other)
+        for report, other in pairs
+        if report is reports[0] or (report.embedder.requested and other.embedder.requested)
     ]
 
 
 def _save_embeddings(path: Path, probe: ProbeSet, embeddings: dict[str, np.ndarray]) -> None:
-    """Everything that the scores were made from."""
-    place = np.stack((probe.top.numpy(), probe.left.numpy()), 1) + probe.margin
+    """Saves the embeddings and the ground truth of the probe set, from which all scores can be recomputed."""
+    position = np.stack((probe.top.numpy(), probe.left.numpy()), 1) + probe.margin
     arrays = {
         "subjects": np.array(list(embeddings)),
-        **{f"embedding_{i}": one for i, one in enumerate(embeddings.values())},
+        **{f"embedding_{i}": embedding for i, embedding in enumerate(embeddings.values())},
         "label": probe.label,
         "names": np.array(probe.names, dtype=str),
         "words": np.array(probe.words()),
         "content": probe.content,
         "image": probe.image.numpy(),
         "image_names": np.array(probe.store.names),
-        "place": place,
+        "place": position,
         **{f"parameter_{name}": values for name, values in probe.parameters().items()},
     }
     with path.open("wb") as file:

@@ -1,4 +1,4 @@
-"""One report: embed a probe set by every embedder, score, draw, and write `runs/analysis/<name>/`."""
+"""One report: embeds a probe set with every embedder, scores, draws, and writes `runs/analysis/<name>/`."""
 
 import time
 from collections.abc import Sequence
@@ -10,11 +10,11 @@ from tqdm.auto import tqdm
 
 from analysis.config import AnalysisConfig
 from analysis.embedding.cache import embed_cached, render_patches
-from analysis.embedding.embedders import SUPERVISED, Embedder, at_vector, explain_missing_ceiling, open_embedders
+from analysis.embedding.embedders import SUPERVISED, Embedder, explain_missing_ceiling, open_at_vector, open_embedders
 from analysis.embedding.probe_choice import choose_probe
 from analysis.embedding.projection import project
-from analysis.figures.pictures import slug_of
-from analysis.measures.loss_floor import loss_floor
+from analysis.figures.pictures import make_slug
+from analysis.measures.loss_floor import estimate_loss_floor
 from analysis.measures.score_table import WORDS
 from analysis.measures.scores import score_for_report
 from analysis.report_files import FORMAT, PAGE, RESULTS, STAGE, EmbedderReport, write_report
@@ -25,22 +25,22 @@ from shared.run_folders.report_folder import ReportFolder
 
 
 def run(config: AnalysisConfig, encoders: Sequence[str]) -> int:
-    """Writes the report, or says again what a finished one of the same question found; the exit status."""
+    """Writes the report, or prints the results of a finished one with the same options; returns the exit status."""
     started = time.perf_counter()
     device = device_of(config.accelerator)
     config.precision = precision_of(config.precision, device)
     embedders, notes = open_embedders(encoders, config.runs_dir, config.layer)
-    probe, embedders, left = choose_probe(config, embedders)
+    probe, embedders, omitted = choose_probe(config, embedders)
     report = ReportFolder(
         config.runs_dir,
         STAGE,
         name=config.name,
-        default=slug_of(f"{embedders[0].name}-{probe.name}"),
+        default=make_slug(f"{embedders[0].name}-{probe.name}"),
         asked=to_plain(config)
         | {
             "probe_hash": probe.hash(),
-            "subjects": {one.name: one.hash for one in embedders},
-            "asked": [one.name for one in embedders if one.requested],
+            "subjects": {embedder.name: embedder.hash for embedder in embedders},
+            "asked": [embedder.name for embedder in embedders if embedder.requested],
             "format": FORMAT,
             "degradations": probe.names,
             "images": list(probe.store.names),
@@ -54,7 +54,7 @@ def run(config: AnalysisConfig, encoders: Sequence[str]) -> int:
             reports, failed = evaluate(config, embedders, probe, device)
             patches = render_patches(probe, Path(config.data.cache_dir).expanduser())
             with report.writing() as folder:
-                found = write_report(folder, config, probe, patches, reports, [*notes, *left, *failed])
+                found = write_report(folder, config, probe, patches, reports, [*notes, *omitted, *failed])
             when = f"{time.perf_counter() - started:.0f} s"
     print(f"\n{found['heading']}\n\n{found['table']}\n\n{WORDS}\n\npage: {report.path / PAGE} ({when})")
     return 0
@@ -63,16 +63,16 @@ def run(config: AnalysisConfig, encoders: Sequence[str]) -> int:
 def evaluate(
     config: AnalysisConfig, embedders: Sequence[Embedder], probe: ProbeSet, device: torch.device
 ) -> tuple[list[EmbedderReport], list[str]]:
-    """Embeds, scores and maps a probe set by every embedder; also gives sentences on controls that could not be.
+    """Embeds, scores and maps a probe set with every embedder; also returns notes on controls that failed.
 
     Raises:
-        ValueError: an embedder that was asked for cannot be scored; says which.
+        ValueError: A requested embedder cannot be scored; names it.
     """
     cache = Path(config.data.cache_dir).expanduser()
     bf16 = config.precision == "bf16"
 
-    def embed(embedder: Embedder, of: ProbeSet) -> np.ndarray:
-        return embed_cached(embedder, of, render_patches(of, cache), cache, device=device, bf16=bf16)
+    def embed(embedder: Embedder, probe: ProbeSet) -> np.ndarray:
+        return embed_cached(embedder, probe, render_patches(probe, cache), cache, device=device, bf16=bf16)
 
     reports, notes = [], []
     with tqdm(total=3 * len(embedders), unit="step", disable=None, leave=False) as bar:
@@ -86,23 +86,25 @@ def evaluate(
                 bar.update()
             except (ValueError, RuntimeError) as error:
                 if embedder.requested or embedder.method != SUPERVISED:
-                    if isinstance(error, RuntimeError):  # a full memory, or a fault of the code
+                    if isinstance(error, RuntimeError):  # out of memory, or a bug
                         raise
                     raise ValueError(f"{embedder.name}: {error}") from error
                 notes.append(explain_missing_ceiling(embedder.path, str(error)))
                 continue
             if embedder.trained_on and not embedder.seen:
                 scores.notes.append(
-                    "its artefact does not tell which images it was trained on: these may be among them"
+                    "its artefact does not record the training images, which may include those of the probe set"
                 )
             loss = None
             if embedder.requested and embedder.path:
-                loss = loss_floor(at_vector(embedder), probe.store, embed, repeats=config.repeats, seed=config.seed)
+                loss = estimate_loss_floor(
+                    open_at_vector(embedder), probe.store, embed, repeats=config.repeats, seed=config.seed
+                )
             if isinstance(loss, str):
                 scores.notes.append(loss)
                 loss = None
             elif loss is not None:
-                scores.notes.append(loss.sentence())
+                scores.notes.append(loss.describe())
             bar.set_description(f"map of {embedder.name}")
             map_ = project(embedding, config.map, config.seed)
             reports.append(EmbedderReport(embedder, embedding, scores, map_, loss))

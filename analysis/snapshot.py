@@ -1,7 +1,7 @@
-"""`python -m analysis.snapshot ENCODER log=FOLDER step=N key=value ...`: pictures of a moment of a run, in its own log.
+"""`python -m analysis.snapshot ENCODER log=FOLDER step=N key=value ...`: figures of a run in progress, in its own log.
 
-A training run starts this in a process of its own every `figures_every` steps. ENCODER is a folder of its own that is
-deleted at the end; the pictures go into the TensorBoard folder `log`.
+A training run starts this in a separate process every `figures_every` steps. ENCODER is a temporary folder that is
+deleted at the end; the figures go into the TensorBoard folder `log`.
 """
 
 import shutil
@@ -14,16 +14,16 @@ from shared.command.command_line import command, positional_and_options
 from shared.command.config import load_config
 
 PROGRAM = "snapshot"
-PRIVATE = ".snapshot-"  # begins the names of the folders that a run makes for this program
+PRIVATE = ".snapshot-"  # prefix of the temporary folders that a run makes for this program
 
 
 @dataclass
 class SnapshotConfig(AnalysisConfig):
-    """A moment of a run.
+    """Options of `python -m analysis.snapshot`.
 
     Attributes:
         log: TensorBoard folder.
-        step: optimiser step.
+        step: Optimiser step.
     """
 
     log: str = ""
@@ -31,16 +31,16 @@ class SnapshotConfig(AnalysisConfig):
 
 
 def main(arguments: list[str]) -> int:
-    """Run the command line; returns the exit status."""
+    """Runs the command line; returns the exit status."""
     encoders, options = positional_and_options(arguments)
 
     def work() -> int:
         _, config = load_config(SnapshotConfig, None, options, shorthands=SHORTHANDS)
         config.check()
         if len(encoders) != 1 or not config.log:
-            raise ValueError("give one encoder, log=FOLDER and step=N")
+            raise ValueError("expected one encoder, log=FOLDER and step=N")
         if not Path(encoders[0]).name.startswith(PRIVATE):
-            raise ValueError(f"{encoders[0]}: only a folder named {PRIVATE}N, which is deleted at the end, is taken")
+            raise ValueError(f"{encoders[0]}: the folder is deleted at the end, so its name must begin with {PRIVATE}")
         draw(config, Path(encoders[0]))
         return 0
 
@@ -48,7 +48,7 @@ def main(arguments: list[str]) -> int:
 
 
 def draw(config: SnapshotConfig, encoder: Path) -> None:
-    """Embeds the probe set and adds the pictures to the log; the encoder's folder is gone afterwards."""
+    """Embeds the probe set, adds the figures to the log, and deletes the encoder's folder."""
     import numpy as np
     from torch.utils.tensorboard import SummaryWriter
 
@@ -57,7 +57,7 @@ def draw(config: SnapshotConfig, encoder: Path) -> None:
     from analysis.embedding.probe_choice import choose_probe
     from analysis.embedding.projection import project
     from analysis.figures.map_plots import map_sheet
-    from analysis.figures.pictures import colours_of
+    from analysis.figures.pictures import make_colours
     from analysis.figures.plots import separation_heatmap
     from analysis.measures.scores import score_for_report
     from shared.devices import device_of, precision_of
@@ -72,13 +72,13 @@ def draw(config: SnapshotConfig, encoder: Path) -> None:
     parts = embed_stream(network, patches, device=device, bf16=bf16)
     embedding = np.concatenate(list(parts))
     points, trust = project(embedding, config.map, config.seed)
-    words = f"step {config.step}"
+    title = f"step {config.step}"
     with SummaryWriter(config.log) as board:
-        sheet = map_sheet(points, colours_of(probe), encoder=words, method=config.map.upper(), trustworthiness=trust)
+        sheet = map_sheet(points, make_colours(probe), encoder=title, method=config.map.upper(), trustworthiness=trust)
         board.add_figure("analysis/map", sheet, config.step)
         if probe.is_listed:
             matrix = score_for_report(embedding, probe, repeats=0, seed=config.seed).separation
-            board.add_figure("analysis/separation", separation_heatmap(matrix, probe.names, encoder=words), config.step)
+            board.add_figure("analysis/separation", separation_heatmap(matrix, probe.names, encoder=title), config.step)
 
 
 if __name__ == "__main__":

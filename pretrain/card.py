@@ -1,17 +1,17 @@
-"""The model card of an encoder."""
+"""Model card of an encoder."""
 
 from pretrain.config import PretrainConfig
 from shared.probing import EmbeddingScores, score_table
 
 
 def model_card(config: PretrainConfig, recipe: str, scores: dict[str, EmbeddingScores], *, training_images: int) -> str:
-    """Markdown: what it is, how it was trained, what it scores, how to load it."""
+    """Writes the model card in Markdown: what the encoder is, how it was trained, its scores, how to load it."""
     data = "built-in photographs and dead leaves" if config.data.kind == "builtin" else "a folder of images"
     return f"""# {config.name}: degradation encoder ({config.encoder.name}, input {config.encoder.input})
 
 Maps an image to a vector that describes its degradation. Trained by `{config.method_name}` (recipe `{recipe}`)
 on {training_images} images ({data}), degradation space `{config.degradation}`, views `{config.views.crops}`,
-{config.batch_size} degradations a step, {config.steps} steps, {config.precision}, seed {config.seed}.
+{config.batch_size} degradations per step, {config.steps} steps, {config.precision}, seed {config.seed}.
 
 ```python
 from shared import load_encoder
@@ -25,5 +25,5 @@ vector = encoder(images).vector  # images (B, 3, H, W) RGB in [0, 1]
 {score_table(scores)}
 ```
 
-The scores hold for degradations like those of its space; others it has not seen.
+The scores hold for degradations like those of its space; it was not trained on others.
 """

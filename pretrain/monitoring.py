@@ -1,4 +1,4 @@
-"""What a pretraining run writes to TensorBoard, and its warnings in words."""
+"""TensorBoard logs of a pretraining run, and its warnings."""
 
 import logging
 import time
@@ -15,7 +15,7 @@ from shared.training.monitors import collapse_warning, effective_rank, normalise
 from shared.training.progress import Speed
 
 PANEL_ROWS = 6
-PROJECTIONS_WATCHED = 256  # enough for the geometry, little enough for a singular value decomposition
+MAX_PROJECTIONS = 256  # enough for the geometry, few enough for a singular value decomposition
 
 logger = logging.getLogger(__name__)
 
@@ -24,14 +24,14 @@ class PretrainLog(pl.Callback):
     """Writes loss, geometry of the projections, schedules, speed, probe scores and panels; warns of a collapse.
 
     Args:
-        speed: its readings are logged.
-        scorer: of the run's probe set, for scores during training.
+        speed: Speed meter, whose readings are logged.
+        scorer: Scorer on the run's probe set, for scores during training.
     """
 
     def __init__(self, speed: Speed, scorer: NetworkScorer | None) -> None:
         self.speed = speed
         self.scorer = scorer
-        self._collapse_was_said = False
+        self._has_warned = False
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -42,7 +42,7 @@ class PretrainLog(pl.Callback):
             return
         board = trainer.logger
         if step == 1 or step % config.log_every == 0:
-            values = self._values(pl_module)
+            values = self._measure(pl_module)
             if board is not None:
                 board.log_metrics(values, step)
             self._warn_of_collapse(pl_module, step)
@@ -55,9 +55,9 @@ class PretrainLog(pl.Callback):
                 board.log_metrics(scores_to_scalars(scores), step)
             self.speed.leave_out(time.perf_counter() - start)
 
-    def _values(self, module: Pretraining) -> dict[str, float]:
+    def _measure(self, module: Pretraining) -> dict[str, float]:
         method = module.trained
-        projection = method.last_projection[:PROJECTIONS_WATCHED]
+        projection = method.last_projection[:MAX_PROJECTIONS]
         values = {f"train/{name}": float(value) for name, value in module.last_logs.items()}
         if projection.numel():
             values["projection/std"] = float(normalised_std(projection))
@@ -68,25 +68,25 @@ class PretrainLog(pl.Callback):
         return values | {f"speed/{name}": value for name, value in self.speed.read(module).items()}
 
     def _warn_of_collapse(self, module: Pretraining, step: int) -> None:
-        if self._collapse_was_said or step < max(20, module.config.optimizer.warmup * module.config.steps):
+        if self._has_warned or step < max(20, module.config.optimizer.warmup * module.config.steps):
             return
-        projection = module.trained.last_projection[:PROJECTIONS_WATCHED]
-        words = collapse_warning(projection) if len(projection) > 1 else None
-        if words:
-            self._collapse_was_said = True
-            logger.warning("step %d: %s", step, words)
+        projection = module.trained.last_projection[:MAX_PROJECTIONS]
+        warning = collapse_warning(projection) if len(projection) > 1 else None
+        if warning:
+            self._has_warned = True
+            logger.warning("step %d: %s", step, warning)
 
     def _write_panel(self, board: Any, module: Pretraining, step: int) -> None:
         if not isinstance(board, TensorBoardLogger) or module.last_views is None or module.last_plan is None:
             return
         rows = min(PANEL_ROWS, len(module.last_plan.degradation))
-        panel, words = panel_of_views(module, rows)
+        panel, descriptions = render_panel(module, rows)
         board.experiment.add_image("views", panel, step)
-        board.experiment.add_text("views", "\n\n".join(words), step)
+        board.experiment.add_text("views", "\n\n".join(descriptions), step)
 
 
-def panel_of_views(module: Pretraining, rows: int) -> tuple[np.ndarray, list[str]]:
-    """A picture (3, H, W) uint8 with one row of views per degradation, and each row's parameters in words."""
+def render_panel(module: Pretraining, rows: int) -> tuple[np.ndarray, list[str]]:
+    """Renders one row of views per degradation, (3, H, W) uint8, and describes the degradation of each row."""
     assert module.last_views is not None
     assert module.last_plan is not None
     columns = []
@@ -96,5 +96,5 @@ def panel_of_views(module: Pretraining, rows: int) -> tuple[np.ndarray, list[str
         padded = torch.nn.functional.pad(crops[:rows], (1, 1, 1, 1 + spare), value=1.0)  # (R, V, 3, h, w)
         columns.append(padded.permute(2, 0, 3, 1, 4).flatten(3).flatten(1, 2))  # (3, R * h, V * w)
     picture = torch.cat(columns, 2).mul(255).round().to(torch.uint8).cpu().numpy()
-    words = module.last_plan.degradation[:rows].words()
-    return picture, [f"row {i + 1}: {text}" for i, text in enumerate(words)]
+    descriptions = module.last_plan.degradation[:rows].words()
+    return picture, [f"row {i + 1}: {text}" for i, text in enumerate(descriptions)]

@@ -1,4 +1,4 @@
-"""One pretraining run from a checked configuration: prepare, train, score, save."""
+"""One pretraining run from a checked configuration: prepares, trains, scores, saves."""
 
 from pathlib import Path
 from typing import Any
@@ -25,16 +25,16 @@ from shared.training.session import Prepared, inputs_of, run_session
 
 
 def run(config: PretrainConfig, recipe: str) -> int:
-    """Train, or go on, or say that it is done; returns the exit status.
+    """Trains, resumes, or reports that the run is finished; returns the exit status.
 
     Raises:
-        ValueError: something does not fit, in one sentence, before training starts.
+        ValueError: The configuration does not fit the data or the machine; raised before training starts.
     """
     return run_session(config, "pretrain", "encoder", lambda folder: prepare(config, recipe, folder))
 
 
 def build(config: PretrainConfig) -> tuple[Pretraining, ImageStore, Space]:
-    """Everything that is trained and what it is trained on, the same from the same seed; also the held-out images."""
+    """Builds the network and its training plan from the seed; also returns the held-out images and the space."""
     space = load_space(config.degradation)
     sizes = config.views.sizes()
     largest = source_size(sizes[0].patch, space.scale, space.margin())
@@ -56,7 +56,7 @@ def build(config: PretrainConfig) -> tuple[Pretraining, ImageStore, Space]:
 
 
 def prepare(config: PretrainConfig, recipe: str, folder: Path) -> Prepared:
-    """Builds a run in a folder."""
+    """Prepares a run in a folder."""
     module, held_out, space = build(config)
     scorer = NetworkScorer(build_run_probe(space, held_out, config.views.sizes()[0].patch))
     speed = Speed(config.micro_batch_size // (config.devices * config.nodes) * module.planner.views)
@@ -69,7 +69,7 @@ def prepare(config: PretrainConfig, recipe: str, folder: Path) -> Prepared:
         described=[
             ("network", f"{config.encoder.name}, {parameters / 1e6:.1f} M parameters"),
             ("images", f"{len(module.planner.store)} to train on, {len(held_out)} held out"),
-            ("views", f"{config.views.crops} of space {space.name}, {config.batch_size} degradations a step"),
+            ("views", f"{config.views.crops} of space {space.name}, {config.batch_size} degradations per step"),
         ],
     )
 
@@ -77,13 +77,17 @@ def prepare(config: PretrainConfig, recipe: str, folder: Path) -> Prepared:
 def _finish(
     config: PretrainConfig, recipe: str, artefact: Path, module: Pretraining, scorer: NetworkScorer, seconds: float
 ) -> tuple[dict[str, Any], str]:
-    """Score, save the artefact; the metrics and the table."""
+    """Scores the encoder and saves its artefact; returns the metrics and the table."""
     scores = compare_with_controls(config, module, scorer)
-    plain_scores = {name: scores_to_json(one) for name, one in scores.items()}
+    plain_scores = {name: scores_to_json(row) for name, row in scores.items()}
     metadata = {
-        "recipe": recipe, "config": to_plain(config), "degradation": config.degradation,
-        "patch": module.planner.sizes[0].patch, "train_seconds": seconds, "scores": plain_scores,
-    } | training_images(module.planner.store)  # fmt: skip
+        "recipe": recipe,
+        "config": to_plain(config),
+        "degradation": config.degradation,
+        "patch": module.planner.sizes[0].patch,
+        "train_seconds": seconds,
+        "scores": plain_scores,
+    } | training_images(module.planner.store)
     card = model_card(config, recipe, scores, training_images=len(module.planner.store))
     projector = getattr(module.trained, "projector", None)
     save_encoder(artefact, module.export_module, card=card, metadata=metadata, projector=projector)
@@ -94,7 +98,7 @@ def _finish(
 def compare_with_controls(
     config: PretrainConfig, module: Pretraining, scorer: NetworkScorer
 ) -> dict[str, EmbeddingScores]:
-    """Scores of the trained encoder, of the same network at its start, and of hand-made statistics."""
+    """Scores the trained encoder, the same network at its initialisation, and hand-made statistics."""
     bf16 = config.precision == "bf16"
     torch.manual_seed(config.seed)
     untrained = build_encoder(config.encoder).to(module.device)

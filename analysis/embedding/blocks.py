@@ -1,4 +1,4 @@
-"""Reading an embedding that is larger than memory: block by block, or rows drawn evenly from all of it."""
+"""Block-wise reading of an embedding that is larger than memory, and even samples of its rows."""
 
 from collections.abc import Iterator
 
@@ -6,27 +6,27 @@ import numpy as np
 
 from shared.probing import unit_rows
 
-BLOCK = 2048  # rows read at once: of 2048 dimensions 17 MB, and at most 100 MB with the copies made in float64
+BLOCK = 2048  # rows per block: 17 MB at 2048 dimensions, and at most 100 MB with its float64 copies
 
 
 def unit_blocks(embedding: np.ndarray, size: int = BLOCK) -> Iterator[tuple[slice, np.ndarray]]:
-    """Rows and their vectors of length 1, float32, block by block.
+    """Yields rows and their vectors of length 1, float32, block by block.
 
     Raises:
-        ValueError: some vectors are not finite; says how many of all and where the first is.
+        ValueError: Some vectors are not finite; names their number and the first row.
     """
     for start in range(0, len(embedding), size):
         block = embedding[start : start + size]
         if not np.isfinite(block).all():
-            raise ValueError(_not_finite(embedding, start))
+            raise ValueError(_describe_not_finite(embedding, start))
         yield slice(start, start + len(block)), unit_rows(block)
 
 
-def even_rows(count: int, sample: int, seed: int) -> np.ndarray:
-    """One row drawn from each of `sample` equal stretches of `count` rows: every part of the file has its share.
+def draw_even_rows(count: int, sample: int, seed: int) -> np.ndarray:
+    """Draws one row from each of `sample` equal stretches of `count` rows, so that every part is represented.
 
     Returns:
-        (min(sample, count),) int64, ascending; the same for the same seed.
+        Row indices, (min(sample, count),) int64, ascending; the same for the same seed.
     """
     if sample >= count:
         return np.arange(count)
@@ -34,8 +34,8 @@ def even_rows(count: int, sample: int, seed: int) -> np.ndarray:
     return np.random.default_rng(seed).integers(edges[:-1], edges[1:])
 
 
-def _not_finite(embedding: np.ndarray, start: int) -> str:
-    """What is said of an embedding that is finite before row `start`."""
+def _describe_not_finite(embedding: np.ndarray, start: int) -> str:
+    """Describes the vectors that are not finite, given that all before row `start` are."""
     blocks = range(start, len(embedding), BLOCK)
-    bad = np.concatenate([one + np.flatnonzero(~np.isfinite(embedding[one : one + BLOCK]).all(1)) for one in blocks])
-    return f"{len(bad)} of {len(embedding)} embeddings are NaN or infinite, the first in row {bad[0]}; none may be"
+    bad = np.concatenate([row + np.flatnonzero(~np.isfinite(embedding[row : row + BLOCK]).all(1)) for row in blocks])
+    return f"{len(bad)} of {len(embedding)} embeddings are NaN or infinite, the first in row {bad[0]}"

@@ -1,4 +1,4 @@
-"""Patches and embeddings, streamed to disk and kept there: the next time needs no network."""
+"""Cache of rendered patches and embeddings, streamed to disk; what is cached needs no network."""
 
 import os
 import uuid
@@ -16,11 +16,11 @@ from shared.inference import embed_batches
 from shared.probing import ProbeSet
 
 BATCH = 128  # patches; larger batches were no faster for a ResNet50 on a CPU
-MIN_BAR_BATCHES = 5  # batches; fewer are done before a progress bar can be read
+MIN_BAR_BATCHES = 5  # batches; fewer finish before a progress bar can be read
 
 
 def render_patches(probe: ProbeSet, cache_dir: Path, *, quiet: bool = False) -> np.ndarray:
-    """Renders a probe set at the first call; its patches, (N, 3, p, p) uint8, are mapped from the cache."""
+    """Renders the patches of a probe set, (N, 3, p, p) uint8, memory-mapped from the cache after the first call."""
     path = cache_dir / "patches" / f"{probe.hash()}.npy"
 
     def parts() -> Iterator[np.ndarray]:
@@ -40,19 +40,19 @@ def embed_cached(
     bf16: bool,
     quiet: bool = False,
 ) -> np.ndarray:
-    """Embeds a probe set at the first call; the embedding, (N, D) float32, is mapped from the cache.
+    """Embeds a probe set, (N, D) float32, memory-mapped from the cache after the first call.
 
     Args:
-        embedder: what embeds.
-        probe: the probe set.
-        patches: (N, 3, p, p) uint8, see `render_patches`.
-        cache_dir: where embeddings are kept, by the hashes of embedder and probe set.
-        device: the one to run on.
-        bf16: whether to run under autocast.
-        quiet: no progress bar.
+        embedder: Embedder of the patches.
+        probe: Probe set with N patches.
+        patches: Rendered patches, (N, 3, p, p) uint8, see `render_patches`.
+        cache_dir: Folder of the cache, in which embeddings are found by the hashes of embedder and probe set.
+        device: Device on which the network runs.
+        bf16: Whether to run under bfloat16 autocast.
+        quiet: Whether to show no progress bar.
 
     Raises:
-        ValueError: the cache cannot be written.
+        ValueError: The cache cannot be written.
     """
     precision = "bf16" if bf16 else "fp32"
     path = cache_dir / "embeddings" / f"{probe.hash()}-{embedder.hash}-{precision}.npy"
@@ -66,7 +66,7 @@ def embed_cached(
 def embed_stream(
     network: nn.Module, patches: np.ndarray, *, device: torch.device, bf16: bool, title: str = "", quiet: bool = True
 ) -> Iterator[np.ndarray]:
-    """Embeddings of (N, 3, p, p) uint8 patches, memory-mapped or not, batch by batch, (n, D) float32 each."""
+    """Embeds (N, 3, p, p) uint8 patches, memory-mapped or not, batch by batch, (n, D) float32 each."""
     batches = (np.array(patches[rows]) for rows in _batches(len(patches), title, quiet))
     return embed_batches(network.to(device), batches, bf16=bf16)
 
@@ -80,24 +80,24 @@ def _batches(count: int, title: str, quiet: bool) -> Iterator[slice]:
 
 
 def load_or_write(path: Path, count: int, parts: Callable[[], Iterator[np.ndarray]]) -> np.ndarray:
-    """Maps the array in a file, which is first written part by part where it is not there; a kill leaves no half of it.
+    """Maps the array in a file; if it is missing, writes it part by part first. A kill leaves no partial file.
 
-    An array that is not finite is given back too, but not kept: the next time may be better.
+    An array that is not finite is returned but not stored, so that the next call computes it anew.
 
     Args:
-        path: the `.npy` file.
-        count: number of rows of the array.
-        parts: makes the rows, some at a time.
+        path: The `.npy` file.
+        count: Number of rows of the array.
+        parts: Function that yields the rows, some at a time.
 
     Raises:
-        ValueError: the file cannot be written.
+        ValueError: The file cannot be written.
     """
     try:
         stored = np.load(path, mmap_mode="r")
         if len(stored) == count:
             return stored
     except (OSError, ValueError, EOFError):
-        pass  # not there, or not whole
+        pass  # missing or incomplete
     private = path.with_name(f".{path.stem}-{uuid.uuid4().hex}.npy")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

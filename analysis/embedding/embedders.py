@@ -1,4 +1,4 @@
-"""What is compared: trained encoders, the same networks untrained, hand-made statistics."""
+"""Embedders to compare: trained encoders, the same networks untrained, hand-made statistics."""
 
 import hashlib
 import json
@@ -25,19 +25,19 @@ SUPERVISED = "supervised"  # the method of the ceiling
 
 @dataclass(frozen=True)
 class Embedder:
-    """One thing that turns images into embeddings.
+    """A map from images to embeddings.
 
     Attributes:
-        name: in tables and plots, unique.
-        hash: the same for embedders that give the same embedding.
-        build: makes its network, images (B, 3, H, W) in [0, 1] -> (B, D); takes seconds.
-        trained_on: names of the operations it was trained with; empty where it was not trained.
-        method: that trained it, empty where none did.
-        space: it was trained on, as its run was told; empty where it was not trained.
-        patch: side in pixels of the largest crops it was trained on; 0 where that is not known.
-        seen: fingerprints of the images it was trained on, as far as its artefact says.
-        path: of its run or artefact; empty where it has none.
-        requested: whether it was asked for, not added as a control.
+        name: Unique name in tables and plots.
+        hash: Identifier of the embedding; embedders that give the same embedding share it.
+        build: Function that builds its network, images (B, 3, H, W) in [0, 1] -> (B, D); takes seconds.
+        trained_on: Names of the operations it was trained with; empty if it was not trained.
+        method: Method that trained it; empty if none did.
+        space: Degradation space it was trained on, as its configuration spells it; empty if it was not trained.
+        patch: Side in pixels of the largest crops it was trained on; 0 if unknown.
+        seen: Fingerprints of the images it was trained on, as far as its artefact records them.
+        path: Path of its run or artefact; empty if it has none.
+        requested: Whether the user requested it; else it was added as a control.
     """
 
     name: str
@@ -56,9 +56,9 @@ class EncoderLayer(nn.Module):
     """One layer of an encoder as a vector per image.
 
     Args:
-        encoder: any encoder.
-        layer: `vector` (pooled), `map` (the middle position of the last map, not pooled) or `projection`.
-        projector: the head behind the vector, for `projection` alone.
+        encoder: Any encoder.
+        layer: `vector` (pooled), `map` (the central position of the last feature map, not pooled) or `projection`.
+        projector: Projection head on the vector, for `projection` only.
     """
 
     def __init__(self, encoder: Encoder, layer: str, projector: nn.Module | None = None) -> None:
@@ -68,7 +68,7 @@ class EncoderLayer(nn.Module):
         self.projector = projector
 
     def forward(self, images: Tensor) -> Tensor:
-        """(B, 3, H, W) RGB in [0, 1] to (B, D)."""
+        """Maps (B, 3, H, W) RGB in [0, 1] to (B, D)."""
         representation = self.encoder(images)
         if self.layer == "map":
             last = representation.maps[-1]  # (B, D, h, w)
@@ -80,50 +80,50 @@ class Statistics(nn.Module):
     """`degradation_statistics` as a network."""
 
     def forward(self, images: Tensor) -> Tensor:
-        """(B, 3, H, W) RGB in [0, 1] to (B, 15)."""
+        """Maps (B, 3, H, W) RGB in [0, 1] to (B, 15)."""
         return degradation_statistics(images)
 
 
 def open_embedders(requested: Sequence[str], runs_dir: str, layer: str) -> tuple[list[Embedder], list[str]]:
-    """Opens the encoders that were asked for, then their controls, each once; also says which control is left out.
+    """Opens the requested encoders and their controls, without repetitions; also returns notes on omitted controls.
 
     Controls: every network untrained, the hand-made statistics, and the newest finished run that regresses the known
-    parameters (the ceiling), where there is one.
+    parameters (the ceiling), if there is one.
 
     Args:
-        requested: paths of runs or artefacts, `NAME:untrained` (a network's name, or a path), or `statistics`; none
-            takes the newest finished pretraining run.
-        runs_dir: root of all runs.
-        layer: see `EncoderLayer`.
+        requested: Paths of runs or artefacts, `NAME:untrained` (a network's name, or a path), or `statistics`; by
+            default the newest finished pretraining run.
+        runs_dir: Root of all runs.
+        layer: Layer to embed with, see `EncoderLayer`.
 
     Raises:
-        ValueError: something asked for is not there or cannot be read; one sentence.
+        ValueError: Something requested is missing or cannot be read.
     """
-    found, controls, notes = [], [], []
-    for one in requested or [_newest(runs_dir)]:
+    embedders, controls, notes = [], [], []
+    for path in requested or [_find_newest(runs_dir)]:
         try:
-            found.append(replace(_open(one, layer), requested=True))
+            embedders.append(replace(_open(path, layer), requested=True))
         except FileNotFoundError as error:
             raise ValueError(str(error)) from error
-        if found[-1].trained_on:
-            controls.append(_start_of(one, layer))
-    controls.append(_statistics())
-    ceiling = _newest_of_method(runs_dir, SUPERVISED)
-    if ceiling and any(embedder.trained_on for embedder in found):
+        if embedders[-1].trained_on:
+            controls.append(_open_start(path, layer))
+    controls.append(_make_statistics())
+    ceiling = _find_newest_of_method(runs_dir, SUPERVISED)
+    if ceiling and any(embedder.trained_on for embedder in embedders):
         try:
             controls.append(_open(str(ceiling), layer))
-        except (ValueError, FileNotFoundError) as error:  # nobody asked for it: the report goes on without
+        except (ValueError, FileNotFoundError) as error:  # it was not requested: the report goes on without it
             notes.append(explain_missing_ceiling(str(ceiling), str(error)))
-    return _unique([*found, *controls]), notes
+    return _make_unique([*embedders, *controls]), notes
 
 
 def explain_missing_ceiling(ceiling: str, reason: str) -> str:
-    """Says why the report goes without a supervised run that nobody asked for."""
-    return f"without the supervised ceiling {ceiling}: {reason}"
+    """Explains why the report omits a supervised run that was not requested."""
+    return f"omitted the supervised ceiling {ceiling}: {reason}"
 
 
-def _unique(embedders: list[Embedder]) -> list[Embedder]:
-    """Without repetitions, and with names that differ."""
+def _make_unique(embedders: list[Embedder]) -> list[Embedder]:
+    """Removes repetitions and makes names unique."""
     by_hash: dict[str, Embedder] = {}
     for embedder in embedders:
         by_hash.setdefault(embedder.hash, embedder)
@@ -137,10 +137,10 @@ def _unique(embedders: list[Embedder]) -> list[Embedder]:
 
 def _open(path: str, layer: str) -> Embedder:
     if path == STATISTICS:
-        return _statistics()
+        return _make_statistics()
     if path.endswith(UNTRAINED):
         name = path.removesuffix(UNTRAINED)
-        return _start_of(name, layer) if Path(name).exists() else _untrained_network(name, layer)
+        return _open_start(name, layer) if Path(name).exists() else _make_untrained_by_name(name, layer)
     artefact = EncoderArtefact.open(path)
     metadata, digest = artefact.metadata, artefact.digest
     projector = None
@@ -152,13 +152,13 @@ def _open(path: str, layer: str) -> Embedder:
     def build() -> nn.Module:
         return EncoderLayer(artefact.load(), layer, projector)
 
-    method = (_run_config(metadata).get("method") or {}).get("name", "")
+    method = (_read_run_config(metadata).get("method") or {}).get("name", "")
     space = str(metadata.get("degradation", ""))
     return Embedder(
-        _short(path) + (f" ({SUPERVISED})" if method == SUPERVISED else ""),
+        _name_run(path) + (f" ({SUPERVISED})" if method == SUPERVISED else ""),
         f"{digest[:16]}-{layer}",
         build,
-        _operations(space),
+        _list_operations(space),
         method,
         space,
         int(metadata.get("patch") or 0),
@@ -167,47 +167,47 @@ def _open(path: str, layer: str) -> Embedder:
     )
 
 
-def at_vector(embedder: Embedder) -> Embedder:
-    """Opens an embedder with a path as its pooled vector, whatever the layer it was opened with."""
+def open_at_vector(embedder: Embedder) -> Embedder:
+    """Opens an embedder with a path as its pooled vector, whatever layer it was opened with."""
     return _open(embedder.path, "vector")
 
 
-def _start_of(path: str, layer: str) -> Embedder:
-    """The network that a training run started from."""
+def _open_start(path: str, layer: str) -> Embedder:
+    """Opens the network that a training run started from."""
     artefact = EncoderArtefact.open(path)
-    seed = int(_run_config(artefact.metadata).get("seed", 0))
+    seed = int(_read_run_config(artefact.metadata).get("seed", 0))
     projector = artefact.load_projector() if layer == "projection" else None
-    return _untrained(artefact.encoder_config, seed, layer, projector)
+    return _make_untrained(artefact.encoder_config, seed, layer, projector)
 
 
-def _untrained_network(name: str, layer: str) -> Embedder:
+def _make_untrained_by_name(name: str, layer: str) -> Embedder:
     if layer == "projection":
         raise ValueError(f"{name}{UNTRAINED} has no projector: use layer=vector or map, or the path of a run")
     config = EncoderConfig(name=name)
-    build_encoder(config)  # refuses an unknown name, with the near ones
-    return _untrained(config, 0, layer, None)
+    build_encoder(config)  # refuses an unknown name and suggests close matches
+    return _make_untrained(config, 0, layer, None)
 
 
-def _run_config(metadata: dict[str, Any]) -> dict[str, Any]:
+def _read_run_config(metadata: dict[str, Any]) -> dict[str, Any]:
     return metadata.get("config") or {}
 
 
-def _short(path: str) -> str:
-    """The run's name."""
+def _name_run(path: str) -> str:
+    """Names an embedder by its run."""
     resolved = Path(path).resolve()
     return resolved.parent.name if resolved.name == "encoder" else resolved.name
 
 
-def _operations(space: str) -> tuple[str, ...]:
-    """Names of the operations of the space an encoder was trained on, as far as it can still be read."""
+def _list_operations(space: str) -> tuple[str, ...]:
+    """Returns the names of the operations of the space an encoder was trained on, or `unknown` if it cannot be read."""
     try:
         return load_space(space).operations
     except ValueError:
         return ("unknown",)
 
 
-def _untrained(config: EncoderConfig, seed: int, layer: str, projector: nn.Module | None) -> Embedder:
-    """A network at its start; a projector is drawn anew too."""
+def _make_untrained(config: EncoderConfig, seed: int, layer: str, projector: nn.Module | None) -> Embedder:
+    """Makes the embedder of an untrained network; a projector is initialised anew too."""
 
     def build() -> nn.Module:
         with torch.random.fork_rng(devices=[]):
@@ -219,27 +219,27 @@ def _untrained(config: EncoderConfig, seed: int, layer: str, projector: nn.Modul
         return EncoderLayer(encoder, layer, projector)
 
     head = describe_projector(projector) if projector is not None else []
-    described = json.dumps([asdict(config), seed, head, torch.__version__], sort_keys=True)
-    digest = hashlib.sha256(described.encode()).hexdigest()
+    key = json.dumps([asdict(config), seed, head, torch.__version__], sort_keys=True)
+    digest = hashlib.sha256(key.encode()).hexdigest()
     start = "ImageNet" if config.pretrained else "untrained"
     return Embedder(f"{start} {config.name}", f"{digest[:16]}-{layer}", build)
 
 
-def _statistics() -> Embedder:
+def _make_statistics() -> Embedder:
     return Embedder(STATISTICS, "statistics-1", Statistics)
 
 
-def _newest(runs_dir: str) -> str:
+def _find_newest(runs_dir: str) -> str:
     newest = newest_run(runs_dir, "pretrain")
     if newest is None:
         raise ValueError(
-            f"there is no finished encoder in {runs_dir}/pretrain: `make pretrain` makes one, "
-            "or give a path: make embed-viz ENCODERS=PATH"
+            f"no finished encoder in {runs_dir}/pretrain: `make pretrain` trains one, "
+            "or pass the path of one: make embed-viz ENCODERS=PATH"
         )
     return str(newest)
 
 
-def _newest_of_method(runs_dir: str, method: str) -> Path | None:
+def _find_newest_of_method(runs_dir: str, method: str) -> Path | None:
     runs = sorted(Path(runs_dir, "pretrain").glob("*/metrics.json"), key=lambda path: path.stat().st_mtime)
     for metrics in reversed(runs):
         if metrics.parent.is_symlink():

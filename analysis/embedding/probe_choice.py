@@ -1,4 +1,4 @@
-"""Which probe set a command takes, of images that no encoder was trained on."""
+"""Choice of a probe set, from images that no encoder was trained on."""
 
 from collections.abc import Sequence
 
@@ -11,33 +11,36 @@ from shared.probing import ProbeSet, build_probe_set, source_side
 
 
 def choose_probe(config: AnalysisConfig, embedders: Sequence[Embedder]) -> tuple[ProbeSet, list[Embedder], list[str]]:
-    """Draws the probe set that the options ask for, of held-out images that no embedder was trained on.
+    """Draws the probe set of a configuration from held-out images that no embedder was trained on.
 
     Returns:
-        The probe set; the embedders without a supervised run that nobody asked for and that was trained on its images;
-        sentences on what is left out.
+        The probe set; the embedders, without a supervised run that was not requested if it was trained on images of
+        the probe set; notes on what is omitted.
 
     Raises:
-        ValueError: fewer than two such images are left, or the options do not fit.
+        ValueError: Fewer than two such images are left, or the options contradict each other.
     """
     space = load_probe_space(config.probe)
     _, held_out = open_images(config.data, source_side(space, config.patch))
-    requested = [one for one in embedders if one.requested]
-    store, known = unseen(held_out, frozenset[str]().union(*(one.seen for one in requested)))
+    requested = [embedder for embedder in embedders if embedder.requested]
+    store, known = unseen(held_out, frozenset[str]().union(*(embedder.seen for embedder in requested)))
     notes = []
     if known:
-        by = ", ".join(one.name for one in requested if one.seen & set(fingerprints(held_out)))
+        all_hashes = set(fingerprints(held_out))
+        names = ", ".join(embedder.name for embedder in requested if embedder.seen & all_hashes)
         if len(store) < 2:
             raise ValueError(
-                f"{len(known)} of the {len(held_out)} held-out images are among those that {by} was trained on: give "
-                "other images, data=folder data.root=FOLDER"
+                f"{len(known)} of the {len(held_out)} held-out images were in the training set of {names}: use other "
+                "images, data=folder data.root=FOLDER"
             )
-        notes.append(f"left out {len(known)} held-out images that {by} was trained on: {', '.join(known)}")
-    own = set(fingerprints(store))
-    kept = [one for one in embedders if one.requested or not one.seen & own]
+        notes.append(f"held-out images omitted because {names} was trained on them ({len(known)}): {', '.join(known)}")
+    hashes = set(fingerprints(store))
+    kept = [embedder for embedder in embedders if embedder.requested or not embedder.seen & hashes]
     reason = "it was trained on images of the probe set"
-    notes += [explain_missing_ceiling(one.path, reason) for one in embedders if one not in kept]
+    notes += [explain_missing_ceiling(embedder.path, reason) for embedder in embedders if embedder not in kept]
     probe = build_probe_set(space, store, patch=config.patch, size=config.size, seed=config.seed)
     if len(probe.store) < len(store):
-        notes.append(f"{len(probe.store)} of {len(store)} held-out images: more do not go into size={config.size}")
+        notes.append(
+            f"{len(probe.store)} of {len(store)} held-out images used: size={config.size} has no room for more"
+        )
     return probe, kept, notes

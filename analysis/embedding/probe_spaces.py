@@ -1,4 +1,4 @@
-"""What a probe set degrades with: the built-in probes of `analysis/probes`, degradation spaces, users' YAML files."""
+"""Degradations of a probe set: the built-in probes of `analysis/probes`, degradation spaces, users' YAML files."""
 
 import difflib
 from collections.abc import Sequence
@@ -14,10 +14,10 @@ PROBES = Path(__file__).parents[1] / "probes"
 
 
 def load_probe_space(name_or_path: str) -> Space:
-    """What a probe set degrades with: a built-in probe, a degradation space, or a user's YAML of the same form.
+    """Loads the degradations of a probe set: a built-in probe, a degradation space, or a user's YAML of the same form.
 
     Raises:
-        ValueError: there is none of that name (with the near match), or its YAML is wrong (with the place).
+        ValueError: There is none of that name (suggests a close match), or its YAML is wrong (names the place).
     """
     if Path(name_or_path).suffix in YAML_SUFFIXES:
         return load_space(name_or_path)
@@ -29,17 +29,17 @@ def load_probe_space(name_or_path: str) -> Space:
     near = difflib.get_close_matches(name_or_path, known, n=1)
     hint = f"; did you mean {near[0]}?" if near else ""
     raise ValueError(
-        f"unknown probe {name_or_path!r}{hint} (there are {', '.join(probe_names())}, the degradation spaces "
-        f"{', '.join(space_names())}, or a path to a .yaml)"
+        f"unknown probe {name_or_path!r}{hint} (available: {', '.join(probe_names())}, the degradation spaces "
+        f"{', '.join(space_names())}, or the path of a .yaml)"
     )
 
 
 def probe_names() -> list[str]:
-    """The built-in probes."""
+    """Lists the built-in probes."""
     return sorted(path.stem for path in PROBES.glob("*.yaml"))
 
 
-def unseen_rows(probe: ProbeSet, trained_on: Sequence[str]) -> np.ndarray:
-    """(N,) bool: patches with an operation that is not among those an encoder was trained on."""
+def mark_unseen(probe: ProbeSet, trained_on: Sequence[str]) -> np.ndarray:
+    """Marks the patches with an operation that an encoder was not trained on, (N,) bool."""
     known = {*trained_on, "quantize"}
     return np.array([any(name not in known for name, _ in steps) for steps in probe.degradation.rows()])

@@ -5,7 +5,7 @@ import warnings
 
 import numpy as np
 
-from analysis.embedding.blocks import even_rows
+from analysis.embedding.blocks import draw_even_rows
 from shared.probing import unit_rows
 
 NEIGHBOURS = 15  # umap's own default
@@ -120,6 +120,6 @@ def trustworthiness(embedding: np.ndarray, map_: np.ndarray, neighbours: int = N
 
     if len(map_) <= 2 * neighbours:
         return float("nan")
-    rows = even_rows(len(map_), MAX_COMPARED, seed=0)
+    rows = draw_even_rows(len(map_), MAX_COMPARED, seed=0)
     embedding, map_ = embedding[rows], map_[rows]
     return float(sklearn_trustworthiness(unit_rows(embedding), map_, n_neighbors=neighbours, metric="cosine"))

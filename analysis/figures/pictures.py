@@ -1,4 +1,4 @@
-"""Which pictures a report holds."""
+"""Pictures of a report."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -11,18 +11,28 @@ from analysis.figures.map_plots import encoder_sheet, map_sheet
 from analysis.figures.plots import score_comparison, separation_heatmap, silhouette_bars, training_progress
 from analysis.figures.probe_scatter import probe_scatter
 from analysis.figures.style import save
-from analysis.measures.run_log import probe_curves
+from analysis.measures.run_log import read_probe_curves
 from analysis.measures.scores import MORE_IS_BETTER, ReportScores
 from shared.probing import ProbeSet
 
 COMPARED = (
-    "knn_accuracy", "separation", "nmi", "silhouette", "degradation_first", "content_knn", "r2/log_sigma",
-    "r2/anisotropy", "r2/angle", "r2/noise_sigma", "r2/jpeg_quality", "rank_correlation",
-)  # fmt: skip
+    "knn_accuracy",
+    "separation",
+    "nmi",
+    "silhouette",
+    "degradation_first",
+    "content_knn",
+    "r2/log_sigma",
+    "r2/anisotropy",
+    "r2/angle",
+    "r2/noise_sigma",
+    "r2/jpeg_quality",
+    "rank_correlation",
+)
 
 
-def colours_of(probe: ProbeSet) -> ProbeColours:
-    """What the maps are coloured by."""
+def make_colours(probe: ProbeSet) -> ProbeColours:
+    """Collects the quantities by which maps are coloured."""
     family, family_names = probe.families()
     return ProbeColours(family, family_names, probe.parameters(), probe.image.numpy(), list(probe.store.names))
 
@@ -38,68 +48,68 @@ def write_pictures(
     """Draws a report's pictures, each as PNG and SVG.
 
     Args:
-        folder: of the report.
-        probe: the probe set.
-        requested: the embedders that get pictures of their own; the sheets hold all.
-        scores: of each embedder.
-        maps: (N, 2) and trustworthiness of each embedder.
-        method: of the maps, `UMAP` or `PCA`.
+        folder: Folder of the report.
+        probe: Probe set with N patches.
+        requested: Names of the embedders with pictures of their own; the comparative sheets hold all.
+        scores: Scores of each embedder.
+        maps: Map (N, 2) and trustworthiness of each embedder.
+        method: Method of the maps, `UMAP` or `PCA`.
 
     Returns:
         The files.
     """
-    colours, made, slugs = colours_of(probe), [], slugs_of(requested)
+    colours, files, slugs = make_colours(probe), [], make_slugs(requested)
     for name in requested:
         points, trust = maps[name]
         slug = slugs[name]
-        made += save(
+        files += save(
             map_sheet(points, colours, encoder=name, method=method, trustworthiness=trust), folder / f"map-{slug}"
         )
         r2 = {key.removeprefix("r2/"): value for key, value in scores[name].values.items() if key.startswith("r2/")}
         if r2:
-            made += save(probe_scatter(scores[name].predictions, r2, encoder=name), folder / f"probes-{slug}")
+            files += save(probe_scatter(scores[name].predictions, r2, encoder=name), folder / f"probes-{slug}")
         if probe.is_listed:
             heatmap = separation_heatmap(scores[name].separation, probe.names, encoder=name)
-            made += save(heatmap, folder / f"separation-{slug}")
-            intervals = {one: scores[name].silhouette_interval(one) for one in probe.names}
+            files += save(heatmap, folder / f"separation-{slug}")
+            intervals = {degradation: scores[name].silhouette_interval(degradation) for degradation in probe.names}
             bars = silhouette_bars(scores[name].silhouette, intervals, encoder=name)
-            made += save(bars, folder / f"silhouette-{slug}")
+            files += save(bars, folder / f"silhouette-{slug}")
     if len(maps) > 1:
         points_of = {name: points for name, (points, _) in maps.items()}
         trust_of = {name: trust for name, (_, trust) in maps.items()}
-        made += save(encoder_sheet(points_of, colours, method=method, trustworthiness=trust_of), folder / "maps")
+        files += save(encoder_sheet(points_of, colours, method=method, trustworthiness=trust_of), folder / "maps")
     rows = {
-        name: {key: (one.values[key], *one.interval(key)) for key in COMPARED if key in one.values}
-        for name, one in scores.items()
+        name: {key: (row.values[key], *row.interval(key)) for key in COMPARED if key in row.values}
+        for name, row in scores.items()
     }
     known = next(iter(scores.values())).chance
     chance = {key: known[key] for key in COMPARED if key in known}
     better = {key: MORE_IS_BETTER.get(key, True) for key in COMPARED}
-    made += save(score_comparison(rows, chance=chance, more_is_better=better), folder / "scores")
-    return made
+    files += save(score_comparison(rows, chance=chance, more_is_better=better), folder / "scores")
+    return files
 
 
 def write_progress(folder: Path, runs: dict[str, str]) -> list[Path]:
     """Draws the probe scores over the steps of each run (name -> path) that logged them; returns the files."""
-    made, slugs = [], slugs_of(runs)
+    files, slugs = [], make_slugs(runs)
     for name, path in runs.items():
-        if curves := probe_curves(path):
-            made += save(training_progress(curves, run=name), folder / f"progress-{slugs[name]}")
-    return made
+        if curves := read_probe_curves(path):
+            files += save(training_progress(curves, run=name), folder / f"progress-{slugs[name]}")
+    return files
 
 
-def slugs_of(names: Iterable[str]) -> dict[str, str]:
-    """`slug_of` each name, with a number behind it where an earlier one has the same."""
+def make_slugs(names: Iterable[str]) -> dict[str, str]:
+    """Makes a slug of each name, with a number appended if an earlier name has the same."""
     slugs: dict[str, str] = {}
     for name in names:
-        slug = wanted = slug_of(name)
+        slug = wanted = make_slug(name)
         number = 2
-        while slug.lower() in map(str.lower, slugs.values()):  # some file systems know no case
+        while slug.lower() in map(str.lower, slugs.values()):  # some file systems ignore case
             slug, number = f"{wanted}-{number}", number + 1
         slugs[name] = slug
     return slugs
 
 
-def slug_of(name: str) -> str:
-    """An embedder's name as part of a file's name."""
+def make_slug(name: str) -> str:
+    """Turns an embedder's name into part of a file name."""
     return re.sub(r"[^\w.-]+", "-", name).strip("-.") or "encoder"

@@ -1,4 +1,4 @@
-"""Export to TensorBoard's projector: points, their table, and a sprite of every patch."""
+"""Export to TensorBoard's projector: points, their metadata, and a sprite of every patch."""
 
 import warnings
 from pathlib import Path
@@ -9,23 +9,23 @@ import torch
 from analysis.embedding.projection import pca_map
 from shared.probing import ProbeSet
 
-DIRECTIONS = 50  # principal components: the projector reads them as text, and draws at most so many well
-SPRITE_SIDE = 8192  # pixels that the projector's image of all patches may have a side
+DIRECTIONS = 50  # principal components: the projector reads them as text and becomes slow with more
+MAX_SPRITE_SIDE = 8192  # largest side in pixels of the projector's image of all patches
 
 
 def write_projector(folder: Path, probe: ProbeSet, patches: np.ndarray, embeddings: dict[str, np.ndarray]) -> None:
     """Writes a TensorBoard folder whose projector tab shows each embedding; `tensorboard --logdir FOLDER`.
 
     Args:
-        folder: to write to; what is in it of an earlier export is replaced.
-        probe: the probe set.
-        patches: (N, 3, p, p) uint8.
-        embeddings: (N, D) by the name of the embedder.
+        folder: Folder to write to; an earlier export in it is replaced.
+        probe: Probe set with N patches.
+        patches: Rendered patches, (N, 3, p, p) uint8.
+        embeddings: Embedding of each embedder by its name, (N, D).
     """
     from torch.utils.tensorboard import SummaryWriter
 
-    most = (SPRITE_SIDE // patches.shape[-1]) ** 2
-    kept = np.linspace(0, len(probe) - 1, min(len(probe), most)).round().astype(int)
+    max_patches = (MAX_SPRITE_SIDE // patches.shape[-1]) ** 2
+    kept = np.linspace(0, len(probe) - 1, min(len(probe), max_patches)).round().astype(int)
     family, family_names = probe.families()
     words, parameters = probe.words(), probe.parameters()
     header = ["degradation", "family", "image", *parameters]
@@ -39,6 +39,10 @@ def write_projector(folder: Path, probe: ProbeSet, patches: np.ndarray, embeddin
         warnings.simplefilter("ignore")
         for i, (name, embedding) in enumerate(embeddings.items()):
             board.add_embedding(
-                pca_map(embedding, DIRECTIONS)[kept], metadata=table, metadata_header=header, label_img=images,
-                tag=name, global_step=i,
-            )  # fmt: skip
+                pca_map(embedding, DIRECTIONS)[kept],
+                metadata=table,
+                metadata_header=header,
+                label_img=images,
+                tag=name,
+                global_step=i,
+            )

@@ -1,4 +1,4 @@
-"""The shape of an embedding: how far positives lie apart, how it fills the sphere, how many directions it uses."""
+"""Geometry of an embedding: distances of positives, coverage of the sphere, number of directions in use."""
 
 import math
 
@@ -7,30 +7,30 @@ import torch
 
 from shared.probing import unit_rows
 
-DIRECTIONS = 256  # largest singular values that the bootstrap of the effective rank follows
-ROWS = 256  # of the samples' distances that are held at a time
-TOGETHER = 1e-6  # share of the largest variance below which a direction of the parameters counts as constant
+MAX_DIRECTIONS = 256  # largest singular values that the bootstrap of the effective rank follows
+ROW_CHUNK = 256  # samples whose distances are in memory at a time
+MIN_VARIANCE_SHARE = 1e-6  # of the largest variance; below it a direction of the parameters counts as constant
 
 
 class Norms:
-    """Lengths of the vectors as the encoder gives them, over any weighting of the images.
+    """Norms of the vectors as the encoder gives them, for any weighting of the images.
 
     Args:
-        embedding: (N, D), finite.
-        image: (N,) index of each sample's image, from 0.
+        embedding: Finite embedding, (N, D).
+        image: Index of each sample's image, (N,), from 0.
     """
 
     def __init__(self, embedding: np.ndarray, image: np.ndarray) -> None:
-        length = np.linalg.norm(np.asarray(embedding, dtype=np.float64), axis=1)
-        self._moments = np.stack([np.bincount(image, length**power) for power in range(3)])  # (3, I)
+        norm = np.linalg.norm(np.asarray(embedding, dtype=np.float64), axis=1)
+        self._moments = np.stack([np.bincount(image, norm**power) for power in range(3)])  # (3, I)
 
     def mean(self, weights: np.ndarray | None = None) -> float:
-        """Weights (I,): how often each image counts."""
+        """Returns the mean; `weights` (I,) say how often each image counts."""
         count, total, _ = self._weighted(weights)
         return float(total / count)
 
     def spread(self, weights: np.ndarray | None = None) -> float:
-        """The standard deviation over the mean; NaN where all are 0."""
+        """Returns the standard deviation over the mean; NaN if all norms are 0."""
         count, total, squares = self._weighted(weights)
         variance = max(0.0, squares / count - (total / count) ** 2)
         return float(variance**0.5 / (total / count)) if total > 0 else float("nan")
@@ -40,14 +40,14 @@ class Norms:
 
 
 def alignment_per_sample(embedding: np.ndarray, label: np.ndarray, image: np.ndarray) -> np.ndarray:
-    """(N,) mean squared distance of each sample to those of its own degradation in other images, L2-normalised.
+    """Returns each sample's mean squared distance to those of its degradation in other images, L2-normalised, (N,).
 
-    Source: Wang and Isola, 2020, with alpha = 2; positives are here what shares a listed degradation.
+    Source: Wang and Isola, 2020, with alpha = 2; positives here are samples that share a listed degradation.
     """
     unit = unit_rows(embedding, label, image).astype(np.float64)
     result = np.full(len(unit), np.nan)
-    for one in np.unique(label):
-        rows = np.flatnonzero(label == one)
+    for degradation in np.unique(label):
+        rows = np.flatnonzero(label == degradation)
         distance = 2 - 2 * unit[rows] @ unit[rows].T
         other = image[rows][:, None] != image[rows]
         counts = other.sum(1)
@@ -57,11 +57,11 @@ def alignment_per_sample(embedding: np.ndarray, label: np.ndarray, image: np.nda
 
 
 class Uniformity:
-    """Log of the mean Gaussian potential of pairs of samples, over any weighting of the images; lower fills more.
+    """Log of the mean Gaussian potential of pairs of samples, for any weighting of the images; lower is more uniform.
 
     Args:
-        embedding: (N, D), finite.
-        image: (N,) index of each sample's image, from 0.
+        embedding: Finite embedding, (N, D).
+        image: Index of each sample's image, (N,), from 0.
 
     Source: Wang and Isola, 2020, with t = 2.
     """
@@ -72,26 +72,26 @@ class Uniformity:
         members = np.zeros((len(unit), images))
         members[np.arange(len(unit)), image] = 1
         self._sums = np.zeros((images, images))
-        for start in range(0, len(unit), ROWS):
-            potential = np.exp(-2 * np.maximum(2 - 2 * unit[start : start + ROWS] @ unit.T, 0))  # (ROWS, N)
+        for start in range(0, len(unit), ROW_CHUNK):
+            potential = np.exp(-2 * np.maximum(2 - 2 * unit[start : start + ROW_CHUNK] @ unit.T, 0))  # (ROW_CHUNK, N)
             np.fill_diagonal(potential[:, start:], 0)
-            self._sums += members[start : start + ROWS].T @ (potential @ members)
+            self._sums += members[start : start + ROW_CHUNK].T @ (potential @ members)
         size = members.sum(0)
         self._pairs = np.outer(size, size) - np.diag(size)
 
     def value(self, weights: np.ndarray | None = None) -> float:
-        """In [-8, 0]; weights (I,): how often each image counts; NaN where they leave no pair."""
+        """Returns the uniformity in [-8, 0]; `weights` (I,) say how often each image counts; NaN if no pair is left."""
         weight = np.ones(len(self._sums)) if weights is None else weights
         pairs = weight @ self._pairs @ weight
         return math.log(weight @ self._sums @ weight / pairs) if pairs > 0 else math.nan
 
 
 class EffectiveRank:
-    """Exponential of the entropy of the singular values of the L2-normalised samples, over weightings of the images.
+    """Exponential of the entropy of the singular values of the L2-normalised samples, for weightings of the images.
 
     Args:
-        embedding: (N, D), finite.
-        image: (N,) index of each sample's image, from 0.
+        embedding: Finite embedding, (N, D).
+        image: Index of each sample's image, (N,), from 0.
 
     Source: Roy and Vetterli, "The effective rank: a measure of effective dimensionality", 2007.
     """
@@ -99,21 +99,22 @@ class EffectiveRank:
     def __init__(self, embedding: np.ndarray, image: np.ndarray) -> None:
         unit = unit_rows(embedding, image).astype(np.float64)
         self._all, coordinates = _principal_coordinates(unit)
-        kept = coordinates[:, :DIRECTIONS]
-        self._moments = np.stack([kept[image == one].T @ kept[image == one] for one in range(int(image.max()) + 1)])
+        kept = coordinates[:, :MAX_DIRECTIONS]
+        per_image = [kept[image == index] for index in range(int(image.max()) + 1)]
+        self._moments = np.stack([rows.T @ rows for rows in per_image])
 
     def value(self) -> float:
-        """In [1, min(N, D)], not centred: samples that all coincide have rank 1."""
+        """Returns the rank in [1, min(N, D)], not centred: samples that all coincide have rank 1."""
         return _entropy_rank(self._all)
 
     def weighted(self, weights: np.ndarray) -> float:
-        """With each image counted `weights` (I,) times; from the largest 256 singular values."""
+        """Returns the rank with each image counted `weights` (I,) times, from the largest 256 singular values."""
         moment = np.tensordot(weights, self._moments, axes=1)
         return _entropy_rank(np.sqrt(np.maximum(np.linalg.eigvalsh(moment), 0)))
 
 
 def _principal_coordinates(unit: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Singular values, largest first, and the samples in the basis of their directions."""
+    """Computes singular values, largest first, and the samples in the basis of their directions."""
     count, width = unit.shape
     wide = width >= count
     square, vector = torch.linalg.eigh(torch.from_numpy(unit @ unit.T if wide else unit.T @ unit))
@@ -124,28 +125,28 @@ def _principal_coordinates(unit: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def _entropy_rank(singular: np.ndarray) -> float:
     positive = singular[singular > 0]
-    if not len(positive):  # all samples are zero, and coincide
+    if not len(positive):  # all samples are zero
         return 1.0
     share = positive / positive.sum()
     return float(np.exp(-(share * np.log(share)).sum()))
 
 
-def information_read(target: np.ndarray, prediction: np.ndarray) -> float:
-    """Mutual information in nats of two views of one degradation, as far as a linear probe reads its parameters.
+def estimate_information(target: np.ndarray, prediction: np.ndarray) -> float:
+    """Estimates the mutual information in nats of two views of one degradation, as far as a linear probe reads it.
 
-    Each view tells of the parameters what the probe reads. Where reading one of them explains the share r of its
+    Each view carries of the parameters what the probe reads. If reading a parameter explains the share r of its
     variance, two independent readings have the correlation r, and share -1/2 log(1 - r^2); with several parameters r
     runs over the eigenvalues of 1 - R / Cov(t), R the covariance of the residual (all jointly Gaussian).
 
     Parameters that vary together, as in a short list of degradations, count once: of the standardised parameters only
-    the directions count that have 1e-6 of the largest one's variance or more.
+    directions count whose variance is at least 1e-6 of the largest.
 
     Args:
-        target: (N, P), finite.
-        prediction: (N, P), of samples that the probe was not fitted to.
+        target: Finite true parameters, (N, P).
+        prediction: Parameters predicted for samples that the probe was not fitted to, (N, P).
 
     Returns:
-        At least 0; 0 where no parameter varies; at most the entropy of the different targets.
+        The information, at least 0; 0 if no parameter varies; at most the entropy of the distinct targets.
     """
     spread = target.std(axis=0)
     varies = spread > 1e-6 * np.maximum(np.abs(target).max(axis=0), 1e-6)
@@ -154,7 +155,7 @@ def information_read(target: np.ndarray, prediction: np.ndarray) -> float:
     scaled = target[:, varies] / spread[varies]
     residual = scaled - prediction[:, varies] / spread[varies]
     variance, direction = np.linalg.eigh(np.atleast_2d(np.cov(scaled.T)))
-    kept = variance > TOGETHER * variance[-1]
+    kept = variance > MIN_VARIANCE_SHARE * variance[-1]
     whiten = direction[:, kept] / np.sqrt(variance[kept])
     missed = np.linalg.eigvalsh(np.atleast_2d(np.cov((residual @ whiten).T)))
     explained = np.clip(1 - missed, 0, 1 - 1e-9)
@@ -164,7 +165,14 @@ def information_read(target: np.ndarray, prediction: np.ndarray) -> float:
 
 
 def contrastive_floor(negatives: int, information: float) -> float:
-    """The least InfoNCE loss in nats of views that share `information`: log(1 + negatives) less that, at least 0.
+    """Returns the lower bound of the InfoNCE loss of views that share `information`, in nats: log(1 + K) - information.
+
+    Args:
+        negatives: Number K of negatives.
+        information: Mutual information of two views in nats.
+
+    Returns:
+        The bound, at least 0.
 
     Source: van den Oord et al., "Representation learning with contrastive predictive coding", 2018, eq. 5.
     """

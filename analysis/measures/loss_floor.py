@@ -1,4 +1,4 @@
-"""How far a run's contrastive loss is above the least that its views allow, as far as probes read what they share."""
+"""Lower bound of a run's contrastive loss, from what linear probes read of the information that its views share."""
 
 import math
 from collections.abc import Callable
@@ -10,8 +10,8 @@ import numpy as np
 
 from analysis.embedding.embedders import Embedder
 from analysis.embedding.probe_spaces import load_probe_space
-from analysis.measures.geometry import contrastive_floor, information_read
-from analysis.measures.run_log import final_loss
+from analysis.measures.geometry import contrastive_floor, estimate_information
+from analysis.measures.run_log import read_final_loss
 from shared.data.store import ImageStore
 from shared.degradations.summary import targets
 from shared.probing import (
@@ -24,18 +24,18 @@ from shared.probing import (
     source_side,
 )
 
-PATCHES = 1000  # of the training space, from which the probes read
+PATCHES = 1000  # patches of the training space on which the probes are evaluated
 
 
 @dataclass(frozen=True)
 class LossFloor:
-    """A run's contrastive loss in nats, and the least that it could be.
+    """A run's contrastive loss and its lower bound, in nats.
 
     Attributes:
-        loss: at the end of the run.
-        negative_rows: whose keys each query was compared with, each a degradation of its own.
-        space: of the degradations.
-        read: what two patches of one degradation share, as far as linear probes read it.
+        loss: Mean loss at the end of training.
+        negative_rows: Number of other rows, each with a degradation of its own, whose keys are each query's negatives.
+        space: Name of the degradation space.
+        read: Information that two patches of one degradation share, as far as linear probes read it.
         interval: 95 % interval of `read` over images.
     """
 
@@ -47,46 +47,55 @@ class LossFloor:
 
     @property
     def floor(self) -> float:
-        """Of views that share no more than what is read."""
+        """Lower bound of the loss of views that share no more information than is read."""
         return contrastive_floor(self.negative_rows, self.read)
 
-    def sentence(self) -> str:
-        """For the reader."""
+    def describe(self) -> str:
+        """Describes the loss and its bound in a sentence."""
         low, high = self.interval
-        words = (
-            f"its contrastive loss ended at {self.loss:.2f} nats against the keys of {self.negative_rows} other "
-            f"degradations; two patches of one degradation of space {self.space} share {self.read:.2f} [{low:.2f}, "
-            f"{high:.2f}] nats as far as linear probes read them, with which {self.floor:.2f} is the least"
+        text = (
+            f"final contrastive loss {self.loss:.2f} nats with the keys of {self.negative_rows} other degradations as "
+            f"negatives; linear probes read {self.read:.2f} [{low:.2f}, {high:.2f}] nats of the information that two "
+            f"patches of one degradation of space {self.space} share, which bounds the loss by {self.floor:.2f} nats "
+            "from below"
         )
         distance = self.loss - self.floor
         if distance < 0:
-            return f"{words}: {-distance:.2f} below it, so it knows more of them, the content or what no line reads"
-        return f"{words}: {distance:.2f} above it"
+            return (
+                f"{text}; the loss is {-distance:.2f} lower, so the encoder uses more than linear probes read: the "
+                "content, or nonlinear features of the degradation"
+            )
+        return f"{text}; the loss is {distance:.2f} higher"
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values."""
+        """Converts to plain values."""
         return {
-            "loss": self.loss, "negative_rows": self.negative_rows, "space": self.space, "read": self.read,
-            "read_interval": list(self.interval), "floor": self.floor, "distance": self.loss - self.floor,
-        }  # fmt: skip
+            "loss": self.loss,
+            "negative_rows": self.negative_rows,
+            "space": self.space,
+            "read": self.read,
+            "read_interval": list(self.interval),
+            "floor": self.floor,
+            "distance": self.loss - self.floor,
+        }
 
 
-def loss_floor(
+def estimate_loss_floor(
     embedder: Embedder, store: ImageStore, embed: Callable[[Embedder, ProbeSet], np.ndarray], *, repeats: int, seed: int
 ) -> LossFloor | str | None:
-    """Compares an embedder's loss with its floor; says why that is not possible; None where no run log has the loss.
+    """Compares an embedder's loss with its lower bound; returns a sentence if that fails, None if no log has the loss.
 
-    What two views of one degradation share is measured as the run saw them: patches of its size, of its space.
+    The information that two views share is measured under the run's conditions: patches of its size, of its space.
 
     Args:
-        embedder: a trained encoder, at its vector.
-        store: images that it was not trained on.
-        embed: gives an embedder's embedding (N, D) of a probe set.
-        repeats: draws of the images behind the interval.
-        seed: of patches and draws.
+        embedder: Trained encoder, opened at its vector.
+        store: Images that it was not trained on.
+        embed: Function that gives an embedder's embedding (N, D) of a probe set.
+        repeats: Bootstrap draws over images.
+        seed: Seed of patches and draws.
     """
-    ended = final_loss(embedder.path) if embedder.path and embedder.patch else None
-    if ended is None:
+    final = read_final_loss(embedder.path) if embedder.path and embedder.patch else None
+    if final is None:
         return None
     try:
         space = load_probe_space(embedder.space)
@@ -94,16 +103,16 @@ def loss_floor(
         large = [i for i in range(len(store)) if min(store.heights[i], store.widths[i]) >= side]
         probe = build_probe_set(space, store.select(large), patch=embedder.patch, size=PATCHES, seed=seed)
     except ValueError as error:
-        return f"its contrastive loss cannot be held against a floor: {error}"
+        return f"its contrastive loss cannot be compared with a lower bound: {error}"
     parameters = targets(probe.degradation).numpy()
     parameters = parameters[:, np.ptp(parameters, axis=0) > 1e-6]
     image = np.unique(probe.image.numpy(), return_inverse=True)[1]
     predicted = ridge_predictions(embed(embedder, probe), parameters, image)
-    read = information_read(parameters, predicted)
-    draws = bootstrap_over_images(partial(_read_rows, parameters, predicted), image, repeats, seed)
+    read = estimate_information(parameters, predicted)
+    draws = bootstrap_over_images(partial(_estimate_rows, parameters, predicted), image, repeats, seed)
     interval = percentile_interval(recentre(draws, read), int(image.max()) + 1, (0, math.inf))
-    return LossFloor(ended.loss, ended.negative_rows, space.name, read, interval)
+    return LossFloor(final.loss, final.negative_rows, space.name, read, interval)
 
 
-def _read_rows(parameters: np.ndarray, predicted: np.ndarray, rows: np.ndarray) -> float:
-    return information_read(parameters[rows], predicted[rows])
+def _estimate_rows(parameters: np.ndarray, predicted: np.ndarray, rows: np.ndarray) -> float:
+    return estimate_information(parameters[rows], predicted[rows])

@@ -1,4 +1,4 @@
-"""What the order of all other samples, nearest first, tells: retrieval, separation, the order of parameters."""
+"""Measures of the order of all other samples, nearest first: retrieval, separation, rank correlation."""
 
 from dataclasses import dataclass
 
@@ -6,25 +6,26 @@ import numpy as np
 
 from shared.probing import unit_rows
 
-ROWS = 256  # anchors whose similarities are held at a time
-DECIMALS = 7  # of a cosine; beyond them float32 knows nothing, and samples are equally near
+ANCHOR_CHUNK = 256  # anchors whose similarities are in memory at a time
+DECIMALS = 7  # of a cosine; float32 is not more precise, so closer samples are tied
 
 
 @dataclass(frozen=True)
 class NeighbourOrder:
-    """Per sample, from the samples of other images (but for `degradation_first`); NaN where a measure has no pairs.
+    """Measures of each sample's order of the samples of other images (of all samples for `degradation_first`).
 
-    Of samples that are equally near none comes first: such a pair counts one half, the average precision is the mean
-    over all their orders, ranks are the mean of theirs. So a collapsed embedding scores as chance does.
+    NaN if a measure has no pairs. Samples that are equally near are tied: such a pair counts one half, the average
+    precision is the mean over all their orders, and they share the mean of their ranks. So a collapsed embedding scores
+    at chance level.
 
     Attributes:
-        average_precision: (N,) of retrieving the sample's own degradation, in [0, 1].
-        separation: (N, G) per listed degradation, how often a sample of the own degradation is nearer than one of that:
-            an AUC in [0, 1], 0.5 by chance; NaN for the own.
-        rank_correlation: (N,) Spearman's, of distance in the embedding and distance in parameters, in [-1, 1]; 0 where
-            all samples are equally near, which orders nothing.
-        degradation_first: (N,) how often a sample of the same degradation and another image is nearer than one of the
-            same image and another degradation: an AUC in [0, 1]; 1 where only the degradation counts, 0 where only the
+        average_precision: Average precision of retrieving the sample's own degradation, (N,), in [0, 1].
+        separation: Per listed degradation, how often a sample of the own degradation is nearer than one of that one,
+            (N, G): an AUC in [0, 1], 0.5 by chance; NaN for the own degradation.
+        rank_correlation: Spearman's correlation of distance in the embedding and distance in parameters, (N,), in
+            [-1, 1]; 0 if all samples are equally near.
+        degradation_first: How often a sample of the same degradation and another image is nearer than one of the
+            same image and another degradation, (N,): an AUC in [0, 1]; 1 if only the degradation counts, 0 if only the
             content does.
     """
 
@@ -36,7 +37,7 @@ class NeighbourOrder:
 
 @dataclass(frozen=True)
 class _Ties:
-    """Places in an order that equal values share: from `start` to before `end`, each (M,), in that order."""
+    """Positions in an order that equal values share: from `start` to before `end`, each (M,), in that order."""
 
     start: np.ndarray
     end: np.ndarray
@@ -49,32 +50,32 @@ class _Ties:
 
     @property
     def ranks(self) -> np.ndarray:
-        """From 1, the mean of the places."""
+        """Ranks from 1: the mean of the tied positions."""
         return (self.start + self.end + 1) / 2
 
 
-def neighbour_order(
+def rank_neighbours(
     embedding: np.ndarray, label: np.ndarray, image: np.ndarray, parameters: np.ndarray
 ) -> NeighbourOrder:
-    """Orders all samples around each one by cosine similarity.
+    """Orders all samples around each sample by cosine similarity and measures these orders.
 
     Args:
-        embedding: (N, D), finite.
-        label: (N,) listed degradation of each sample, from 0; all negative where none is listed.
-        image: (N,) image of each sample.
-        parameters: (N, F) known parameters in comparable units; F may be 0.
+        embedding: Finite embedding, (N, D).
+        label: Listed degradation of each sample, (N,), from 0; all negative if none is listed.
+        image: Image of each sample, (N,).
+        parameters: Known parameters in comparable units, (N, F); F may be 0.
 
     Raises:
-        ValueError: the shapes disagree or the embedding is not finite.
+        ValueError: The shapes disagree or the embedding is not finite.
     """
     unit = unit_rows(embedding, label, image).astype(np.float64)
     count, groups = len(unit), max(int(label.max()) + 1, 0)
     precision, correlation, first = (np.full(count, np.nan) for _ in range(3))
     separation = np.full((count, groups), np.nan)
-    for start in range(0, count, ROWS):
-        for anchor, similarity in enumerate(np.round(unit[start : start + ROWS] @ unit.T, DECIMALS), start):
-            elsewhere = np.flatnonzero(image != image[anchor])
-            nearest = elsewhere[np.argsort(-similarity[elsewhere], kind="stable")]
+    for start in range(0, count, ANCHOR_CHUNK):
+        for anchor, similarity in enumerate(np.round(unit[start : start + ANCHOR_CHUNK] @ unit.T, DECIMALS), start):
+            others = np.flatnonzero(image != image[anchor])
+            nearest = others[np.argsort(-similarity[others], kind="stable")]
             ties = _Ties.of(similarity[nearest])
             if groups > 0:
                 own = label[nearest] == label[anchor]
@@ -88,14 +89,14 @@ def neighbour_order(
 
 
 def chance_average_precision(label: np.ndarray, image: np.ndarray) -> float:
-    """Mean of `average_precision` over samples in a random order: what R relevant among N samples give on average.
+    """Returns the mean `average_precision` of samples in a random order.
 
-    That is (R - 1) / (N - 1) + (N - R) / (N (N - 1)) H_N, H_N the N-th harmonic number: a relevant sample stands at
-    every place alike, and the other R - 1 are spread evenly over the other N - 1 places.
+    For R relevant among N samples that is (R - 1) / (N - 1) + (N - R) / (N (N - 1)) H_N, H_N the N-th harmonic number:
+    a relevant sample is equally likely at every position, and the other R - 1 are spread evenly over the other N - 1.
 
     Args:
-        label: (N,) listed degradation of each sample, from 0.
-        image: (N,) image of each sample, from 0.
+        label: Listed degradation of each sample, (N,), from 0.
+        image: Image of each sample, (N,), from 0.
     """
     together = np.zeros((int(image.max()) + 1, int(label.max()) + 1))
     np.add.at(together, (image, label), 1)
@@ -109,7 +110,9 @@ def chance_average_precision(label: np.ndarray, image: np.ndarray) -> float:
 
 
 def _average_precision(relevant: np.ndarray, ties: _Ties) -> float:
-    """Mean average precision over the orders of equals, of a ranking, best first, (M,) bool; NaN: nothing relevant.
+    """Returns the average precision of a ranking (M,) bool, best first, averaged over the orders of ties.
+
+    NaN if nothing is relevant.
 
     Source: McSherry and Najork, "Computing information retrieval performance measures efficiently in the presence of
         tied scores", 2008, eq. 6.
@@ -117,15 +120,17 @@ def _average_precision(relevant: np.ndarray, ties: _Ties) -> float:
     found = np.concatenate([[0], np.cumsum(relevant)])
     if not found[-1]:
         return float("nan")
-    place = np.arange(len(relevant))
+    position = np.arange(len(relevant))
     before, size = found[ties.start], ties.end - ties.start
     among = found[ties.end] - before
-    expected = before + 1 + (place - ties.start) * (among - 1) / np.maximum(size - 1, 1)  # found, if one is here
-    return float((among / size * expected / (place + 1)).sum() / found[-1])
+    expected = (
+        before + 1 + (position - ties.start) * (among - 1) / np.maximum(size - 1, 1)
+    )  # relevant so far, if this sample is relevant
+    return float((among / size * expected / (position + 1)).sum() / found[-1])
 
 
 def _separation(own: np.ndarray, label: np.ndarray, groups: int, ties: _Ties) -> np.ndarray:
-    """(G,) share of pairs (own sample, sample of a group) in which the own one comes first; NaN for the own group."""
+    """Returns the share of pairs (own sample, sample of a group) with the own one first, (G,); NaN for its group."""
     if not own.any():
         return np.full(groups, np.nan)
     found = np.concatenate([[0], np.cumsum(own)])
@@ -148,15 +153,15 @@ def _degradation_first(similarity: np.ndarray, label: np.ndarray, image: np.ndar
 
 
 def _rank_correlation(distance: np.ndarray, ties: _Ties) -> float:
-    """Spearman's correlation of distances (M,) with their place in the order; NaN where the distances are equal."""
-    rank, place = (ranks - (len(distance) + 1) / 2 for ranks in (_ranks(distance), ties.ranks))
+    """Returns Spearman's correlation of distances (M,) with their rank in the order; NaN if the distances are equal."""
+    rank, order = (ranks - (len(distance) + 1) / 2 for ranks in (_ranks(distance), ties.ranks))
     if not rank.any():
         return float("nan")
-    return float(rank @ place / np.sqrt((rank @ rank) * (place @ place))) if place.any() else 0.0
+    return float(rank @ order / np.sqrt((rank @ rank) * (order @ order))) if order.any() else 0.0
 
 
 def _ranks(values: np.ndarray) -> np.ndarray:
-    """Ranks from 1, equal values share the mean of theirs."""
+    """Ranks values from 1; equal values share the mean of their ranks."""
     order = np.argsort(values, kind="stable")
     ranks = np.empty(len(values))
     ranks[order] = _Ties.of(values[order]).ranks

@@ -1,52 +1,53 @@
-"""What a training run wrote down: its contrastive loss at the end, and its probe scores over the steps."""
+"""Log of a training run: its final contrastive loss, and its probe scores over the steps."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-LAST_SHARE = 0.1  # of the logged losses: single batches scatter
+LAST_SHARE = 0.1  # of the logged losses, averaged since single batches are noisy
 
 
 @dataclass(frozen=True)
 class ContrastiveLoss:
-    """InfoNCE in nats, the mean over the end of a run, and of how many other rows the keys of each query came."""
+    """InfoNCE in nats, averaged over the end of a run, and the number of other rows whose keys are negatives."""
 
     loss: float
     negative_rows: int
 
 
-def final_loss(encoder: str | Path) -> ContrastiveLoss | None:
-    """The loss of a finished run; None where its log does not tell the rows, or the artefact was taken out of it.
+def read_final_loss(encoder: str | Path) -> ContrastiveLoss | None:
+    """Reads the loss of a finished run; None if its log lacks the number of rows, or there is no run folder.
 
     Args:
-        encoder: the run folder, or the artefact in it.
+        encoder: Run folder, or the artefact in it.
     """
-    curves = _curves(run_folder(encoder))
-    of_sr_run = "train/contrastive_loss"
-    loss = of_sr_run if of_sr_run in curves else "train/loss"
-    if not {loss, "train/negative_rows"} <= curves.keys():
+    curves = _read_scalars(find_run_folder(encoder))
+    sr_tag = "train/contrastive_loss"
+    tag = sr_tag if sr_tag in curves else "train/loss"
+    if not {tag, "train/negative_rows"} <= curves.keys():
         return None
-    (_, losses), (_, rows) = curves[loss], curves["train/negative_rows"]
+    (_, losses), (_, rows) = curves[tag], curves["train/negative_rows"]
     return ContrastiveLoss(float(losses[-max(1, round(LAST_SHARE * len(losses))) :].mean()), round(rows[-1]))
 
 
-def probe_curves(encoder: str | Path) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Steps and values of the probe scores that a run logged (`probe_every`), by name; empty without any."""
+def read_probe_curves(encoder: str | Path) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Reads steps and values of the probe scores that a run logged (`probe_every`), by name; may be empty."""
     return {
         tag.removeprefix("probe/"): curve
-        for tag, curve in _curves(run_folder(encoder)).items() if tag.startswith("probe/")
-    }  # fmt: skip
+        for tag, curve in _read_scalars(find_run_folder(encoder)).items()
+        if tag.startswith("probe/")
+    }
 
 
-def run_folder(encoder: str | Path) -> Path:
-    """The run folder of an artefact that lies in it; the path itself for a run folder."""
+def find_run_folder(encoder: str | Path) -> Path:
+    """Returns the run folder of an artefact in it; the path itself for a run folder."""
     folder = Path(encoder)
     return folder.parent if folder.name == "encoder" else folder
 
 
-def _curves(folder: Path) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """All logged scalars of a run: steps and values."""
+def _read_scalars(folder: Path) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Reads all logged scalars of a run: steps and values."""
     if not (folder / "tensorboard").is_dir():
         return {}
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator

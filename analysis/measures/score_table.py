@@ -1,4 +1,4 @@
-"""The short table that a report prints, and its words."""
+"""Short table that a report prints, and its caption."""
 
 import math
 from collections.abc import Sequence
@@ -7,83 +7,101 @@ from analysis.measures.scores import MORE_IS_BETTER, ReportScores
 from shared.command.text_table import aligned_blocks, number, with_interval
 
 TITLES = {
-    "knn_accuracy": "kNN accuracy", "separation": "separation", "silhouette": "silhouette", "nmi": "NMI", "map": "mAP",
-    "family_accuracy": "family", "rank_correlation": "rank correlation", "r2/log_sigma": "R^2 width",
-    "r2/anisotropy": "R^2 anisotropy", "r2/angle": "R^2 angle", "r2/noise_sigma": "R^2 noise",
-    "r2/jpeg_quality": "R^2 JPEG", "information": "nats read", "content_knn": "content kNN",
-    "degradation_share": "share of degradation", "content_share": "share of content",
+    "knn_accuracy": "kNN accuracy",
+    "separation": "separation",
+    "silhouette": "silhouette",
+    "nmi": "NMI",
+    "map": "mAP",
+    "family_accuracy": "family",
+    "rank_correlation": "rank correlation",
+    "r2/log_sigma": "R^2 width",
+    "r2/anisotropy": "R^2 anisotropy",
+    "r2/angle": "R^2 angle",
+    "r2/noise_sigma": "R^2 noise",
+    "r2/jpeg_quality": "R^2 JPEG",
+    "information": "information (nats)",
+    "content_knn": "content kNN",
+    "degradation_share": "share of degradation",
+    "content_share": "share of content",
     "degradation_first": "degradation first",
-}  # fmt: skip
+}
 ALL_TITLES = {
-    **TITLES, "ari": "ARI", "purity": "purity", "interaction_share": "share of interaction", "alignment": "alignment",
-    "uniformity": "uniformity", "effective_rank": "effective rank", "norm_mean": "norm", "norm_spread": "its spread",
-}  # fmt: skip
-MAX_COMPARED = 4  # each with each; of more, the differences are in scores.json alone
+    **TITLES,
+    "ari": "ARI",
+    "purity": "purity",
+    "interaction_share": "share of interaction",
+    "alignment": "alignment",
+    "uniformity": "uniformity",
+    "effective_rank": "effective rank",
+    "norm_mean": "norm",
+    "norm_spread": "norm variation",
+}
+MAX_COMPARED = 4  # requested embedders compared pairwise; if there are more, their differences are only in scores.json
 WORDS = """\
-In brackets the 95 % interval over images; ~: the choice of images may explain the difference. kNN: neighbours
-from other images name the degradation. Separation: how often a patch of the same degradation is nearer than
-one of another (AUC); degradation first: than one of the same image. Family: a linear probe names the kind of
-degradation. R^2: linear probes of the parameters on left-out images; nats read: what two views share by them.
-Content kNN, the lower the better: neighbours under other degradations name the image. Shares of the
-embedding's variance: of the degradation, of the content; the rest needs both. Chance: of an embedding that knows
-nothing; - where it has no such level. About 1 interval in 20 leaves out 0 by chance alone: where many
-differences stand side by side, one that is only just real says little."""
+In brackets: the 95 % interval over images; ~: the choice of images may explain the difference. kNN accuracy: the
+degradation is predicted from neighbours in other images. Separation: how often a patch of the same degradation is
+nearer than one of another (AUC); degradation first: than one of the same image. Family: accuracy of a linear probe
+of the kind of degradation. R^2: linear probes of the parameters on held-out images; information: what two views of
+one degradation share according to these probes. Content kNN (lower is better): the image is predicted from
+neighbours under other degradations. Share of degradation, of content: part of the embedding's variance that each
+explains; the rest is their interaction. Chance: level of an uninformative embedding, - if there is none. About 1
+interval in 20 excludes 0 by chance alone: among many differences, a barely significant one is weak evidence."""
 
 
-def rows_of(scores: dict[str, ReportScores], titles: dict[str, str] = TITLES) -> list[list[str]]:
-    """The table with its header: a row per score, a column per embedder, and one for chance."""
+def tabulate_scores(scores: dict[str, ReportScores], titles: dict[str, str] = TITLES) -> list[list[str]]:
+    """Tabulates scores, with a header: a row per score, a column per embedder, and one for chance."""
     chance = next(iter(scores.values())).chance
     rows = [["", *scores, "chance"]]
-    for name, title in _titled(scores, titles).items():
-        cells = (with_interval(one.values[name], one.interval(name)) for one in scores.values())
+    for name, title in _select_titles(scores, titles).items():
+        cells = (with_interval(row.values[name], row.interval(name)) for row in scores.values())
         rows.append([title, *cells, number(chance.get(name, math.nan))])
     return rows
 
 
-def differences_of(scores: dict[str, ReportScores]) -> list[list[str]]:
-    """How far the first embedder is ahead of each other one, with a header; `~` where the images may explain it.
+def tabulate_differences(scores: dict[str, ReportScores]) -> list[list[str]]:
+    """Tabulates how much better the first embedder is than each other one; `~` if the choice of images may explain it.
 
-    Without an interval nothing is known of a difference: it has a `~` too.
+    A difference without an interval is marked by `~` too.
     """
     (first_name, first), *others = scores.items()
     rows = [[f"{first_name} better than", *(name for name, _ in others)]]
-    for name, title in _titled(scores).items():
+    for name, title in _select_titles(scores).items():
         sign = 1 if MORE_IS_BETTER.get(name, True) else -1
         cells = []
         for _, other in others:
             value, *ends = (sign * part for part in first.ahead_of(other, name))
             low, high = sorted(ends)
-            real = low > 0 or high < 0
-            cells.append(with_interval(value, (low, high)) + ("  " if real else " ~"))
+            is_significant = low > 0 or high < 0
+            cells.append(with_interval(value, (low, high)) + ("  " if is_significant else " ~"))
         rows.append([f"  {title}", *cells])
     return rows
 
 
-def notes_of(scores: dict[str, ReportScores], notes: Sequence[str]) -> list[str]:
-    """What is said of the embedders, and of all of it."""
-    of_embedders = (f"{embedder}: {note}" for embedder, one in scores.items() for note in one.notes)
-    return [f"{note}." for note in (*of_embedders, *notes)]
+def collect_notes(scores: dict[str, ReportScores], notes: Sequence[str]) -> list[str]:
+    """Collects the notes on the embedders and on the report."""
+    embedder_notes = (f"{embedder}: {note}" for embedder, row in scores.items() for note in row.notes)
+    return [f"{note}." for note in (*embedder_notes, *notes)]
 
 
-def text_of(scores: dict[str, ReportScores], requested: Sequence[str] = (), notes: Sequence[str] = ()) -> str:
-    """The tables as plain text of at most 100 columns, and the notes.
+def format_tables(scores: dict[str, ReportScores], requested: Sequence[str] = (), notes: Sequence[str] = ()) -> str:
+    """Formats the tables as plain text of at most 100 columns, and the notes.
 
     Args:
-        scores: by embedder.
-        requested: those that were asked for, which are compared with each other too, up to four of them.
-        notes: sentences.
+        scores: Scores of each embedder.
+        requested: Names of the requested embedders, which are also compared with each other, up to four of them.
+        notes: Remarks on the report.
     """
-    tables = [rows_of(scores), differences_of(scores)] if len(scores) > 1 else [rows_of(scores)]
+    tables = [tabulate_scores(scores), tabulate_differences(scores)] if len(scores) > 1 else [tabulate_scores(scores)]
     others = [name for name in requested if name != next(iter(scores))] if len(requested) <= MAX_COMPARED else []
-    tables += [differences_of({name: scores[name] for name in others[i:]}) for i in range(len(others) - 1)]
-    return "\n\n".join([*(block for table in tables for block in _blocks(table)), *notes_of(scores, notes)])
+    tables += [tabulate_differences({name: scores[name] for name in others[i:]}) for i in range(len(others) - 1)]
+    return "\n\n".join([*(block for table in tables for block in _align(table)), *collect_notes(scores, notes)])
 
 
-def _titled(scores: dict[str, ReportScores], titles: dict[str, str] = TITLES) -> dict[str, str]:
-    """Titles of the scores that there are, in the order of the table."""
+def _select_titles(scores: dict[str, ReportScores], titles: dict[str, str] = TITLES) -> dict[str, str]:
+    """Selects the titles of the available scores, in the order of the table."""
     return {name: title for name, title in titles.items() if name in next(iter(scores.values())).values}
 
 
-def _blocks(rows: list[list[str]]) -> list[str]:
+def _align(rows: list[list[str]]) -> list[str]:
     names = [row[0] for row in rows]
     return aligned_blocks(names, [[row[i] for row in rows] for i in range(1, len(rows[0]))])

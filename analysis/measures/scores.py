@@ -1,4 +1,4 @@
-"""All scores of one embedding of a probe set, those of a training run among them."""
+"""Scores of one embedding of a probe set in a report; they include those of a training run."""
 
 import math
 from collections.abc import Callable
@@ -13,9 +13,9 @@ from analysis.measures.geometry import (
     Norms,
     Uniformity,
     alignment_per_sample,
-    information_read,
+    estimate_information,
 )
-from analysis.measures.neighbour_order import NeighbourOrder, chance_average_precision, neighbour_order
+from analysis.measures.neighbour_order import NeighbourOrder, chance_average_precision, rank_neighbours
 from analysis.measures.variance_split import VarianceSplit, tabulate
 from shared.degradations.summary import targets as unit_targets
 from shared.probing import (
@@ -58,15 +58,15 @@ MORE_IS_BETTER = {
 
 @dataclass(frozen=True)
 class ReportScores(EmbeddingScores):
-    """What one embedding knows, in all that a report measures.
+    """How much one embedding encodes, in all measures of a report.
 
     Attributes:
-        silhouette: per listed degradation.
-        silhouette_draws: (repeats,) by the name of the degradation.
-        separation: (G, G) per pair of listed degradations, of the row's samples against the column's; see
-            `NeighbourOrder`.
-        separation_draws: (repeats, G, G).
-        predictions: true and predicted values (N, P) of every probed parameter, from images that the probe was not
+        silhouette: Silhouette of each listed degradation.
+        silhouette_draws: Bootstrap draws of each silhouette, (repeats,).
+        separation: Separation of each pair of listed degradations, (G, G), of the row's samples from the column's;
+            see `NeighbourOrder`.
+        separation_draws: Bootstrap draws of the separations, (repeats, G, G).
+        predictions: True and predicted values of each probed parameter, (N, P) each, on images that the probe was not
             fitted to.
     """
 
@@ -89,17 +89,17 @@ class ReportScores(EmbeddingScores):
     }
 
     def silhouette_interval(self, degradation: str) -> tuple[float, float]:
-        """95 % interval of a degradation's silhouette over images."""
+        """Returns the 95 % interval of a degradation's silhouette over images."""
         draws = self.silhouette_draws.get(degradation, np.empty(0))
         return percentile_interval(draws, self.images, self.limits["silhouette"])
 
     def separation_interval(self) -> list[list[tuple[float, float]]]:
-        """95 % interval of each entry of the matrix over images."""
+        """Returns the 95 % interval of each entry of the separation matrix over images."""
         groups, draws = range(len(self.separation)), self.separation_draws
         return [[percentile_interval(draws[:, i, j], self.images, (0, 1)) for j in groups] for i in groups]
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, the worst silhouette first; NaN where a score has none."""
+        """Converts to plain values, the worst silhouette first; NaN if a score is undefined."""
         worst_first = sorted(self.silhouette.items(), key=lambda item: (np.isnan(item[1]), item[1]))
         return {
             "scores": {
@@ -116,7 +116,7 @@ class ReportScores(EmbeddingScores):
 
 
 def has_collapsed(embedding: np.ndarray) -> bool:
-    """Whether all samples of an embedding (N, D) coincide, but for their length."""
+    """Tells whether all samples of an embedding (N, D) coincide, apart from their norm."""
     unit = unit_rows(embedding)
     return float(((unit - unit[0]) ** 2).sum(1).max()) < COINCIDENCE_THRESHOLD
 
@@ -124,17 +124,17 @@ def has_collapsed(embedding: np.ndarray) -> bool:
 def score_for_report(embedding: np.ndarray, probe: ProbeSet, *, repeats: int = 500, seed: int = 0) -> ReportScores:
     """Scores an embedding of a probe set; on one thread, some seconds for 2,000 samples of 2,048 dimensions.
 
-    What needs listed degradations is measured on the patches under these, and so are neighbours; what linear probes
-    read, on those of `ProbeSet.probed`; the shape of the embedding on all.
+    Measures of listed degradations and of neighbours use the patches under these, linear probes those of
+    `ProbeSet.probed`, and the geometry of the embedding all patches.
 
     Args:
-        embedding: (N, D) as the encoder gives it.
-        probe: what was embedded.
-        repeats: draws per interval.
-        seed: of clusters and draws.
+        embedding: Embedding as the encoder gives it, (N, D).
+        probe: Probe set with N patches.
+        repeats: Bootstrap draws per interval.
+        seed: Seed of clusters and draws.
 
     Raises:
-        ValueError: the embedding has NaN or infinite values.
+        ValueError: The embedding has NaN or infinite values.
     """
     from threadpoolctl import threadpool_limits
 
@@ -143,13 +143,13 @@ def score_for_report(embedding: np.ndarray, probe: ProbeSet, *, repeats: int = 5
 
 
 class _ReportScorer(EmbeddingScorer):
-    """The work of `score_for_report`, one group of measures a method."""
+    """Implementation of `score_for_report`, with one method per group of measures."""
 
     def score(self) -> ReportScores:
-        notes = [f"{COLLAPSED}, and every score is chance"] if has_collapsed(self.embedding) else []
+        notes = [f"{COLLAPSED}, and its scores are at chance level"] if has_collapsed(self.embedding) else []
         comparable = unit_targets(self.probe.degradation).numpy()  # directions too, without gaps
         rows = self.listed if self.probe.is_listed else np.arange(len(self.probe))
-        order = neighbour_order(self.embedding[rows], self.probe.label[rows], self.image[rows], comparable[rows])
+        order = rank_neighbours(self.embedding[rows], self.probe.label[rows], self.image[rows], comparable[rows])
         silhouette: dict[str, np.ndarray] = {}
         if self.probe.is_listed:
             self.add_neighbour_votes()
@@ -162,7 +162,7 @@ class _ReportScorer(EmbeddingScorer):
         self._add_geometry()
         separation = self.fill(order.separation, rows)
         own = [self.probe.label == i for i in range(separation.shape[1])]
-        separation_draws = [self.draw_means(np.where(mine[:, None], separation, np.nan)) for mine in own]
+        separation_draws = [self.draw_means(np.where(rows[:, None], separation, np.nan)) for rows in own]
         return ReportScores(
             self.values,
             self.draws,
@@ -171,7 +171,7 @@ class _ReportScorer(EmbeddingScorer):
             notes,
             silhouette={name: finite_mean(values) for name, values in silhouette.items()},
             silhouette_draws={name: self.draw_means(values) for name, values in silhouette.items()},
-            separation=np.array([[finite_mean(column) for column in separation[mine].T] for mine in own]),
+            separation=np.array([[finite_mean(column) for column in separation[rows].T] for rows in own]),
             separation_draws=np.stack(separation_draws, 1) if own else np.empty((self.repeats, 0, 0)),
             predictions=self.predictions,
         )
@@ -194,26 +194,28 @@ class _ReportScorer(EmbeddingScorer):
         """Adds the mean silhouette; returns (N,) by degradation, NaN for the samples of others."""
         from sklearn.metrics import silhouette_samples
 
-        found = self.fill(silhouette_samples(self.unit[self.listed], self.label, metric="cosine"), self.listed)
-        self.add_mean("silhouette", found)
-        return {name: np.where(self.probe.label == i, found, np.nan) for i, name in enumerate(self.probe.names)}
+        values = self.fill(silhouette_samples(self.unit[self.listed], self.label, metric="cosine"), self.listed)
+        self.add_mean("silhouette", values)
+        return {name: np.where(self.probe.label == i, values, np.nan) for i, name in enumerate(self.probe.names)}
 
     def _add_variance_split(self) -> None:
         _, first, content = np.unique(self.probe.content[self.listed], return_index=True, return_inverse=True)
         split = VarianceSplit(tabulate(self.unit[self.listed], self.label, content))
-        image_of = self.image[self.listed][first]  # of each content
+        content_image = self.image[self.listed][first]
         chance = split.chance()
         for share, value in split.shares().items():
-            self._add_weighted(f"{share}_share", value, partial(_share_of, split, image_of, share), chance[share])
+            self._add_weighted(
+                f"{share}_share", value, partial(_weighted_share, split, content_image, share), chance[share]
+            )
 
     def _add_all_linear_probes(self, comparable: np.ndarray) -> None:
-        """Linear probes of the parameters and of the family, in one run: they share their decompositions."""
+        """Adds linear probes of the parameters and of the family, which share their decompositions."""
         rows = self.probe.probed
         families, names = self.probe.families()
-        further = {"comparable": comparable, "family": np.eye(len(names))[families]}
-        hidden = {name: np.where(rows[:, None], target, np.nan) for name, target in further.items()}
-        predicted = self.add_linear_probes(hidden)
-        value, draws = self.bootstrap(information_read, comparable, predicted["comparable"], rows)
+        targets = {"comparable": comparable, "family": np.eye(len(names))[families]}
+        probed_targets = {name: np.where(rows[:, None], target, np.nan) for name, target in targets.items()}
+        predicted = self.add_linear_probes(probed_targets)
+        value, draws = self.bootstrap(estimate_information, comparable, predicted["comparable"], rows)
         self.add("information", value, recentre(draws, value), chance=0)
         if len(names) > 1:
             correct = np.where(rows, predicted["family"].argmax(1) == families, np.nan)
@@ -230,10 +232,10 @@ class _ReportScorer(EmbeddingScorer):
     def _add_weighted(
         self, name: str, value: float, measure: Callable[[np.ndarray], float], chance: float | None = None
     ) -> None:
-        """Adds a score of the whole set, given its measure of how often each image counts (I,)."""
+        """Adds a score of the whole set, given its measure as a function of how often each image counts (I,)."""
         draws = np.array([measure(weights) for weights in self.weights])
         self.add(name, value, recentre(draws, value), chance)
 
 
-def _share_of(split: VarianceSplit, image_of: np.ndarray, share: str, weights: np.ndarray) -> float:
-    return split.shares(weights[image_of])[share]
+def _weighted_share(split: VarianceSplit, content_image: np.ndarray, share: str, weights: np.ndarray) -> float:
+    return split.shares(weights[content_image])[share]

@@ -1,4 +1,4 @@
-"""How an embedding of a crossed probe set divides into degradation, content and what only both together explain."""
+"""Split of the variance of a crossed embedding into degradation, content and their interaction."""
 
 import numpy as np
 
@@ -9,22 +9,22 @@ def tabulate(embedding: np.ndarray, label: np.ndarray, content: np.ndarray) -> n
     """Arranges a crossed embedding as a table, (C contents, G degradations, D).
 
     Raises:
-        ValueError: some content is missing under some degradation, or stands there twice.
+        ValueError: Some content is missing or repeated under some degradation.
     """
     contents, groups = int(content.max()) + 1, int(label.max()) + 1
     if len(embedding) != contents * groups or len(np.unique(content * groups + label)) != contents * groups:
         raise ValueError(
-            f"{len(embedding)} samples do not cross {contents} contents with {groups} degradations: each once"
+            f"{len(embedding)} samples do not cross {contents} contents with {groups} degradations exactly once"
         )
     order = np.lexsort((label, content))
     return np.asarray(embedding, dtype=np.float64)[order].reshape(contents, groups, -1)
 
 
 class VarianceSplit:
-    """Two-way analysis of variance of a crossed table, without replicates, over any weighting of the contents.
+    """Two-way analysis of variance of a crossed table, without replicates, for any weighting of the contents.
 
     Args:
-        table: (C, G, D).
+        table: Crossed embedding, (C, G, D).
 
     Source: Fisher, Statistical Methods for Research Workers, 1925: the sums of squares of the two ways and of the
         interaction, summed over the dimensions.
@@ -39,7 +39,7 @@ class VarianceSplit:
         self._square = (table**2).sum((1, 2))  # (C,)
 
     def chance(self) -> dict[str, float]:
-        """Expected shares of samples that know neither degradation nor content: their degrees of freedom.
+        """Returns the expected shares of samples that depend on neither factor: their degrees of freedom.
 
         Exact over all orders of the samples in the table, each of which has the same total variance.
         """
@@ -47,10 +47,10 @@ class VarianceSplit:
         return dict(zip(SHARES, (free[0] / total, free[1] / total, free[0] * free[1] / total), strict=True))
 
     def shares(self, weights: np.ndarray | None = None) -> dict[str, float]:
-        """The shares of the total variance, which sum to 1; NaN where there is no variance.
+        """Returns the shares of the total variance, which sum to 1; NaN if there is no variance.
 
         Args:
-            weights: (C,) how often each content counts; by default once.
+            weights: Number of times that each content counts, (C,); by default once.
         """
         weight = np.ones(self.contents) if weights is None else np.asarray(weights, dtype=np.float64)
         total_weight, groups = weight.sum(), self.groups

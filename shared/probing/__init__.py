@@ -1,4 +1,4 @@
-"""How much of a degradation an embedding knows: probe sets, measures, scores, linear probes, intervals."""
+"""How much an embedding encodes of a degradation: probe sets, measures, scores, linear probes, intervals."""
 
 from shared.probing.bootstrap import bootstrap_over_images, image_weights, percentile_interval, recentre
 from shared.probing.cluster_agreement import adjusted_rand_index, chance_purity, purity
@@ -6,13 +6,12 @@ from shared.probing.measures import chance_accuracy, nearest_outside, spherical_
 from shared.probing.network_scores import NetworkScorer
 from shared.probing.probe_builders import build_probe_set, build_run_probe, listed_degradations, source_side
 from shared.probing.probe_set import UNLISTED, ProbeSet
-from shared.probing.reader import PARAMETER_NAMES, DegradationReader, describe_readings, fit_reader
+from shared.probing.reader import DegradationReader, describe_readings, fit_reader, format_r2
 from shared.probing.ridge import RidgeProbe, ridge_predictions
 from shared.probing.run_scores import score_table, scores_to_json, scores_to_scalars
 from shared.probing.scores import EmbeddingScorer, EmbeddingScores, finite_mean, score_embedding
 
 __all__ = [
-    "PARAMETER_NAMES",
     "UNLISTED",
     "DegradationReader",
     "EmbeddingScorer",
@@ -29,6 +28,7 @@ __all__ = [
     "describe_readings",
     "finite_mean",
     "fit_reader",
+    "format_r2",
     "image_weights",
     "listed_degradations",
     "nearest_outside",

@@ -1,9 +1,9 @@
-"""How well degradations separate in an embedding, and how much content leaks into it.
+"""Measures of how well degradations separate in an embedding, and of how much content leaks into it.
 
 Every measure is a pure function of an embedding (N, D), never of its 2-D map, and deterministic given its
 seed. Labels and images are (N,) integers. All measures compare by the cosine, as the contrastive losses do,
-and of the embedding as it is: standardising its columns first would give those that are noise the weight of
-those that the encoder uses (on photographs the kNN accuracy of hand-made statistics fell from 0.56 to 0.49).
+and use the embedding as it is: standardising its columns first would give noise columns the weight of those
+that the encoder uses (on photographs the kNN accuracy of hand-made statistics fell from 0.56 to 0.49).
 """
 
 import numpy as np
@@ -12,67 +12,67 @@ from shared.probing.cluster_agreement import SHUFFLES, contingency, normalised_m
 
 MAX_CANDIDATES = 2**24  # per search; with their indices about 300 MB, whatever N is
 KMEANS_RESTARTS = 10  # from k-means++ centres; the best objective is kept
-KMEANS_ITERATIONS = 50  # some thousand points stand still after 10 to 30
+KMEANS_ITERATIONS = 50  # a few thousand points converge after 10 to 30
 
 
 def knn_accuracy(embedding: np.ndarray, label: np.ndarray, image: np.ndarray, k: int = 10) -> float:
-    """Accuracy of the k-nearest-neighbour vote on the degradation, with neighbours from other images only.
+    """Returns the accuracy of k-nearest-neighbour votes on the degradation, with neighbours from other images only.
 
-    An embedding of the content alone cannot beat `chance_accuracy(label)`: what a patch shares with the other
-    patches of its own image never votes.
+    An embedding of the content alone cannot beat `chance_accuracy(label)`: patches of the same image never vote for
+    each other.
 
     Args:
-        embedding: (N, D), finite.
-        label: (N,) degradation of each sample.
-        image: (N,) image from which each sample was cut.
-        k: votes per sample; all samples of other images where there are fewer.
+        embedding: Finite embedding, (N, D).
+        label: Degradation of each sample, (N,).
+        image: Image from which each sample was cut, (N,).
+        k: Votes per sample; all samples of other images if there are fewer.
 
     Returns:
         The share of samples whose label wins their vote, in [0, 1].
 
     Raises:
-        ValueError: the shapes disagree, the embedding is not finite, or all samples come from one image.
+        ValueError: The shapes disagree, the embedding is not finite, or all samples come from one image.
     """
     return float(knn_correct(embedding, label, image, k).mean())
 
 
 def content_accuracy(embedding: np.ndarray, image: np.ndarray, label: np.ndarray, k: int = 10) -> float:
-    """Accuracy of the k-nearest-neighbour vote on the *image*, with neighbours of other degradations only.
+    """Returns the accuracy of k-nearest-neighbour votes on the *image*, with neighbours of other degradations only.
 
-    The leak of content, and the mirror image of `knn_accuracy`: an embedding of the degradation alone stays
-    at `chance_accuracy(image)`.
+    Measures the leak of content, and mirrors `knn_accuracy`: an embedding of the degradation alone stays at
+    `chance_accuracy(image)`.
 
     Args:
-        embedding: (N, D), finite.
-        image: (N,) image from which each sample was cut.
-        label: (N,) degradation of each sample.
-        k: votes per sample; use at most the number of samples that an image has under other degradations.
+        embedding: Finite embedding, (N, D).
+        image: Image from which each sample was cut, (N,).
+        label: Degradation of each sample, (N,).
+        k: Votes per sample, at most the number of samples that an image has under other degradations.
 
     Returns:
         The share of samples whose image wins their vote, in [0, 1].
 
     Raises:
-        ValueError: the shapes disagree, the embedding is not finite, or all samples have one label.
+        ValueError: The shapes disagree, the embedding is not finite, or all samples have one label.
     """
     return float(knn_correct(embedding, image, label, k).mean())
 
 
 def knn_correct(embedding: np.ndarray, answer: np.ndarray, excluded: np.ndarray, k: int = 10) -> np.ndarray:
-    """Whether each sample's k nearest neighbours outside its own `excluded` group elect its answer.
+    """Tells for each sample whether its k nearest neighbours outside its own `excluded` group elect its answer.
 
-    Of several answers with the most votes, that of the nearest neighbour wins.
+    Ties between answers go to the nearest neighbour.
 
     Args:
-        embedding: (N, D), finite.
-        answer: (N,) what the neighbours vote on.
-        excluded: (N,) group of each sample; its members do not vote for each other.
-        k: votes per sample.
+        embedding: Finite embedding, (N, D).
+        answer: Class that the neighbours vote on, (N,).
+        excluded: Group of each sample, (N,), whose members do not vote for each other.
+        k: Votes per sample.
 
     Returns:
-        (N,) bool.
+        Whether the vote is correct, (N,) bool.
 
     Raises:
-        ValueError: the shapes disagree, the embedding is not finite, or there is one group only.
+        ValueError: The shapes disagree, the embedding is not finite, or there is only one group.
     """
     neighbour = nearest_outside(embedding, excluded, k)  # (N, k)
     _, answer = np.unique(answer, return_inverse=True)
@@ -84,27 +84,27 @@ def knn_correct(embedding: np.ndarray, answer: np.ndarray, excluded: np.ndarray,
 
 
 def nearest_outside(embedding: np.ndarray, group: np.ndarray, k: int) -> np.ndarray:
-    """Each sample's nearest neighbours by cosine among the samples of other groups, nearest first, exact.
+    """Finds each sample's nearest neighbours by cosine among the samples of other groups, nearest first, exactly.
 
     Args:
-        embedding: (N, D), finite.
-        group: (N,) group of each sample.
-        k: neighbours per sample, at least 1.
+        embedding: Finite embedding, (N, D).
+        group: Group of each sample, (N,).
+        k: Neighbours per sample, at least 1.
 
     Returns:
-        (N, min(k, N - 1)) indices into the embedding; -1 fills up where fewer samples lie outside the group.
+        Indices into the embedding, (N, min(k, N - 1)), padded with -1 where fewer samples lie outside the group.
 
     Raises:
-        ValueError: the shapes disagree, the embedding is not finite, or there is one group only.
+        ValueError: The shapes disagree, the embedding is not finite, or there is only one group.
     """
     import faiss
 
     unit = unit_rows(embedding, group)
     if k < 1:
-        raise ValueError(f"k = {k} neighbours: choose at least 1")
+        raise ValueError(f"k = {k} neighbours: must be at least 1")
     _, group, group_size = np.unique(group, return_inverse=True, return_counts=True)
     if len(group_size) < 2:
-        raise ValueError(f"all {len(unit)} samples belong to one group: neighbours need at least two")
+        raise ValueError(f"all {len(unit)} samples belong to one group: a neighbour search needs at least two")
     count = len(unit)
     k = min(k, count - 1)
     width = min(count, k + int(group_size.max()))  # holds k outsiders even when the whole group comes first
@@ -121,45 +121,45 @@ def nearest_outside(embedding: np.ndarray, group: np.ndarray, k: int) -> np.ndar
 
 
 def chance_accuracy(answer: np.ndarray) -> float:
-    """The best accuracy that needs no embedding: the share of the most frequent answer.
+    """Returns the best accuracy without any embedding: the share of the most frequent answer.
 
     Args:
-        answer: (N,) labels or images.
+        answer: Labels or images, (N,).
 
     Returns:
-        In (0, 1]; 1 / classes where all are equally frequent.
+        The accuracy in (0, 1]; 1 / classes if all are equally frequent.
     """
     _, frequency = np.unique(answer, return_counts=True)
     return float(frequency.max() / frequency.sum())
 
 
 def cluster_nmi(embedding: np.ndarray, label: np.ndarray, clusters: int | None = None, seed: int = 0) -> float:
-    """Normalised mutual information (arithmetic mean) of labels and k-means clusters of the embedding.
+    """Returns the normalised mutual information (arithmetic mean) of labels and k-means clusters of the embedding.
 
     Args:
-        embedding: (N, D), finite.
-        label: (N,) degradation of each sample.
-        clusters: number of clusters; by default as many as there are labels.
-        seed: of the first centres.
+        embedding: Finite embedding, (N, D).
+        label: Degradation of each sample, (N,).
+        clusters: Number of clusters; by default as many as there are labels.
+        seed: Seed of the initial centres.
 
     Returns:
-        In [0, 1]. Independent labels give slightly more than 0, see `chance_nmi`.
+        The NMI in [0, 1]. Independent labels give slightly more than 0, see `chance_nmi`.
 
     Raises:
-        ValueError: the shapes disagree, the embedding is not finite, or it has fewer samples than clusters.
+        ValueError: The shapes disagree, the embedding is not finite, or it has fewer samples than clusters.
     """
     return _nmi(label, spherical_kmeans(embedding, clusters or len(np.unique(label)), seed))
 
 
 def chance_nmi(label: np.ndarray, seed: int = 0) -> float:
-    """What `cluster_nmi` gives on average for clusters of the labels' sizes that know nothing of the labels.
+    """Returns the mean `cluster_nmi` of 20 random clusterings whose sizes are those of the labels.
 
     Args:
-        label: (N,) degradation of each sample.
-        seed: of the shuffles, of which the mean of 20 is taken.
+        label: Degradation of each sample, (N,).
+        seed: Seed of the shuffles.
 
     Returns:
-        In [0, 1], falling with the number of samples per label.
+        The NMI in [0, 1], which falls with the number of samples per label.
     """
     generator = np.random.default_rng(seed)
     return float(np.mean([_nmi(label, generator.permutation(label)) for _ in range(SHUFFLES)]))
@@ -171,21 +171,21 @@ def _nmi(label: np.ndarray, cluster: np.ndarray) -> float:
 
 
 def spherical_kmeans(embedding: np.ndarray, clusters: int, seed: int = 0) -> np.ndarray:
-    """Cluster of each sample: k-means by cosine (faiss), the best of several starts from k-means++ centres.
+    """Clusters samples by k-means with the cosine (faiss), the best of several starts from k-means++ centres.
 
-    Rows and centres are L2-normalised, so that clusters and neighbours live in the same space. Random first
+    Rows and centres are L2-normalised, so that clusters and neighbours live in the same space. Random initial
     centres (faiss's own) merge well-separated clusters in most starts, hence k-means++.
 
     Args:
-        embedding: (N, D), finite.
-        clusters: number of clusters.
-        seed: of the first centres.
+        embedding: Finite embedding, (N, D).
+        clusters: Number of clusters.
+        seed: Seed of the initial centres.
 
     Returns:
-        (N,) integers in [0, clusters).
+        The cluster of each sample, (N,), in [0, clusters).
 
     Raises:
-        ValueError: the embedding is not finite or has fewer samples than clusters.
+        ValueError: The embedding is not finite or has fewer samples than clusters.
 
     Source: Dhillon and Modha, "Concept decompositions for large sparse text data using clustering", 2001.
     """
@@ -195,41 +195,48 @@ def spherical_kmeans(embedding: np.ndarray, clusters: int, seed: int = 0) -> np.
     unit = unit_rows(embedding)
     if not 1 <= clusters <= len(unit):
         raise ValueError(f"{clusters} clusters of {len(unit)} samples: choose from 1 to the number of samples")
-    best, cluster = -np.inf, np.zeros(len(unit), dtype=np.int64)
+    best_similarity, cluster = -np.inf, np.zeros(len(unit), dtype=np.int64)
     for start in range(KMEANS_RESTARTS):
         centres, _ = kmeans_plusplus(unit, clusters, random_state=seed + start)
         kmeans = faiss.Kmeans(
-            unit.shape[1], clusters, niter=KMEANS_ITERATIONS, spherical=True, seed=seed,
-            max_points_per_centroid=len(unit), min_points_per_centroid=1,
-        )  # fmt: skip
+            unit.shape[1],
+            clusters,
+            niter=KMEANS_ITERATIONS,
+            spherical=True,
+            seed=seed,
+            max_points_per_centroid=len(unit),
+            min_points_per_centroid=1,
+        )
         kmeans.train(unit, init_centroids=centres)
         similarity, nearest = kmeans.index.search(unit, 1)  # (N, 1)
-        if similarity.sum() > best:
-            best, cluster = similarity.sum(), nearest[:, 0]
+        if similarity.sum() > best_similarity:
+            best_similarity, cluster = similarity.sum(), nearest[:, 0]
     return cluster
 
 
 def unit_rows(embedding: np.ndarray, *per_sample: np.ndarray) -> np.ndarray:
-    """The embedding with rows of length 1 (a row of zeros stays), checked.
+    """Checks an embedding and scales its rows to length 1 (a row of zeros stays).
 
     Args:
-        embedding: (N, D), finite.
-        per_sample: arrays that must have the shape (N,).
+        embedding: Finite embedding, (N, D).
+        per_sample: Arrays that must have the shape (N,).
 
     Returns:
-        (N, D) float32, contiguous.
+        The unit vectors, (N, D) float32, contiguous.
 
     Raises:
-        ValueError: the shapes disagree or the embedding is not finite.
+        ValueError: The shapes disagree or the embedding is not finite.
     """
     if embedding.ndim != 2 or embedding.size == 0:
-        raise ValueError(f"an embedding has the shape (N, D) with N, D > 0, got {embedding.shape}")
+        raise ValueError(f"expected an embedding of shape (N, D) with N, D > 0, got {embedding.shape}")
     for array in per_sample:
         if array.shape != embedding.shape[:1]:
-            raise ValueError(f"{len(embedding)} embeddings need as many labels and images, got {array.shape}")
+            raise ValueError(
+                f"expected a label and an image for each of {len(embedding)} embeddings, got {array.shape}"
+            )
     bad_rows = ~np.isfinite(embedding).all(1)
     if bad_rows.any():
-        raise ValueError(f"{bad_rows.sum()} of {len(embedding)} embeddings are NaN or infinite; none may be")
+        raise ValueError(f"{bad_rows.sum()} of {len(embedding)} embeddings are NaN or infinite")
     embedding = np.asarray(embedding, dtype=np.float64)  # squares of float32 overflow from 1e19 on
-    length = np.linalg.norm(embedding, axis=1, keepdims=True)
-    return np.ascontiguousarray(embedding / np.maximum(length, np.finfo(np.float64).tiny), dtype=np.float32)
+    norm = np.linalg.norm(embedding, axis=1, keepdims=True)
+    return np.ascontiguousarray(embedding / np.maximum(norm, np.finfo(np.float64).tiny), dtype=np.float32)

@@ -16,7 +16,7 @@ class NetworkScorer:
     """Scores networks on one probe set, whose patches are rendered once, at the first score, and kept in memory.
 
     Args:
-        probe: the probe set.
+        probe: Probe set that all networks embed.
     """
 
     def __init__(self, probe: ProbeSet) -> None:
@@ -24,11 +24,11 @@ class NetworkScorer:
 
     @cached_property
     def patches(self) -> Tensor:
-        """All patches, (N, 3, p, p) uint8."""
+        """Patches of the probe set, (N, 3, p, p) uint8."""
         return torch.cat(list(self.probe.batches()))
 
     def score(self, encoder: nn.Module, *, bf16: bool = False, repeats: int = 500) -> EmbeddingScores:
-        """Scores an encoder by its pooled vectors; `repeats` draws per interval."""
+        """Scores an encoder by its pooled vectors, with `repeats` bootstrap draws per interval."""
         batches = self.patches.split(RENDER_CHUNK)
         vectors = embed_batches(encoder, batches, bf16=bf16, vector_of=lambda found: found.vector)
         return score_embedding(np.concatenate(list(vectors)), self.probe, repeats=repeats)

@@ -1,4 +1,4 @@
-"""A probe set: patches of held-out images under known degradations, rendered as they are asked for."""
+"""Probe set: patches of held-out images under known degradations, rendered on demand."""
 
 import hashlib
 import json
@@ -15,28 +15,28 @@ from shared.degradations import Degradation, degrade
 from shared.degradations.operations import OPERATIONS
 from shared.degradations.summary import summarise
 
-FORMAT = 1  # raise it when the same probe set would get other pixels
+FORMAT = 1  # to be raised when the same probe set would get other pixels
 UNLISTED = -1  # label of a degradation that was drawn
-RENDER_CHUNK = 128  # patches rendered at once
+RENDER_CHUNK = 128  # patches rendered in one call
 
 
 @dataclass(frozen=True)
 class ProbeSet:
-    """N degraded patches, drawn but not yet rendered, and everything that is known of them.
+    """N degraded patches, drawn but not yet rendered, and their ground truth.
 
-    Patches may be under listed degradations, which many patches share, under degradations drawn for one patch alone, or
-    some under the ones and some under the others.
+    Patches may be under listed degradations, which many patches share, or under degradations drawn for each patch; a
+    probe set may hold both kinds.
 
     Attributes:
-        name: of the probe.
-        store: the images.
-        patch: side of the degraded patches in pixels.
-        margin: input pixels around a patch.
-        image, top, left: (N,) int64, the source window of each patch, margin included.
-        degradation: N rows.
-        label: (N,) int64, index of each patch's listed degradation; `UNLISTED` where it was drawn.
-        names: of the listed degradations.
-        content: (N,) int64, which patch was degraded; the same under every listed degradation.
+        name: Name of the probe.
+        store: Images from which patches are cut.
+        patch: Side of the degraded patches in pixels.
+        margin: Input pixels around a patch.
+        image, top, left: Source window of each patch, margin included, (N,) int64 each.
+        degradation: Degradation of each patch, N rows.
+        label: Index of each patch's listed degradation, (N,) int64; `UNLISTED` if it was drawn.
+        names: Names of the listed degradations.
+        content: Index of the patch that was degraded, (N,) int64; the same under every listed degradation.
     """
 
     name: str
@@ -56,17 +56,17 @@ class ProbeSet:
 
     @property
     def is_listed(self) -> bool:
-        """Whether patches share degradations, so that these can be told apart."""
+        """Whether patches share degradations, which an embedding can then separate."""
         return bool((self.label != UNLISTED).any())
 
     @property
     def probed(self) -> np.ndarray:
-        """(N,) bool, the patches whose parameters linear probes read: the drawn ones; all where none is drawn."""
+        """Mask of the patches whose parameters linear probes read, (N,) bool: the drawn ones, or all if none is."""
         drawn = self.label == UNLISTED
         return drawn if drawn.any() else ~drawn
 
     def select(self, rows: Tensor) -> "ProbeSet":
-        """The probe set of some of the patches, (n,) int64 indices."""
+        """Returns the probe set of some of the patches, given their indices (n,) int64."""
         chosen = rows.numpy()
         return replace(
             self,
@@ -79,7 +79,7 @@ class ProbeSet:
         )
 
     def patches(self, rows: slice | Tensor) -> Tensor:
-        """Renders some of the patches: (n, 3, patch, patch) uint8, the same whatever else is asked for."""
+        """Renders some of the patches, (n, 3, patch, patch) uint8; each is the same in every selection."""
         side = source_size(self.patch, self.degradation.scale, self.margin)
         source = self.store.crops(self.image[rows], self.top[rows], self.left[rows], side).cpu()
         images = source.float().div_(255).unsqueeze(1)  # (n, 1, 3, side, side)
@@ -91,52 +91,55 @@ class ProbeSet:
         return (self.patches(slice(start, start + size)) for start in range(0, len(self), size))
 
     def families(self) -> tuple[np.ndarray, list[str]]:
-        """The family of each patch (N,) and the families' names: its operations but resizing and rounding."""
+        """Returns the family of each patch (N,) and the names of the families.
+
+        A family is the combination of a degradation's operations, without resizing and rounding.
+        """
         kinds = {operation.name: operation.kind for operation in OPERATIONS}
-        words = []
+        families = []
         for steps in self.degradation.rows():
             kept = [name for name, _ in steps if kinds[name] in ("blur", "noise", "jpeg")]
             resized = any(kinds[name] == "resize" for name, _ in steps)
-            words.append(" + ".join(name.replace("_", " ") for name in kept) or ("resize" if resized else "none"))
-        names = list(dict.fromkeys(words))
-        return np.array([names.index(word) for word in words]), names
+            families.append(" + ".join(name.replace("_", " ") for name in kept) or ("resize" if resized else "none"))
+        names = list(dict.fromkeys(families))
+        return np.array([names.index(family) for family in families]), names
 
     def words(self) -> list[str]:
-        """The degradation of each patch in words, but for the rounding that all have."""
+        """Describes the degradation of each patch, without the final rounding, which all have."""
         return [text.removesuffix("quantize").removesuffix(", ") or "none" for text in self.degradation.words()]
 
     def parameters(self) -> dict[str, np.ndarray]:
-        """The known parameters, (N,) float64 by name; those that do not vary are left out.
+        """Returns the known parameters, (N,) float64 by name, without those that do not vary.
 
         `blur_width` (geometric mean in pixels, with the pixel's own 0.29), `anisotropy` (log ratio of the widths),
-        `angle` (degrees of the longer axis in [0, 180), NaN where the blur is round), `noise` (8-bit levels),
+        `angle` (degrees of the longer axis in [0, 180), NaN if the blur is round), `noise` (8-bit levels),
         `jpeg_quality` (100: none).
         """
         known = {name: values.numpy() for name, values in summarise(self.degradation).items()}
         angle = np.degrees(np.arctan2(known["sin_2theta"], known["cos_2theta"])).round(6) / 2 % 180
-        found = {
+        parameters = {
             "blur_width": np.exp(known["log_sigma"]),
             "anisotropy": known["anisotropy"],
             "angle": angle,
             "noise": 255 * known["noise_sigma"],
             "jpeg_quality": known["jpeg_quality"],
         }
-        return {name: values for name, values in found.items() if varies(values)}
+        return {name: values for name, values in parameters.items() if varies(values)}
 
     def targets(self) -> dict[str, np.ndarray]:
-        """What linear probes read: (N,), or (N, 2) for the angle; those that do not vary are left out.
+        """Returns the targets of linear probes, (N,), or (N, 2) for the angle, without those that do not vary.
 
         NaN where a parameter does not apply, see `summarise`, and for patches that are not `probed`.
         """
         known = {name: values.numpy() for name, values in summarise(self.degradation).items()}
         angle = np.stack((known.pop("sin_2theta"), known.pop("cos_2theta")), 1)
-        found: dict[str, np.ndarray] = {**known, "angle": angle}
-        for values in found.values():
+        targets: dict[str, np.ndarray] = {**known, "angle": angle}
+        for values in targets.values():
             values[~self.probed] = np.nan
-        return {name: values for name, values in found.items() if varies(values)}
+        return {name: values for name, values in targets.items() if varies(values)}
 
     def hash(self) -> str:
-        """SHA-256 of everything the pixels depend on, 16 hex digits."""
+        """Hashes everything the pixels depend on: 16 hex digits of a SHA-256."""
         digest = hashlib.sha256(json.dumps([FORMAT, self.patch, self.margin, self.degradation.scale]).encode())
         record = self.degradation
         for tensor in (self.image, self.top, self.left, record.operation, record.parameters, record.seed):
@@ -150,6 +153,6 @@ class ProbeSet:
 
 
 def varies(values: np.ndarray) -> bool:
-    """Whether the finite ones of the values differ."""
+    """Tells whether the finite values differ."""
     finite = values[np.isfinite(values)]
     return finite.size > 0 and float(np.ptp(finite)) > 1e-9

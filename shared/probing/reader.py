@@ -1,4 +1,4 @@
-"""Reads degradations off vectors by linear probes, in users' units and in words."""
+"""Reader of degradations: linear probes that give parameters in users' units, and their description."""
 
 from dataclasses import dataclass
 
@@ -7,8 +7,8 @@ import numpy as np
 from shared.probing.probe_set import ProbeSet
 from shared.probing.ridge import RidgeProbe, fit_ridge, predict_each, r_squared
 
-MIN_R2 = 0.3  # on left-out images; what is read worse is unreliable
-MIN_ANISOTROPY = 0.5  # log ratio of the widths of a blur from which its direction is described
+MIN_R2 = 0.3  # on held-out images; parameters below it are unreliable
+MIN_ANISOTROPY = 0.5  # log ratio of the widths of a blur above which its direction is described
 MAX_JPEG_QUALITY = 90  # below which it is described
 PARAMETER_NAMES = {
     "log_sigma": "blur",
@@ -24,8 +24,8 @@ class DegradationReader:
     """Linear probes of the parameters of degradations.
 
     Attributes:
-        probes: by the name of the parameter, see `ProbeSet.targets`; only those that are read reliably.
-        r2: R^2 on images left out of the fit, of all parameters.
+        probes: Probe of each parameter that is read reliably, by its name, see `ProbeSet.targets`.
+        r2: R^2 of every parameter on images that the probes were not fitted to.
     """
 
     probes: dict[str, RidgeProbe]
@@ -33,17 +33,17 @@ class DegradationReader:
 
     @property
     def unreliable(self) -> dict[str, float]:
-        """R^2 of the parameters that are not read, since it is below `MIN_R2` or there is none."""
+        """R^2 of the parameters that are not read, since it is below `MIN_R2` or undefined."""
         return {name: value for name, value in self.r2.items() if name not in self.probes}
 
     def read(self, vectors: np.ndarray) -> dict[str, np.ndarray]:
         """Reads the parameters that are reliable.
 
         Args:
-            vectors: (M, D).
+            vectors: Embedding of M patches, (M, D).
 
         Returns:
-            (M,) each, by the names and in the units of `ProbeSet.parameters`.
+            Values of each parameter, (M,), by the names and in the units of `ProbeSet.parameters`.
         """
         readings = {}
         for name, probe in self.probes.items():
@@ -60,14 +60,14 @@ class DegradationReader:
 
 
 def fit_reader(vectors: np.ndarray, probe: ProbeSet) -> DegradationReader:
-    """Fits linear probes to the vectors of a probe set and keeps those that read images left out of the fit.
+    """Fits linear probes to the vectors of a probe set and keeps those that generalise to held-out images.
 
     Args:
-        vectors: (N, D), finite, of the patches of the probe set.
-        probe: the probe set.
+        vectors: Finite embedding of the patches of the probe set, (N, D).
+        probe: Probe set with N patches.
 
     Raises:
-        ValueError: the vectors are not finite.
+        ValueError: The vectors are not finite.
     """
     from threadpoolctl import threadpool_limits
 
@@ -81,18 +81,18 @@ def fit_reader(vectors: np.ndarray, probe: ProbeSet) -> DegradationReader:
 
 
 def describe_readings(readings: dict[str, np.ndarray]) -> str:
-    """Describes the medians of what was read, such as "blur 1.8 px, noise 4"; empty where nothing was.
+    """Describes the medians of readings, such as "blur 1.8 px, noise 4"; empty if there are none.
 
     Args:
-        readings: (M,) each, see `DegradationReader.read`.
+        readings: Values of each parameter, (M,), see `DegradationReader.read`.
     """
-    middle = {name: float(np.median(values)) for name, values in readings.items() if name != "angle"}
+    medians = {name: float(np.median(values)) for name, values in readings.items() if name != "angle"}
     return format_reading(
-        blur_width=middle.get("blur_width"),
-        anisotropy=middle.get("anisotropy", 0.0),
+        blur_width=medians.get("blur_width"),
+        anisotropy=medians.get("anisotropy", 0.0),
         angle=_mean_direction(readings["angle"]) if "angle" in readings else None,
-        noise=middle.get("noise"),
-        jpeg_quality=middle.get("jpeg_quality", 100.0),
+        noise=medians.get("noise"),
+        jpeg_quality=medians.get("jpeg_quality", 100.0),
     )
 
 
@@ -104,28 +104,37 @@ def format_reading(
     noise: float | None = None,
     jpeg_quality: float = 100.0,
 ) -> str:
-    """Formats a reading, such as "blur 1.8 px, longer at 30 degrees, noise 4"; empty where nothing was read.
+    """Formats a reading, such as "blur 1.8 px, longer at 30 degrees, noise 4"; empty if nothing was read.
 
     Args:
-        blur_width: geometric mean width in pixels.
-        anisotropy: log ratio of the widths.
-        angle: degrees of the longer axis.
-        noise: in 8-bit levels.
-        jpeg_quality: 1 to 100, which stands for none.
+        blur_width: Geometric mean width of the blur in pixels.
+        anisotropy: Log ratio of the widths of the blur.
+        angle: Direction of the longer axis in degrees.
+        noise: Standard deviation of the noise in 8-bit levels.
+        jpeg_quality: JPEG quality from 1 to 100; 100 means no JPEG.
     """
-    words = []
+    parts = []
     if blur_width is not None:
-        words.append(f"blur {max(0.0, blur_width):.1f} px")
+        parts.append(f"blur {max(0.0, blur_width):.1f} px")
         if anisotropy > MIN_ANISOTROPY and angle is not None:
-            words.append(f"longer at {angle:.0f} degrees")
+            parts.append(f"longer at {angle:.0f} degrees")
     if noise is not None:
-        words.append(f"noise {max(0.0, noise):.0f}")
+        parts.append(f"noise {max(0.0, noise):.0f}")
     if jpeg_quality < MAX_JPEG_QUALITY:
-        words.append(f"JPEG quality {max(1.0, jpeg_quality):.0f}")
-    return ", ".join(words)
+        parts.append(f"JPEG quality {max(1.0, jpeg_quality):.0f}")
+    return ", ".join(parts)
+
+
+def format_r2(r2: dict[str, float]) -> str:
+    """Formats the R^2 of parameters, such as "blur 0.93, noise 0.88".
+
+    Args:
+        r2: R^2 by the name of the parameter, see `ProbeSet.targets`.
+    """
+    return ", ".join(f"{PARAMETER_NAMES[name]} {value:.2f}" for name, value in r2.items())
 
 
 def _mean_direction(degrees: np.ndarray) -> float:
-    """Mean direction of axes, in [0, 180)."""
+    """Returns the mean direction of axes in degrees, in [0, 180)."""
     twice = np.exp(2j * np.radians(degrees)).mean()
     return float(np.degrees(np.angle(twice)) / 2 % 180)

@@ -1,4 +1,4 @@
-"""What a training run prints, logs and stores of its scores: some of those that a report holds, under older names."""
+"""Scores of a training run as it prints, logs and stores them: a subset of a report's scores, under older names."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ STORED_NAMES = {"knn_accuracy": "knn_accuracy", "nmi": "nmi", "content_knn": "co
 
 
 def scores_to_json(scores: EmbeddingScores) -> dict[str, Any]:
-    """Scores as plain JSON: dicts, lists, floats, and None where a score is NaN."""
+    """Converts scores to plain JSON: dicts, lists, floats, and None for NaN."""
     names = STORED_NAMES | {f"r2/{name}": f"r2/{name}" for name in scores.r2}
     return without_nan(
         {
@@ -23,55 +23,56 @@ def scores_to_json(scores: EmbeddingScores) -> dict[str, Any]:
 
 
 def scores_to_scalars(scores: EmbeddingScores) -> dict[str, float]:
-    """Scores by their tags in TensorBoard."""
+    """Returns the scores by their TensorBoard tags."""
     single = {f"probe/{stored}": scores.values[name] for name, stored in STORED_NAMES.items()}
     return single | {f"probe/r2_{name}": value for name, value in scores.r2.items()}
 
 
 def score_table(rows: dict[str, EmbeddingScores]) -> str:
-    """The scores of several embeddings of one probe set as aligned plain text of at most 100 columns.
+    """Formats the scores of several embeddings of one probe set as aligned plain text of at most 100 columns.
 
     Args:
-        rows: scores by the name of what gave the embedding (trained, untrained, statistics). Columns that do
-            not fit follow in another block under the same names.
+        rows: Scores by the name of the encoder (trained, untrained, statistics). Columns that do not fit follow in
+            another block under the same names.
 
     Returns:
         Lines without a final newline: the scores, how far the first row is ahead of each other one, and a caption
         with the chance levels.
 
     Raises:
-        ValueError: there is no row, or the rows were scored on different probe sets.
+        ValueError: There is no row, or the rows were scored on different probe sets.
     """
     if not rows:
         raise ValueError("a score table needs at least one row, got none")
     scores = list(rows.values())
     chance, parameters = scores[0].chance, scores[0].r2.keys()
-    for name, one in rows.items():
-        if one.chance != chance or one.r2.keys() != parameters:
+    for name, row in rows.items():
+        if row.chance != chance or row.r2.keys() != parameters:
             raise ValueError(f"{name!r} was scored on another probe set than {next(iter(rows))!r}")
-    knn_accuracy = [with_interval(one.values["knn_accuracy"], one.interval("knn_accuracy")) for one in scores]
+    knn_accuracy = [with_interval(row.values["knn_accuracy"], row.interval("knn_accuracy")) for row in scores]
     columns = [
         ["kNN accuracy", *knn_accuracy],
-        ["NMI", *(number(one.values["nmi"]) for one in scores)],
-        *([f"R^2 {parameter}", *(number(one.r2[parameter]) for one in scores)] for parameter in parameters),
-        ["content kNN", *(number(one.values["content_knn"]) for one in scores)],
+        ["NMI", *(number(row.values["nmi"]) for row in scores)],
+        *([f"R^2 {parameter}", *(number(row.r2[parameter]) for row in scores)] for parameter in parameters),
+        ["content kNN", *(number(row.values["content_knn"]) for row in scores)],
     ]
     ahead = _compare_with_first(rows) if len(rows) > 1 else []
     caption = (
-        "In brackets the 95 % interval over images. kNN: neighbours from other images name the degradation.\n"
-        "Content kNN, the lower the better: neighbours of other degradations name the image. By chance: kNN\n"
-        f"accuracy {number(chance['knn_accuracy'])}, NMI {number(chance['nmi'])}, R^2 0.00, content kNN "
-        f"{number(chance['content_knn'])}. R^2: ridge probe on left-out images."
+        "In brackets: the 95 % interval over images. kNN: the degradation is predicted from neighbours in\n"
+        "other images. Content kNN (lower is better): the image is predicted from neighbours under other\n"
+        "degradations. R^2: ridge probe on held-out images.\n"
+        f"Chance level: kNN accuracy {number(chance['knn_accuracy'])}, NMI {number(chance['nmi'])}, R^2 0.00, "
+        f"content kNN {number(chance['content_knn'])}."
     )
     return "\n\n".join([*aligned_blocks(["", *rows], columns), *ahead, caption])
 
 
 def _compare_with_first(rows: dict[str, EmbeddingScores]) -> list[str]:
-    """Blocks that compare the first row with each other one, in the scores of which more is better."""
-    (name, first), *others = rows.items()
-    titles = {"knn_accuracy": "kNN accuracy", "nmi": "NMI"} | {f"r2/{one}": f"R^2 {one}" for one in first.r2}
+    """Formats the differences of the first row from each other one, in the scores of which more is better."""
+    (first_name, first), *others = rows.items()
+    titles = {"knn_accuracy": "kNN accuracy", "nmi": "NMI"} | {f"r2/{name}": f"R^2 {name}" for name in first.r2}
     columns = []
     for key, title in titles.items():
         differences = [first.ahead_of(other, key) for _, other in others]
         columns.append([title, *(with_interval(value, (low, high)) for value, low, high in differences)])
-    return aligned_blocks([f"{name} ahead of", *(f"  {other}" for other, _ in others)], columns)
+    return aligned_blocks([f"{first_name} ahead of", *(f"  {other}" for other, _ in others)], columns)

@@ -1,4 +1,4 @@
-"""The scores of one embedding of a probe set, each with its draws over images."""
+"""Scores of one embedding of a probe set, each with its bootstrap draws over images."""
 
 import math
 from collections.abc import Callable
@@ -13,22 +13,22 @@ from shared.probing.measures import chance_accuracy, chance_nmi, knn_correct, sp
 from shared.probing.probe_set import UNLISTED, ProbeSet
 from shared.probing.ridge import predict_each, r_squared
 
-NEIGHBOURS = 10  # that vote
+NEIGHBOURS = 10  # voters per sample
 
 
 @dataclass(frozen=True)
 class EmbeddingScores:
-    """What one embedding knows of the degradations, and of the content, of a probe set.
+    """How much one embedding encodes of the degradations, and of the content, of a probe set.
 
     Attributes:
-        values: score by name; NaN where it does not apply. `knn_accuracy`, `nmi` and `content_knn`, see
-            `shared.probing.measures`, where degradations are listed; `r2/<parameter>`, see `r_squared`. Where the same
-            patches come under every degradation, `content_knn` counts what is recognised of a patch, not only of its
-            image; lower is better.
-        draws: (repeats,) each, the scores over images drawn again, by the same names.
-        chance: what an embedding that knows nothing scores on average; no entry where there is no such level.
-        images: number of images, by which the intervals widen; see `percentile_interval`.
-        notes: sentences for the reader.
+        values: Scores by name; NaN if a score does not apply. `knn_accuracy`, `nmi` and `content_knn`, see
+            `shared.probing.measures`, if degradations are listed; `r2/<parameter>`, see `r_squared`. If every patch
+            occurs under every degradation, `content_knn` measures the recognition of the patch, not only of its image;
+            lower is better.
+        draws: Bootstrap draws of each score over images, (repeats,), by the same names.
+        chance: Mean score of an uninformative embedding, by the same names; no entry if a score has no such level.
+        images: Number of images, on which the width of intervals depends; see `percentile_interval`.
+        notes: Remarks for the reader.
     """
 
     values: dict[str, float]
@@ -38,22 +38,22 @@ class EmbeddingScores:
     notes: list[str] = field(default_factory=list)
 
     limits: ClassVar[dict[str, tuple[float, float]]] = {}
-    """Least and largest possible score, where it is not R^2 (at most 1) or a share (0 to 1)."""
+    """Least and largest possible value of each score that is neither R^2 (at most 1) nor a share (0 to 1)."""
 
     @property
     def r2(self) -> dict[str, float]:
-        """R^2 by the name of the parameter."""
+        """R^2 of each parameter, by its name."""
         return {name.removeprefix("r2/"): value for name, value in self.values.items() if name.startswith("r2/")}
 
     def interval(self, name: str) -> tuple[float, float]:
-        """95 % interval over images."""
+        """Returns the 95 % interval of a score over images."""
         limits = (-math.inf, 1) if name.startswith("r2/") else self.limits.get(name, (0, 1))
         return percentile_interval(self.draws[name], self.images, limits)
 
     def ahead_of(self, other: "EmbeddingScores", name: str) -> tuple[float, float, float]:
-        """This score less the other's, with the 95 % interval of the difference over the same drawn images.
+        """Returns this score minus the other's, with the 95 % interval of the difference over the same drawn images.
 
-        An interval without 0 is a difference that the choice of images does not explain.
+        The choice of images does not explain a difference whose interval excludes 0.
         """
         difference = self.values[name] - other.values[name]
         return difference, *percentile_interval(self.draws[name] - other.draws[name], self.images)
@@ -62,18 +62,18 @@ class EmbeddingScores:
 def score_embedding(embedding: np.ndarray, probe: ProbeSet, *, repeats: int = 500, seed: int = 0) -> EmbeddingScores:
     """Scores an embedding of a probe set.
 
-    Patches under listed degradations serve accuracy, clusters and content, `ProbeSet.probed` ones the R^2.
-    Runs on one thread, 3 s for 1500 samples of 2048 dimensions: on a busy machine the thread pools of numpy,
-    faiss and torch, which spin while they wait for each other, were seen to take 30 times as long.
+    Accuracy, clusters and content are measured on patches under listed degradations, R^2 on those of
+    `ProbeSet.probed`. Runs on one thread, 3 s for 1500 samples of 2048 dimensions: on a busy machine the thread pools
+    of numpy, faiss and torch, which spin while they wait for each other, took 30 times as long.
 
     Args:
-        embedding: (N, D), finite, as the encoder gives it.
-        probe: what was embedded, N patches.
-        repeats: bootstrap draws per interval; 0 for no intervals (they are NaN).
-        seed: of the clusters and the bootstrap.
+        embedding: Finite embedding as the encoder gives it, (N, D).
+        probe: Probe set with N patches.
+        repeats: Bootstrap draws per interval; 0 for no intervals (they are NaN).
+        seed: Seed of the clusters and the bootstrap.
 
     Raises:
-        ValueError: the shapes disagree, the embedding is not finite, or there is one image or one label only.
+        ValueError: The shapes disagree, the embedding is not finite, or there is only one image or one label.
     """
     from threadpoolctl import threadpool_limits
 
@@ -82,21 +82,21 @@ def score_embedding(embedding: np.ndarray, probe: ProbeSet, *, repeats: int = 50
 
 
 class EmbeddingScorer:
-    """The work of `score_embedding`, one group of measures a method; whoever measures more, as a report, extends it.
+    """Implementation of `score_embedding`, with one method per group of measures; a report extends it by more measures.
 
     Args:
-        embedding: (N, D), finite.
-        probe: what was embedded.
-        repeats: bootstrap draws per interval.
-        seed: of the clusters and the bootstrap.
+        embedding: Finite embedding, (N, D).
+        probe: Probe set with N patches.
+        repeats: Bootstrap draws per interval.
+        seed: Seed of the clusters and the bootstrap.
 
     Attributes:
-        unit: the embedding with rows of length 1.
-        image: (N,) index of each sample's image, from 0.
-        listed: (L,) indices of the samples under listed degradations.
-        label: (L,) index of their degradation, from 0, without gaps.
-        weights: (repeats, I), how often each image counts in each draw.
-        predictions: targets and predictions (N, P) of every probed parameter, from images that the probe was not
+        unit: Embedding with rows of length 1, (N, D).
+        image: Index of each sample's image, (N,), from 0.
+        listed: Indices of the samples under listed degradations, (L,).
+        label: Index of the degradation of each of these samples, (L,), from 0, without gaps.
+        weights: Number of times that each image counts in each draw, (repeats, I).
+        predictions: Targets and predictions of each probed parameter, (N, P) each, on images that the probe was not
             fitted to.
     """
 
@@ -116,7 +116,7 @@ class EmbeddingScorer:
         self.predictions: dict[str, tuple[np.ndarray, np.ndarray]] = {}
 
     def score(self) -> EmbeddingScores:
-        """All scores."""
+        """Computes all scores."""
         if len(self.listed):
             self.add_neighbour_votes()
             self.add_clusters()
@@ -124,12 +124,12 @@ class EmbeddingScorer:
         return EmbeddingScores(self.values, self.draws, self.chance, self.weights.shape[1])
 
     def add_neighbour_votes(self) -> None:
-        """Adds the accuracies of the votes of neighbours on the degradation, and on the content."""
+        """Adds the accuracies of the votes of neighbours on the degradation and on the image."""
         embedding, image = self.embedding[self.listed], self.image[self.listed]
-        degradation_found = knn_correct(embedding, self.label, image, NEIGHBOURS)
-        image_found = knn_correct(embedding, image, self.label, NEIGHBOURS)
-        self.add_mean("knn_accuracy", self.fill(degradation_found, self.listed), chance_accuracy(self.label))
-        self.add_mean("content_knn", self.fill(image_found, self.listed), chance_accuracy(image))
+        degradation_correct = knn_correct(embedding, self.label, image, NEIGHBOURS)
+        image_correct = knn_correct(embedding, image, self.label, NEIGHBOURS)
+        self.add_mean("knn_accuracy", self.fill(degradation_correct, self.listed), chance_accuracy(self.label))
+        self.add_mean("content_knn", self.fill(image_correct, self.listed), chance_accuracy(image))
 
     def add_clusters(self) -> np.ndarray:
         """Adds the agreement of clusters with the degradations; returns their counts, see `contingency`."""
@@ -139,13 +139,13 @@ class EmbeddingScorer:
         return counts
 
     def add_linear_probes(self, further: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Adds R^2 of the parameters.
+        """Adds the R^2 of each parameter.
 
         Args:
-            further: targets (N, P) of other measures, by name; in the same run they cost little.
+            further: Targets of other measures by name, (N, P) each; predicted in the same call they cost little.
 
         Returns:
-            Predictions (N, P) of the further targets.
+            Predictions of the further targets by name, (N, P) each.
         """
         targets = {name: values.reshape(len(values), -1) for name, values in self.probe.targets().items()}
         predicted = predict_each(self.embedding, targets, self.image, further)
@@ -168,13 +168,13 @@ class EmbeddingScorer:
     def add_agreement(
         self, name: str, measure: Callable[[np.ndarray], np.ndarray], counts: np.ndarray, chance: float
     ) -> None:
-        """Adds a measure of counts (I, G, K), see `contingency`; it takes (..., G, K)."""
+        """Adds a measure of counts (..., G, K), given those of each image (I, G, K), see `contingency`."""
         value = float(measure(counts.sum(0)))
         draws = measure(np.tensordot(self.weights[:, : len(counts)], counts, axes=1))
         self.add(name, value, recentre(draws, value), chance)
 
     def draw_means(self, values: np.ndarray) -> np.ndarray:
-        """The mean of values (N,) or (N, M), some of which may be NaN, over images drawn again: (repeats,) or more."""
+        """Bootstraps the mean of values (N,) or (N, M), which may be NaN; returns (repeats,) or (repeats, M)."""
         known = np.isfinite(values)
         total, count = np.zeros((2, self.weights.shape[1], *values.shape[1:]))
         np.add.at(total, self.image, np.where(known, values, 0))
@@ -189,7 +189,7 @@ class EmbeddingScorer:
         prediction: np.ndarray,
         rows: np.ndarray | slice = slice(None),
     ) -> tuple[float, np.ndarray]:
-        """A measure of the predictions (N, P) in some of the rows, and (repeats,) over images drawn again."""
+        """Returns a measure of the predictions (N, P) in some of the rows, and its bootstrap draws (repeats,)."""
         target, prediction = target[rows], prediction[rows]
         draws = bootstrap_over_images(
             lambda drawn: measure(target[drawn], prediction[drawn]), self.image[rows], self.repeats, self.seed
@@ -197,13 +197,13 @@ class EmbeddingScorer:
         return measure(target, prediction), draws
 
     def fill(self, values: np.ndarray, rows: np.ndarray) -> np.ndarray:
-        """Values (L,) or (L, M) of some of the samples as (N,) or (N, M), NaN for all others."""
+        """Spreads values (L,) or (L, M) of some of the samples to (N,) or (N, M), NaN for all others."""
         result = np.full((len(self.image), *values.shape[1:]), np.nan)
         result[rows] = values
         return result
 
 
 def finite_mean(values: np.ndarray) -> float:
-    """The mean of the finite ones of the values; NaN where none is."""
+    """Returns the mean of the finite values; NaN if there are none."""
     finite = values[np.isfinite(values)]
     return float(finite.mean()) if len(finite) else math.nan

@@ -31,21 +31,29 @@ def place(tmp_path_factory):
 
 def options(place, *more: str) -> list[str]:
     return [
-        f"encoder={place / 'runs/pretrain/it'}", f"runs_dir={place / 'runs'}", f"probe={place / 'three.yaml'}",
-        "data=folder", f"data.root={place / 'images'}", f"data.cache_dir={place / 'cache'}", "size=48", "patch=32",
-        "map=pca", "accelerator=cpu", *more,
-    ]  # fmt: skip
+        f"encoder={place / 'runs/pretrain/it'}",
+        f"runs_dir={place / 'runs'}",
+        f"probe={place / 'three.yaml'}",
+        "data=folder",
+        f"data.root={place / 'images'}",
+        f"data.cache_dir={place / 'cache'}",
+        "size=48",
+        "patch=32",
+        "map=pca",
+        "accelerator=cpu",
+        *more,
+    ]
 
 
-def test_own_images_are_told_in_words_and_the_bad_one_is_named(place, capsys, caplog):
+def test_own_images_are_described_and_the_bad_one_is_named(place, capsys, caplog):
     assert main([str(place / "mine"), *options(place)]) == 0
-    said = capsys.readouterr().out
-    assert said.count("nearest to ") == 8
+    printed = capsys.readouterr().out
+    assert printed.count("nearest to ") == 8
     assert "broken.png" in caplog.text
     folder = place / "runs" / "analysis" / "mine-by-it"
     rows = list(csv.DictReader((folder / "images.csv").open()))
     assert [row["image"] for row in rows] == [f"{i}.png" for i in range(8)]
-    assert [f"{row['image']}  group {row['group']}  {row['looks_like']}" for row in rows] == said.splitlines()[:8]
+    assert [f"{row['image']}  group {row['group']}  {row['looks_like']}" for row in rows] == printed.splitlines()[:8]
     assert min(int(row["group"]) for row in rows) == 1
     stored = json.loads((folder / "scores.json").read_text())
     assert [one["looks_like"] for one in stored["images"]] == [row["looks_like"] for row in rows]
@@ -54,7 +62,7 @@ def test_own_images_are_told_in_words_and_the_bad_one_is_named(place, capsys, ca
         assert arrays["embedding"].shape == (len(arrays["image"]), 256)
 
 
-def test_a_second_look_says_the_same_at_once(place, capsys):
+def test_a_second_run_prints_the_same_without_computing(place, capsys):
     assert main([str(place / "mine"), *options(place, "name=twice")]) == 0
     first = capsys.readouterr().out.splitlines()
     assert main([str(place / "mine"), *options(place, "name=twice")]) == 0
@@ -74,21 +82,21 @@ def test_a_report_of_an_earlier_format_is_made_again(place, capsys, monkeypatch)
     assert "made before" in capsys.readouterr().out
 
 
-def test_more_patches_than_a_page_holds_are_sampled_and_said(place, monkeypatch):
+def test_more_patches_than_a_page_holds_are_sampled_with_a_note(place, monkeypatch):
     monkeypatch.setattr("analysis.own_images.MAX_POINTS", 30)
     monkeypatch.setattr("analysis.own_images.BATCH", 7)
     assert main([str(place / "mine"), *options(place, "name=sampled")]) == 0
     folder = place / "runs" / "analysis" / "sampled"
     with np.load(folder / "embeddings.npz") as arrays:
         count = len(arrays["embedding"])
-    assert f"The map holds 30 of the {count} patches" in (folder / "page.html").read_text()
+    assert f"The map shows 30 of the {count} patches" in (folder / "page.html").read_text()
 
 
 @pytest.mark.parametrize(
-    ("value", "said"),
+    ("value", "printed"),
     [(1.0, "all embeddings of the probe set coincide: the encoder has collapsed"), (np.nan, "it: 48 of 48 embeddings")],
 )
-def test_a_broken_encoder_is_told_in_words(place, capsys, monkeypatch, value, said):
+def test_a_broken_encoder_is_reported(place, capsys, monkeypatch, value, printed):
     broken = np.full((48, 256), value, np.float32)
     monkeypatch.setattr("analysis.own_images.embed_cached", lambda *_, **__: broken)
     arguments = [str(place / "mine"), *options(place, f"name=broken-{value}")]
@@ -98,7 +106,7 @@ def test_a_broken_encoder_is_told_in_words(place, capsys, monkeypatch, value, sa
         assert not (place / "runs" / "analysis" / "broken-nan").exists()
     else:
         assert main(arguments) == 0
-    assert said in "".join(capsys.readouterr())
+    assert printed in "".join(capsys.readouterr())
 
 
 def test_degradations_that_differ_in_no_parameter(place, capsys):
@@ -127,7 +135,7 @@ def test_windows_cover_an_image_evenly():
         (("nowhere.png",), (), "nowhere.png: no such file or folder"),
         (("mine/broken.png",), (), "1 of 1 images in what was given cannot be used"),
         (("mine",), ("patch=200",), "is smaller than 200"),
-        (("mine",), ("probe=blur",), "own images are held against listed degradations"),
+        (("mine",), ("probe=blur",), "own images are compared with listed degradations"),
         (("mine",), ("patches=0",), "patches=0 must be at least 1"),
     ],
 )
@@ -135,9 +143,9 @@ def test_what_cannot_be_done_is_one_sentence(images, change, message, place, cap
     with pytest.raises(SystemExit) as stopped:
         main([*(str(place / image) for image in images), *options(place, *change)])
     assert stopped.value.code == 2
-    said = capsys.readouterr().err
-    assert message in said
-    assert len(said.strip().splitlines()) == 1
+    printed = capsys.readouterr().err
+    assert message in printed
+    assert len(printed.strip().splitlines()) == 1
 
 
 def test_help(capsys):

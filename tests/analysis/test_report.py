@@ -8,8 +8,8 @@ from matplotlib.figure import Figure
 from skimage import data
 from torch.utils.tensorboard import SummaryWriter
 
-from analysis.figures.pictures import slugs_of
-from analysis.measures.run_log import final_loss, probe_curves
+from analysis.figures.pictures import make_slugs
+from analysis.measures.run_log import read_final_loss, read_probe_curves
 from analysis.report import main
 from shared.data.sources import DataConfig, open_images
 from tests.analysis.small_encoders import save_small_encoder
@@ -38,10 +38,19 @@ def undrawn(monkeypatch):
 
 def arguments(place, *more: str) -> list[str]:
     return [
-        str(place / "runs/pretrain/mine"), f"runs_dir={place / 'runs'}", f"probe={place / 'three.yaml'}",
-        "data=folder", f"data.root={place / 'images'}", f"data.cache_dir={place / 'cache'}",
-        "size=48", "patch=32", "repeats=20", "map=pca", "accelerator=cpu", *more,
-    ]  # fmt: skip
+        str(place / "runs/pretrain/mine"),
+        f"runs_dir={place / 'runs'}",
+        f"probe={place / 'three.yaml'}",
+        "data=folder",
+        f"data.root={place / 'images'}",
+        f"data.cache_dir={place / 'cache'}",
+        "size=48",
+        "patch=32",
+        "repeats=20",
+        "map=pca",
+        "accelerator=cpu",
+        *more,
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +77,7 @@ def test_a_report_holds_everything(report):
         assert low <= one["value"] <= high
     (low, high), value = (scores["subjects"]["mine"][key][0][1] for key in ("separation_interval", "separation"))
     assert low <= value <= high
-    assert "its artefact does not tell which images it was trained on" in scores["table"]
+    assert "its artefact does not record the training images" in scores["table"]
     with np.load(report / "embeddings.npz") as stored:
         assert stored["embedding_0"].shape == (48, 256)
         assert stored["words"][0] == "gaussian sigma 0.30"
@@ -77,12 +86,12 @@ def test_a_report_holds_everything(report):
     assert (report.parent / "latest").resolve() == report
 
 
-def test_a_second_look_says_the_same_at_once(report, place, capsys):
+def test_a_second_run_prints_the_same_without_computing(report, place, capsys):
     before = {path: path.stat().st_mtime_ns for path in report.iterdir()}
     assert main(arguments(place)) == 0
-    said = capsys.readouterr().out
-    assert "made before" in said
-    assert "mine better than" in said
+    printed = capsys.readouterr().out
+    assert "made before" in printed
+    assert "mine better than" in printed
     assert {path: path.stat().st_mtime_ns for path in report.iterdir()} == before
 
 
@@ -96,9 +105,9 @@ def test_a_name_taken_by_another_look_is_refused(report, place, capsys):
 @pytest.mark.usefixtures("undrawn")
 def test_another_look_without_a_name_gets_a_folder_of_its_own(report, place, capsys):
     assert main(arguments(place, "layer=map")) == 0
-    said = capsys.readouterr().out
-    assert "made before" not in said
-    assert "layer map" in said
+    printed = capsys.readouterr().out
+    assert "made before" not in printed
+    assert "layer map" in printed
     made = {path.name for path in report.parent.iterdir() if path.is_dir() and not path.is_symlink()}
     assert sum(name.startswith("mine-three") for name in made) == 2
 
@@ -132,25 +141,25 @@ def logged(run, *, rows: bool = True) -> None:
 
 def test_what_a_run_wrote_down(tmp_path):
     run = save_small_encoder(tmp_path / "run" / "encoder").parent
-    assert final_loss(run) is None
+    assert read_final_loss(run) is None
     logged(run)
-    found = final_loss(run / "encoder")
+    found = read_final_loss(run / "encoder")
     assert found.loss == pytest.approx(3.05)  # the mean of the last two
     assert found.negative_rows == 12
-    steps, values = probe_curves(run)["nmi"]
+    steps, values = read_probe_curves(run)["nmi"]
     assert (steps[-1], values[-1]) == (20, pytest.approx(1))
     other = save_small_encoder(tmp_path / "other" / "encoder").parent
     logged(other, rows=False)
-    assert final_loss(other) is None
+    assert read_final_loss(other) is None
 
 
 @pytest.mark.usefixtures("undrawn")
-def test_the_loss_is_held_against_its_floor_on_views_as_in_training(place, capsys):
+def test_the_loss_is_compared_with_its_floor_on_views_as_in_training(place, capsys):
     run = save_small_encoder(place / "runs" / "pretrain" / "logged" / "encoder").parent
     logged(run)
     assert main([str(run), *arguments(place, "name=floor")[1:]]) == 0
-    said = " ".join(capsys.readouterr().out.split())
-    assert "its contrastive loss ended at 3.05 nats against the keys of 12 other degradations; two patches" in said
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "final contrastive loss 3.05 nats with the keys of 12 other degradations as negatives; linear" in printed
     found = json.loads((place / "runs/analysis/floor/scores.json").read_text())["subjects"]["logged"][
         "contrastive_loss"
     ]
@@ -158,7 +167,7 @@ def test_the_loss_is_held_against_its_floor_on_views_as_in_training(place, capsy
     assert found["distance"] == pytest.approx(3.05 - found["floor"], abs=1e-3)
     low, high = found["read_interval"]
     assert 0 <= low <= found["read"] <= high
-    assert f"with which {found['floor']:.2f} is the least: {found['distance']:.2f} above it." in said
+    assert f"by {found['floor']:.2f} nats from below; the loss is {found['distance']:.2f} higher." in printed
 
 
 @pytest.mark.usefixtures("undrawn")
@@ -168,9 +177,9 @@ def test_images_that_were_trained_on_are_left_out_of_the_probe_set(place, capsys
     known = held_out.select([0])
     run = save_small_encoder(place / "runs" / "pretrain" / "knows-one" / "encoder", seen=known).parent
     assert main([str(run), *arguments(place, "name=one-left-out")[1:]]) == 0
-    said = capsys.readouterr().out
-    assert f"left out 1 held-out images that knows-one was trained on: {known.names[0]}" in said
-    assert "3 held-out images" in said
+    printed = capsys.readouterr().out
+    assert f"held-out images omitted because knows-one was trained on them (1): {known.names[0]}" in printed
+    assert "3 held-out images" in printed
     run = save_small_encoder(place / "runs" / "pretrain" / "knows-three" / "encoder", seen=held_out.select([0, 1, 2]))
     with pytest.raises(SystemExit):
         main([str(run), *arguments(place, "name=none-left")[1:]])
@@ -192,18 +201,18 @@ def finish_supervised(run, seen=None) -> None:
 
 
 @pytest.mark.usefixtures("undrawn")
-def test_a_supervised_run_is_named_so_and_left_out_where_it_knows_the_images(report, place, supervised, capsys):
+def test_a_supervised_run_is_labelled_and_omitted_if_it_was_trained_on_the_images(report, place, supervised, capsys):
     finish_supervised(supervised)
     assert main(arguments(place)) == 0  # the same command as for `report`
-    said = capsys.readouterr().out
-    assert "made before" not in said
-    assert "known (supervised)" in said
+    printed = capsys.readouterr().out
+    assert "made before" not in printed
+    assert "known (supervised)" in printed
     _, held_out = open_images(DataConfig(kind="folder", root=str(place / "images"), cache_dir=str(place / "cache")), 52)
     finish_supervised(supervised, held_out.select([2]))
     assert main(arguments(place, "name=without")) == 0
-    said = capsys.readouterr().out
-    assert f"without the supervised ceiling {supervised}: it was trained on images of the probe set." in said
-    assert "(supervised)" not in said
+    printed = capsys.readouterr().out
+    assert f"omitted the supervised ceiling {supervised}: it was trained on images of the probe set." in printed
+    assert "(supervised)" not in printed
 
 
 @pytest.mark.usefixtures("undrawn")
@@ -220,7 +229,7 @@ def test_a_supervised_run_that_breaks_does_not_stop_the_report(place, supervised
 
     monkeypatch.setattr(analysis.run, "embed_cached", breaks)
     assert main(arguments(place, "name=broken-ceiling")) == 0
-    assert "without the supervised ceiling" in capsys.readouterr().out
+    assert "omitted the supervised ceiling" in capsys.readouterr().out
 
 
 NOTHING_VARIES = (
@@ -248,7 +257,7 @@ def test_rows_with_other_names_are_another_question(place, capsys):
 
 
 @pytest.mark.usefixtures("undrawn")
-def test_all_that_were_asked_for_are_compared(place, capsys):
+def test_all_requested_encoders_are_compared(place, capsys):
     save_small_encoder(place / "runs" / "pretrain" / "other" / "encoder", seed=11)
     encoders = [str(place / "runs" / "pretrain" / name) for name in ("mine", "other")]
     assert main([*encoders, "statistics", *arguments(place, "name=three")[1:]]) == 0
@@ -260,7 +269,7 @@ def test_all_that_were_asked_for_are_compared(place, capsys):
 
 
 def test_names_that_read_alike_keep_their_pictures():
-    slugs = slugs_of(["a b", "a-b", "A b", "c"])
+    slugs = make_slugs(["a b", "a-b", "A b", "c"])
     assert slugs == {"a b": "a-b", "a-b": "a-b-2", "A b": "A-b-3", "c": "c"}
 
 
@@ -275,8 +284,13 @@ def test_drawn_degradations_and_one_layer_of_statistics(place, capsys):
     assert "tensor_path" in (exported / "projector_config.pbtxt").read_text()
     (table,) = exported.rglob("metadata.tsv")
     assert table.read_text().splitlines()[0].split("\t") == [
-        "degradation", "family", "image", "blur_width", "anisotropy", "angle",
-    ]  # fmt: skip
+        "degradation",
+        "family",
+        "image",
+        "blur_width",
+        "anisotropy",
+        "angle",
+    ]
     (sprite,) = exported.rglob("sprite.png")
     assert cv2.imread(str(sprite)).shape[0] >= 32 * 6
 
@@ -300,18 +314,18 @@ def test_what_cannot_be_done_is_one_sentence(change, message, place, capsys):
     with pytest.raises(SystemExit) as stopped:
         main(arguments(place, *change))
     assert stopped.value.code == 2
-    said = capsys.readouterr().err
-    assert message in said
-    assert len(said.strip().splitlines()) == 1
+    printed = capsys.readouterr().err
+    assert message in printed
+    assert len(printed.strip().splitlines()) == 1
 
 
-def test_without_an_encoder_it_says_how_to_get_one(tmp_path, capsys):
+def test_without_an_encoder_the_message_names_the_command(tmp_path, capsys):
     with pytest.raises(SystemExit):
         main([f"runs_dir={tmp_path}"])
     assert "`make pretrain` makes one" in capsys.readouterr().err
 
 
-def test_not_a_number_is_said(place, tmp_path, capsys, monkeypatch):
+def test_not_a_number_is_reported(place, tmp_path, capsys, monkeypatch):
     import analysis.run
 
     monkeypatch.setattr(analysis.run, "embed_cached", lambda *_, **__: np.full((48, 4), np.nan, dtype=np.float32))
@@ -321,7 +335,7 @@ def test_not_a_number_is_said(place, tmp_path, capsys, monkeypatch):
     assert not (place / "runs" / "analysis" / "broken").exists()
 
 
-def test_a_collapsed_encoder_is_drawn_and_said(place, capsys, monkeypatch):
+def test_a_collapsed_encoder_is_drawn_and_reported(place, capsys, monkeypatch):
     import analysis.run
 
     monkeypatch.setattr(analysis.run, "embed_cached", lambda *_, **__: np.ones((48, 4), dtype=np.float32))
@@ -332,6 +346,6 @@ def test_a_collapsed_encoder_is_drawn_and_said(place, capsys, monkeypatch):
 
 def test_help(capsys):
     assert main(["--help"]) == 0
-    said = capsys.readouterr().out
-    assert "Probes (probe=NAME): continuous, dasr_figure, grid, unseen" in said
-    assert "layer: Layer to analyse: `vector`" in said
+    printed = capsys.readouterr().out
+    assert "Probes (probe=NAME): continuous, dasr_figure, grid, unseen" in printed
+    assert "layer: `vector`" in printed

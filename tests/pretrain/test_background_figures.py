@@ -47,4 +47,4 @@ def test_only_a_snapshot_folder_is_deleted(tmp_path, capsys):
     with pytest.raises(SystemExit):
         main([str(tmp_path / "precious"), "log=tb", "step=1"])
     assert (tmp_path / "precious").is_dir()
-    assert "only a folder named .snapshot-N" in capsys.readouterr().err
+    assert "its name must begin with .snapshot-" in capsys.readouterr().err

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from analysis.measures.run_log import final_loss
+from analysis.measures.run_log import read_final_loss
 from shared.artefacts import EncoderArtefact, load_encoder, save_encoder
 from shared.command.config import load_config
 from shared.data.fingerprints import seen_fingerprints
@@ -88,7 +88,7 @@ def test_the_trained_encoder_is_saved_for_analysis_and_other_runs(finished, caps
         == seen_fingerprints(ModelArtefact.open(folder).metadata)
         != frozenset()
     )
-    loss = final_loss(folder)
+    loss = read_final_loss(folder)
     assert loss is not None
     assert loss.negative_rows == 20
     options = ["conditioning=frozen", f"encoder={folder}", "validation_size=64", "data.dead_leaves=2", "dry_run=true"]

@@ -26,8 +26,11 @@ def test_an_encoder_comes_with_its_controls(tmp_path):
     finished_run(tmp_path, "known", "supervised", seed=4)
     (mine, start, statistics, ceiling), notes = open_embedders([str(run)], str(tmp_path), "vector")
     assert [mine.name, start.name, statistics.name, ceiling.name] == [
-        "mine", "untrained dasr", "statistics", "known (supervised)",
-    ]  # fmt: skip
+        "mine",
+        "untrained dasr",
+        "statistics",
+        "known (supervised)",
+    ]
     assert notes == []
     assert mine.trained_on == ("gaussian", "quantize")
     with torch.no_grad():
@@ -37,17 +40,17 @@ def test_an_encoder_comes_with_its_controls(tmp_path):
     assert len({one.hash for one in (mine, start, statistics, ceiling)}) == 4
 
 
-def test_a_ceiling_that_cannot_be_read_is_left_out_and_said(tmp_path):
+def test_a_ceiling_that_cannot_be_read_is_omitted_with_a_note(tmp_path):
     run = finished_run(tmp_path, "mine", "moco", seed=3)
     weights = finished_run(tmp_path, "known", "supervised", seed=4) / "encoder" / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-10])
     embedders, (note,) = open_embedders([str(run)], str(tmp_path), "vector")
     assert len(embedders) == 3
-    assert note.startswith(f"without the supervised ceiling {weights.parents[1]}: ")
+    assert note.startswith(f"omitted the supervised ceiling {weights.parents[1]}: ")
     assert "corrupt" in note
 
 
-def test_the_newest_run_is_taken_where_nothing_is_asked_for(tmp_path):
+def test_the_newest_run_is_the_default(tmp_path):
     finished_run(tmp_path, "mine", "moco", seed=3)
     (tmp_path / "pretrain" / "latest").symlink_to("mine")
     assert open_embedders([], str(tmp_path), "vector")[0][0].name == "mine"
@@ -63,7 +66,7 @@ def test_a_run_may_be_a_link_to_a_folder_of_another_name(tmp_path):
 
 
 def test_no_encoder_yet(tmp_path):
-    with pytest.raises(ValueError, match="there is no finished encoder in .*`make pretrain` makes one"):
+    with pytest.raises(ValueError, match="no finished encoder in .*`make pretrain` trains one"):
         open_embedders([], str(tmp_path), "vector")
 
 

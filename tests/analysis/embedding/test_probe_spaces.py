@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from analysis.embedding.probe_spaces import load_probe_space, probe_names, unseen_rows
+from analysis.embedding.probe_spaces import load_probe_space, mark_unseen, probe_names
 from shared.probing import build_probe_set, source_side
 from tests.shared.probing.small_probes import small_probe, small_store
 
@@ -22,8 +22,8 @@ def test_the_probes_that_are_promised_are_there():
 
 def test_what_an_encoder_has_not_seen(tmp_path):
     probe = small_probe(tmp_path)
-    assert unseen_rows(probe, ["gaussian"]).tolist() == (probe.label == 2).tolist()
-    assert not unseen_rows(probe, ["gaussian", "gaussian_noise"]).any()
+    assert mark_unseen(probe, ["gaussian"]).tolist() == (probe.label == 2).tolist()
+    assert not mark_unseen(probe, ["gaussian", "gaussian_noise"]).any()
 
 
 def test_an_unknown_probe_is_refused_with_the_near_one():

@@ -11,7 +11,7 @@ from analysis.measures.geometry import (
     Uniformity,
     alignment_per_sample,
     contrastive_floor,
-    information_read,
+    estimate_information,
 )
 from shared.training.monitors import effective_rank, uniformity
 
@@ -84,30 +84,30 @@ def test_the_floor_of_one_parameter_that_both_views_read_with_an_error():
     """8192 keys, a range of 3.8 read with an error of 0.1: about 7.1 nats."""
     target = GENERATOR.uniform(0, 3.8, (200_000, 1))
     prediction = target + GENERATOR.normal(0, 0.1, target.shape)
-    information = information_read(target, prediction)
+    information = estimate_information(target, prediction)
     assert information == pytest.approx(math.log(3.8 / math.sqrt(12) / 0.1) - 0.5 * math.log(2), abs=0.02)
     assert contrastive_floor(8192, information) == pytest.approx(7.1, abs=0.25)
 
 
-def test_two_noisy_readings_of_one_parameter_share_what_their_correlation_says():
+def test_two_noisy_readings_of_one_parameter_share_the_information_of_their_correlation():
     truth = GENERATOR.normal(size=(400_000, 1))
     first, second = (truth + GENERATOR.normal(0, 0.8, truth.shape) for _ in range(2))
     correlation = np.corrcoef(first[:, 0], second[:, 0])[0, 1]
     best = first / (1 + 0.8**2)  # what a probe predicts from the first reading
-    assert information_read(truth, best) == pytest.approx(-0.5 * math.log(1 - correlation**2), abs=0.01)
+    assert estimate_information(truth, best) == pytest.approx(-0.5 * math.log(1 - correlation**2), abs=0.01)
     both = np.concatenate([truth, GENERATOR.permutation(truth)], axis=1)
     blind_to_one = np.concatenate([best, np.zeros_like(best)], axis=1)
-    assert information_read(both, blind_to_one) == pytest.approx(information_read(truth, best), abs=0.01)
+    assert estimate_information(both, blind_to_one) == pytest.approx(estimate_information(truth, best), abs=0.01)
 
 
 def test_parameters_that_vary_together_count_once():
     target = GENERATOR.normal(size=(5000, 2))
     prediction = 0.8 * target + 0.3 * GENERATOR.normal(size=target.shape)
-    alone = information_read(target, prediction)
+    alone = estimate_information(target, prediction)
     mixed = np.array([[1, 0, 2, -0.4, 30], [0, 1, 0, 0.7, -50]])
-    assert information_read(target @ mixed, prediction @ mixed) == pytest.approx(alone, rel=1e-6)
+    assert estimate_information(target @ mixed, prediction @ mixed) == pytest.approx(alone, rel=1e-6)
     nearly = target @ mixed + 1e-6 * GENERATOR.normal(size=(5000, 5))
-    assert information_read(nearly, prediction @ mixed) == pytest.approx(alone, rel=1e-3)
+    assert estimate_information(nearly, prediction @ mixed) == pytest.approx(alone, rel=1e-3)
 
 
 @pytest.mark.parametrize(("rows", "parameters"), [(2, 1), (2, 4), (3, 3), (4, 6)])
@@ -117,27 +117,29 @@ def test_no_more_degradations_than_parameters(rows, parameters):
     target = np.tile(GENERATOR.normal(size=(rows, free)), (40, 1))
     prediction = 0.7 * target + 0.2 * GENERATOR.normal(size=target.shape)
     mixed = GENERATOR.normal(size=(free, parameters))
-    found = information_read(target @ mixed, prediction @ mixed)
-    assert found == pytest.approx(information_read(target, prediction), rel=1e-6)
+    found = estimate_information(target @ mixed, prediction @ mixed)
+    assert found == pytest.approx(estimate_information(target, prediction), rel=1e-6)
     assert 0 < found < 2 * free
 
 
-def test_a_list_of_degradations_tells_no_more_than_which_one_it_is():
+def test_a_list_of_degradations_has_at_most_the_entropy_of_its_index():
     target = np.tile(GENERATOR.normal(size=(8, 4)), (40, 1))
-    assert information_read(target, target) == pytest.approx(math.log(8))
-    assert information_read(target, target + 0.01 * GENERATOR.normal(size=target.shape)) == pytest.approx(math.log(8))
+    assert estimate_information(target, target) == pytest.approx(math.log(8))
+    assert estimate_information(target, target + 0.01 * GENERATOR.normal(size=target.shape)) == pytest.approx(
+        math.log(8)
+    )
 
 
-def test_what_does_not_vary_tells_nothing():
+def test_constant_parameters_carry_no_information():
     target = GENERATOR.normal(size=(50, 1))
     constant = np.full((50, 1), 0.1)
-    assert information_read(constant, constant + target) == 0
-    beside = information_read(np.concatenate([target, constant], 1), np.concatenate([0.7 * target, target], 1))
-    assert beside == pytest.approx(information_read(target, 0.7 * target))
+    assert estimate_information(constant, constant + target) == 0
+    beside = estimate_information(np.concatenate([target, constant], 1), np.concatenate([0.7 * target, target], 1))
+    assert beside == pytest.approx(estimate_information(target, 0.7 * target))
 
 
 def test_what_reads_nothing_shares_nothing():
     target = GENERATOR.normal(size=(5000, 2))
-    assert information_read(target, np.zeros_like(target)) == pytest.approx(0, abs=1e-12)
+    assert estimate_information(target, np.zeros_like(target)) == pytest.approx(0, abs=1e-12)
     assert contrastive_floor(10, 0) == pytest.approx(math.log(11))
     assert contrastive_floor(1, 9) == 0

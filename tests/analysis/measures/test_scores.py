@@ -6,7 +6,7 @@ import pytest
 import torch
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score, silhouette_score
 
-from analysis.measures.score_table import differences_of, rows_of
+from analysis.measures.score_table import tabulate_differences, tabulate_scores
 from analysis.measures.scores import MORE_IS_BETTER, ReportScores, score_for_report
 from shared.encoders.statistics import degradation_statistics
 from shared.files import without_nan
@@ -106,7 +106,7 @@ def test_parameters_that_vary_together(tmp_path, written):
 
 
 @pytest.mark.parametrize("kind", ["statistics", "random"])
-def test_every_score_says_whether_more_is_better_and_has_an_interval_around_it(probe, statistics, kind):
+def test_every_score_has_a_direction_and_an_interval_around_it(probe, statistics, kind):
     random = np.random.default_rng(4).normal(size=(len(probe), 40))
     scores = score_for_report(statistics if kind == "statistics" else random, probe, repeats=200)
     without_side = {"norm_mean", "norm_spread"}
@@ -145,7 +145,7 @@ def plain(values: dict[str, float], draws: dict[str, np.ndarray]) -> ReportScore
     return ReportScores(values, draws, {"map": 0.1}, silhouette={"a": 0.5, "b": np.nan, "c": -0.1})
 
 
-def test_the_table_calls_real_what_its_interval_says():
+def test_the_table_marks_differences_by_their_intervals():
     values = {"map": 0.5, "nmi": 0.5, "silhouette": 0.5, "content_knn": 0.5}
     spread = np.linspace(-0.01, 0.01, 100)
     first = plain(values, dict.fromkeys(values, 0.5 + spread))
@@ -158,7 +158,7 @@ def test_the_table_calls_real_what_its_interval_says():
             "content_knn": 0.7 + 0 * spread,
         },
     )
-    rows = {row[0].strip(): row[1] for row in differences_of({"first": first, "second": second})[1:]}
+    rows = {row[0].strip(): row[1] for row in tabulate_differences({"first": first, "second": second})[1:]}
     assert not rows["mAP"].endswith("~")
     assert rows["content kNN"].startswith("0.20 [")
     assert not rows["content kNN"].endswith("~")
@@ -166,11 +166,13 @@ def test_the_table_calls_real_what_its_interval_says():
     assert rows["silhouette"] == "0.00 ~"
     none = plain(values, {name: np.empty(0) for name in values})
     other = plain(dict.fromkeys(values, 0.1), none.draws)
-    assert all(row[1].endswith("~") for row in differences_of({"none": none, "other": other})[1:])
+    assert all(row[1].endswith("~") for row in tabulate_differences({"none": none, "other": other})[1:])
 
 
 def test_the_table_has_no_chance_where_none_is_known():
-    rows = rows_of({"one": plain({"map": 0.5, "silhouette": 0.5}, {"map": np.empty(0), "silhouette": np.empty(0)})})
+    rows = tabulate_scores(
+        {"one": plain({"map": 0.5, "silhouette": 0.5}, {"map": np.empty(0), "silhouette": np.empty(0)})}
+    )
     assert {row[0]: row[-1] for row in rows[1:]} == {"mAP": "0.10", "silhouette": "-"}
 
 

@@ -16,7 +16,7 @@ def test_interval_is_that_of_the_image_means():
     assert high == pytest.approx(values.mean() + 1.96 * error, abs=0.2 * error)
 
 
-def test_covers_the_truth_as_often_as_it_says():
+def test_covers_the_truth_at_the_nominal_rate():
     generator = np.random.default_rng(0)
     image = np.repeat(np.arange(30), 3)
     covered = 0

@@ -23,9 +23,12 @@ def test_against_scikit_learn(kind):
     nothing, each = np.zeros(80, dtype=int), np.arange(80)
     label, cluster = {
         "related": (label, np.where(GENERATOR.uniform(size=80) < 0.6, label, GENERATOR.integers(4, size=80))),
-        "unrelated": (label, GENERATOR.integers(7, size=80)), "same": (label, (label + 2) % 5),
-        "single cluster": (label, nothing), "single both": (nothing, nothing), "all alone": (each, each[::-1]),
-    }[kind]  # fmt: skip
+        "unrelated": (label, GENERATOR.integers(7, size=80)),
+        "same": (label, (label + 2) % 5),
+        "single cluster": (label, nothing),
+        "single both": (nothing, nothing),
+        "all alone": (each, each[::-1]),
+    }[kind]
     counts = table(label, cluster)
     assert normalised_mutual_information(counts) == pytest.approx(
         normalized_mutual_info_score(label, cluster), abs=1e-9

@@ -5,7 +5,7 @@ import torch
 from shared.degradations import degrade, load_space
 from shared.probing.probe_builders import (
     DRAWN,
-    LISTED_WITHOUT_A_GRID,
+    LISTED_WITHOUT_GRID,
     PATCHES,
     build_run_probe,
     listed_degradations,
@@ -45,10 +45,10 @@ SAME_BUT_FOR_THE_SPELLING = (
     ("change", "message"),
     [
         ({"images": 1}, "at least two images"),
-        ({"size": 5}, r"size=5 patches are too few for 3 degradations of two images: at least 6"),
-        ({"written": "steps: [{gaussian: {sigma: 2}}]"}, "has one degradation only, the same in every draw"),
+        ({"size": 5}, r"size=5 patches are too few for 3 degradations of two images: use at least 6"),
+        ({"written": "steps: [{gaussian: {sigma: 2}}]"}, "has only one degradation, the same in every draw"),
         ({"written": SAME_BUT_FOR_THE_SPELLING}, r"rows 1 \('a'\) and 2 \('b'\) have the same degradation"),
-        ({"written": "rows: [{name: one, steps: [{gaussian: {sigma: 1}}]}]"}, "lists one degradation only"),
+        ({"written": "rows: [{name: one, steps: [{gaussian: {sigma: 1}}]}]"}, "lists only one degradation"),
         (
             {"written": "rows: [{name: a, steps: [{quantize: {}}]}, {name: a, steps: [{gaussian: {sigma: 1}}]}]"},
             r"rows 1 \('a'\) and 2 \('a'\) have the same name",
@@ -59,7 +59,7 @@ SAME_BUT_FOR_THE_SPELLING = (
         ),
     ],
 )
-def test_probes_that_tell_nothing_are_refused(change, message, tmp_path):
+def test_uninformative_probes_are_refused(change, message, tmp_path):
     with pytest.raises(ValueError, match=message):
         small_probe(tmp_path, **change)
 
@@ -107,7 +107,7 @@ def test_a_run_s_patches_are_the_degraded_windows():
 
 
 def test_images_too_small_for_a_run_s_patches_are_refused():
-    with pytest.raises(ValueError, match=r"a held-out image has a side of 96 pixels, but a probe patch takes 1\d\d"):
+    with pytest.raises(ValueError, match=r"a held-out image has a side of 96 pixels, but a probe patch needs 1\d\d"):
         build_run_probe(load_space("blur"), small_store(), 96)
 
 
@@ -121,5 +121,5 @@ def test_a_space_without_a_grid_is_judged_by_draws_of_a_fixed_seed(tmp_path):
     (tmp_path / "own.yaml").write_text("steps: [{gaussian: {sigma: [0.3, 3]}}]\n")
     first, again = (listed_degradations(load_space(str(tmp_path / "own.yaml"))) for _ in range(2))
     assert first[1] == again[1]
-    assert len(set(first[1])) == LISTED_WITHOUT_A_GRID
+    assert len(set(first[1])) == LISTED_WITHOUT_GRID
     assert first[0].equals(again[0]).diagonal().all()

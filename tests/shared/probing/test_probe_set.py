@@ -7,7 +7,7 @@ from shared.probing.probe_set import UNLISTED, ProbeSet
 from tests.shared.probing.small_probes import DRAWN_BLURS, THREE_BLURS, small_probe, small_run_probe, small_store
 
 
-def test_patches_are_the_degraded_windows_whatever_is_asked_for_at_once(tmp_path):
+def test_patches_are_the_degraded_windows_in_every_selection(tmp_path):
     probe = small_probe(tmp_path)
     everything = probe.patches(slice(0, 24))
     assert torch.equal(probe.patches(slice(13, 20)), everything[13:20])
@@ -23,7 +23,7 @@ def test_patches_are_the_degraded_windows_whatever_is_asked_for_at_once(tmp_path
     assert torch.equal((alone * 255).round().to(torch.uint8), everything[row])
 
 
-def test_the_same_seed_is_the_same_probe_and_the_hash_says_so(tmp_path):
+def test_the_same_seed_gives_the_same_probe_and_hash(tmp_path):
     first, again, other = (small_probe(tmp_path, seed=seed) for seed in (0, 0, 1))
     assert torch.equal(first.patches(slice(0, 24)), again.patches(slice(0, 24)))
     assert first.hash() == again.hash() != other.hash()

@@ -46,7 +46,7 @@ def test_unrelated_parameter_is_not(image, width):
 
 
 def test_parameter_that_depends_on_the_image_does_not_leak(image):
-    """The embedding tells the image, the image tells the parameter: perfect unless images are left out."""
+    """The image follows from the embedding, the parameter from the image: perfect unless images are left out."""
     embedding = np.eye(IMAGES)[image] + 0.01 * np.random.default_rng(0).normal(size=(len(image), IMAGES))
     parameter = np.random.default_rng(1).normal(size=IMAGES)[image]
     shuffled = np.random.default_rng(2).permutation(len(image))

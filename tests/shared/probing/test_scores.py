@@ -119,7 +119,7 @@ def test_one_image_or_one_degradation_is_refused(probe):
 
 def test_an_embedding_of_another_probe_set_or_one_that_is_not_finite_is_refused(probe):
     embedding = embedding_of(probe, 1, 1, 1)
-    with pytest.raises(ValueError, match="159 embeddings need as many labels and images"):
+    with pytest.raises(ValueError, match="a label and an image for each of 159 embeddings"):
         score_embedding(embedding[1:], probe)
     embedding[3] = np.nan
     with pytest.raises(ValueError, match="1 of 160 embeddings are NaN or infinite"):

@@ -115,24 +115,24 @@ def test_damaged_caches_are_made_again_and_none_is_no_error(tmp_path, seeing, ca
     kept.parent.rmdir()
     kept.parent.write_text("a file")
     assert open_estimator(model, tmp_path, tmp_path / "cache").summary() == expected
-    assert "the model's probes are not kept" in caplog.text
+    assert "the model's probes are not cached" in caplog.text
 
 
-def test_what_the_model_hardly_reads_is_omitted(tmp_path, monkeypatch):
+def test_a_model_without_reliable_parameters_is_refused(tmp_path, monkeypatch):
     def represent(model, images: Tensor, parameters: Tensor | None = None) -> Representation:
         generator = torch.Generator().manual_seed(int(images.sum()))
         return Representation(torch.randn(len(images), 5, generator=generator), ())
 
     monkeypatch.setattr("sr.model.SRModel.represent", represent)
     model = saved_model(tmp_path)
-    with pytest.raises(ValueError, match=r"hardly reads any from held-out images \(R\^2: blur -?0\.\d+"):
+    with pytest.raises(ValueError, match=r"read any parameter reliably from held-out images \(R\^2\): blur -?0\.\d+"):
         open_estimator(model, tmp_path, tmp_path / "cache")
 
 
 @pytest.mark.parametrize("conditioning", ["none", "constant", "oracle"])
-def test_a_model_that_looks_at_no_image_has_no_estimator(tmp_path, conditioning):
+def test_a_model_that_does_not_read_images_has_no_estimator(tmp_path, conditioning):
     model = saved_model(tmp_path, conditioning)
-    with pytest.raises(ValueError, match=f"conditioning={conditioning} does not look at the degradation"):
+    with pytest.raises(ValueError, match=f"conditioning={conditioning} does not infer the degradation"):
         open_estimator(model, tmp_path, tmp_path / "cache")
 
 
@@ -142,15 +142,15 @@ def test_a_space_that_is_not_there_is_named(tmp_path):
         open_estimator(model, tmp_path, tmp_path / "cache")
 
 
-def test_a_reading_that_shows_nothing_is_said(tmp_path, seeing):
+def test_a_reading_without_visible_degradation(tmp_path, seeing):
     nothing = np.zeros(256)
     probe = RidgeProbe(nothing, nothing + 1, nothing, nothing[:, None].astype(np.float32), np.array([95.0]))
     reader = DegradationReader({"jpeg_quality": probe}, {"jpeg_quality": 0.5})
     estimator = Estimator(saved_model(tmp_path), reader)
-    assert estimator.describe(degraded(tmp_path / "one.yaml", 1.0, 0)) == "nothing that it tells"
+    assert estimator.describe(degraded(tmp_path / "one.yaml", 1.0, 0)) == "no visible degradation"
 
 
-def test_the_command_tells_it_per_image(tmp_path, seeing, capsys):
+def test_the_command_prints_estimates_per_image(tmp_path, seeing, capsys):
     import cv2
 
     saved_model(tmp_path)
@@ -161,17 +161,21 @@ def test_the_command_tells_it_per_image(tmp_path, seeing, capsys):
     arguments = [str(tmp_path / "in"), str(tmp_path / "out"), str(tmp_path), "accelerator=cpu"]
     arguments.append(f"cache_dir={tmp_path / 'cache'}")
     assert main(arguments) == 0
-    said = capsys.readouterr().out.splitlines()
-    assert said[1].startswith("estimates of the model, blur in pixels of the result and noise of 255: blur (R^2 0.")
-    assert [line.partition("; ")[2][:5] for line in said[2:4]] == ["blur ", "blur "]
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[1].startswith(
+        "degradation estimated by the model, blur in output pixels, noise in 8-bit levels (R^2): bl"
+    )
+    assert [line.partition("; ")[2][:5] for line in printed[2:4]] == ["blur ", "blur "]
     assert main([*arguments, "overwrite=true", f"reference={tmp_path / 'in' / 'b.png'}"]) == 0
-    said = capsys.readouterr().out.splitlines()
-    assert said[1].startswith(f"{tmp_path / 'in' / 'b.png'}: blur ")
-    assert "; " not in said[2]
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[1].startswith(f"{tmp_path / 'in' / 'b.png'}: blur ")
+    assert "; " not in printed[2]
     saved_model(tmp_path / "plain", "none")
     assert main([*arguments[:1], str(tmp_path / "out2"), str(tmp_path / "plain"), *arguments[3:]]) == 0
-    said = capsys.readouterr().out
-    assert said.startswith("no degradation is estimated: a model with conditioning=none does not look")
+    printed = capsys.readouterr().out
+    assert printed.startswith(
+        "no degradation is estimated: a model with conditioning=none does not infer the degradation"
+    )
 
 
 def test_estimators_leave_the_model_as_it_was(tmp_path, seeing):
