@@ -26,7 +26,7 @@ from analysis.run import PAGE, RESULTS, STAGE, map_of, probe_for, trusted
 from shared.command.config import to_plain
 from shared.data.sources import open_files
 from shared.data.store import ImageStore
-from shared.devices import device_of, precision_of
+from shared.devices import resolve_precision, select_device
 from shared.files import write_atomically, write_json
 from shared.images.windows import spread_windows
 from shared.inference import embed_batches
@@ -72,8 +72,8 @@ class OwnPatches:
 def look_at(config: OwnImagesConfig, paths: Sequence[str]) -> int:
     """Writes `runs/analysis/<name>/` and prints a line per image; the exit status."""
     started = time.perf_counter()
-    device = device_of(config.accelerator)
-    config.precision = precision_of(config.precision, device)
+    device = select_device(config.accelerator)
+    config.precision = resolve_precision(config.precision, device)
     store = open_files([Path(path) for path in paths], Path(config.data.cache_dir).expanduser(), config.patch)
     (subject, *_), _ = open_subjects([config.encoder] if config.encoder else [], config.runs_dir, config.layer)
     probe, _, notes = probe_for(config, [subject])

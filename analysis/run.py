@@ -25,7 +25,7 @@ from analysis.page.page import PageData, write_page
 from shared.command.config import to_plain
 from shared.data.fingerprints import fingerprints, unseen
 from shared.data.sources import open_images
-from shared.devices import device_of, precision_of
+from shared.devices import resolve_precision, select_device
 from shared.files import write_json
 from shared.run_folders.report_folder import ReportFolder
 
@@ -47,8 +47,8 @@ class Look:
 def run(config: AnalysisConfig, encoders: Sequence[str]) -> int:
     """Writes the report, or says again what a finished one of the same question found; the exit status."""
     started = time.perf_counter()
-    device = device_of(config.accelerator)
-    config.precision = precision_of(config.precision, device)
+    device = select_device(config.accelerator)
+    config.precision = resolve_precision(config.precision, device)
     subjects, notes = open_subjects(encoders, config.runs_dir, config.layer)
     probe, subjects, left = probe_for(config, subjects)
     report = ReportFolder(

@@ -59,15 +59,15 @@ def draw(config: SnapshotConfig, encoder: Path) -> None:
     from analysis.figures.plots import separation_heatmap
     from analysis.measures.scores import score
     from analysis.run import map_of, probe_for
-    from shared.devices import device_of, precision_of
+    from shared.devices import resolve_precision, select_device
 
     (subject, *_), _ = open_subjects([str(encoder)], config.runs_dir, config.layer)
     network = subject.build()
     shutil.rmtree(encoder)
     probe, _, _ = probe_for(config, [subject])
     patches = rendered(probe, Path(config.data.cache_dir).expanduser(), quiet=True)
-    device = device_of(config.accelerator)
-    bf16 = precision_of(config.precision, device) == "bf16"
+    device = select_device(config.accelerator)
+    bf16 = resolve_precision(config.precision, device) == "bf16"
     parts = embed_stream(network, patches, device=device, bf16=bf16)
     embedding = np.concatenate(list(parts))
     points, trust = map_of(embedding, config)

@@ -16,7 +16,7 @@ from shared.command.config import to_plain
 from shared.data.cache import checksum
 from shared.data.sources import ImageStore
 from shared.degradations import Space
-from shared.devices import device_of, precision_of
+from shared.devices import resolve_precision, select_device
 from shared.run_folders.run_folder import RunFolder, check_free_space
 from shared.training.fit import build_trainer, check_devices, checkpoint_step, fit, is_first_process, quiet_libraries
 from shared.training.planned_module import PlannedTraining
@@ -81,7 +81,7 @@ def _precision(config: RunConfig, folder: RunFolder) -> str:
     """With nothing left open; a run that goes on keeps the one it was started with."""
     started_with = str(folder.load_config().get("precision", "auto"))
     chosen = started_with if config.precision == "auto" else config.precision
-    return precision_of(chosen, device_of(config.accelerator))
+    return resolve_precision(chosen, select_device(config.accelerator))
 
 
 def _train(config: RunConfig, folder: RunFolder, prepared: Prepared) -> int:

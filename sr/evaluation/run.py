@@ -12,7 +12,7 @@ import torch
 from tqdm.auto import tqdm
 
 from shared.command.config import to_plain
-from shared.devices import device_of
+from shared.devices import select_device
 from shared.encoders import MIN_IMAGE_SIDE
 from shared.files import write_atomically, write_json
 from shared.images import write_image
@@ -42,7 +42,7 @@ def run(config: EvaluationConfig, models: Sequence[str]) -> int:
         ValueError: something does not fit, in one sentence, before anything is written.
     """
     started = time.perf_counter()
-    device = device_of(config.accelerator)
+    device = select_device(config.accelerator)
     restorers = open_restorers(models, config.runs_dir, device)
     config.scale = common_scale(restorers, config.scale)
     assert config.data.root is not None  # checked

@@ -8,7 +8,7 @@ from statistics import median
 
 import torch
 
-from shared.devices import precision_of
+from shared.devices import resolve_precision
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Settings:
     @property
     def precision(self) -> str:
         """What runs take on the device where they are told nothing."""
-        return precision_of("auto", self.device)
+        return resolve_precision("auto", self.device)
 
     def autocast(self) -> torch.autocast:
         """The context in which runs compute."""
