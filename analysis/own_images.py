@@ -28,7 +28,7 @@ from shared.data.sources import open_files
 from shared.data.store import ImageStore
 from shared.devices import resolve_precision, select_device
 from shared.files import write_atomically, write_json
-from shared.images.windows import spread_windows
+from shared.images import spread_windows
 from shared.inference import embed_batches
 from shared.run_folders.report_folder import ReportFolder
 

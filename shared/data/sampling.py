@@ -10,7 +10,7 @@ from torch.utils.data import IterableDataset
 
 from shared.data.sources import ImageStore
 from shared.degradations import Degradation, Space
-from shared.images.symmetries import SYMMETRIES, dihedral
+from shared.images import SYMMETRIES, dihedral
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from shared.degradations import Space, load_space
 from shared.degradations.words import reading_in_words
 from shared.encoders import Representation
 from shared.files import write_atomically
-from shared.images.windows import spread_windows
+from shared.images import spread_windows
 from shared.inference import eval_mode
 from shared.probing.probe_set import UNLISTED, build_probe, embed
 from shared.probing.ridge import RidgeProbe, fit_ridge, r_squared, ridge_predictions

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from shared.images.windows import Window
+from shared.images import Window
 
 ALIGNMENT = 32  # pixels; tiles begin at multiples of it, so that windows and strides of networks fall where they would
 MIN_TILE = 64  # pixels a side
