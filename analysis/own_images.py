@@ -30,7 +30,7 @@ from shared.devices import resolve_precision, select_device
 from shared.files import write_atomically, write_json
 from shared.images import spread_windows
 from shared.inference import embed_batches
-from shared.run_folders.report_folder import ReportFolder
+from shared.run_folders import ReportFolder
 
 FORMAT = 3  # of scores.json; raise it when patches are cut or read otherwise, so that no old report is shown again
 PRINTED = 40  # images; the rest is in the table's file
@@ -82,11 +82,11 @@ def look_at(config: OwnImagesConfig, paths: Sequence[str]) -> int:
     pixels = fingerprint(store)
     report = ReportFolder(
         config.runs_dir, STAGE, name=config.name, default=slug_of(f"{Path(paths[0]).resolve().stem}-by-{subject.name}"),
-        asked=to_plain(config) | {
+        config=to_plain(config) | {
             "images": list(store.names), "pixels": pixels, "subject": subject.hash, "probe_hash": probe.hash(),
             "format": FORMAT, "degradations": probe.names,
         },
-        results=RESULTS, needed=(PAGE, TABLE),
+        results=RESULTS, required=(PAGE, TABLE),
     )  # fmt: skip
     with report.lock():
         found, when = report.load(), "made before"

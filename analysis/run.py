@@ -27,7 +27,7 @@ from shared.data.fingerprints import fingerprints, unseen
 from shared.data.sources import open_images
 from shared.devices import resolve_precision, select_device
 from shared.files import write_json
-from shared.run_folders.report_folder import ReportFolder
+from shared.run_folders import ReportFolder
 
 FORMAT = 2  # of scores.json
 STAGE, RESULTS, PAGE = "analysis", "scores.json", "page.html"
@@ -53,12 +53,12 @@ def run(config: AnalysisConfig, encoders: Sequence[str]) -> int:
     probe, subjects, left = probe_for(config, subjects)
     report = ReportFolder(
         config.runs_dir, STAGE, name=config.name, default=slug_of(f"{subjects[0].name}-{probe.name}"),
-        asked=to_plain(config) | {
+        config=to_plain(config) | {
             "probe_hash": probe.hash(), "subjects": {one.name: one.hash for one in subjects},
             "asked": [one.name for one in subjects if one.asked], "format": FORMAT, "degradations": probe.names,
             "images": list(probe.store.names),
         },
-        results=RESULTS, needed=(PAGE,),
+        results=RESULTS, required=(PAGE,),
     )  # fmt: skip
     with report.lock():
         found, when = report.load(), "made before"

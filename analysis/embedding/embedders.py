@@ -16,7 +16,7 @@ from shared.data.fingerprints import seen_fingerprints
 from shared.degradations import load_space
 from shared.encoders import Encoder, EncoderConfig, build_encoder
 from shared.encoders.statistics import degradation_statistics
-from shared.run_folders.run_folder import newest_run
+from shared.run_folders import find_newest_run
 
 STATISTICS = "statistics"
 UNTRAINED = ":untrained"
@@ -223,7 +223,7 @@ def _statistics() -> Subject:
 
 
 def _newest(runs_dir: str) -> str:
-    newest = newest_run(runs_dir, "pretrain")
+    newest = find_newest_run(runs_dir, "pretrain")
     if newest is None:
         raise ValueError(
             f"there is no finished encoder in {runs_dir}/pretrain: `make pretrain` makes one, "

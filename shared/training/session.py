@@ -17,7 +17,7 @@ from shared.data.cache import checksum
 from shared.data.sources import ImageStore
 from shared.degradations import Space
 from shared.devices import resolve_precision, select_device
-from shared.run_folders.run_folder import RunFolder, check_free_space
+from shared.run_folders import RunFolder, check_free_space
 from shared.training.fit import build_trainer, check_devices, checkpoint_step, fit, is_first_process, quiet_libraries
 from shared.training.planned_module import PlannedTraining
 from shared.training.run_config import RunConfig
@@ -69,7 +69,7 @@ def run_session(config: RunConfig, stage: str, artefact: str, prepare: Callable[
     first = is_first_process()  # of a distributed run: it keeps the folder; all refuse or leave together
     with folder.lock() if first else nullcontext():
         folder.check(to_plain(config))
-        if folder.finished:
+        if folder.is_finished:
             if first:
                 left = folder.path / artefact
                 print(f"{folder.path} is finished: its {artefact} is {left}; give another name= for a new run")

@@ -11,7 +11,7 @@ from shared.artefacts import EncoderArtefact
 from shared.command.config import named_options
 from shared.degradations import load_space
 from shared.encoders import Encoder, EncoderConfig
-from shared.run_folders import newest_run
+from shared.run_folders import find_newest_run
 
 
 @dataclass
@@ -264,7 +264,7 @@ def is_network_name(encoder: str) -> bool:
 
 
 def _newest_encoder(runs_dir: str) -> str:
-    newest = newest_run(runs_dir, "pretrain")
+    newest = find_newest_run(runs_dir, "pretrain")
     if newest is None:
         raise ValueError(
             f"there is no finished encoder in {runs_dir}/pretrain: `make pretrain` makes one; or give encoder=PATH, or "

@@ -12,7 +12,7 @@ from torch import Tensor
 from shared.data.fingerprints import seen_fingerprints
 from shared.devices import exact_convolutions
 from shared.inference import eval_mode
-from shared.run_folders.run_folder import newest_run
+from shared.run_folders import find_newest_run
 from sr.model import ModelArtefact, SRModel
 from sr.networks.bicubic import upsample_bicubic
 from sr.upscaling.tiled import upscale
@@ -153,7 +153,7 @@ def _open(path: str, device: torch.device) -> Restorer:
 
 
 def _newest(runs_dir: str) -> str:
-    newest = newest_run(runs_dir, "sr")
+    newest = find_newest_run(runs_dir, "sr")
     if newest is None:
         raise ValueError(f"there is no finished model in {runs_dir}/sr: give the path of one, or `{BICUBIC}`")
     return str(newest)

@@ -16,7 +16,7 @@ from shared.devices import select_device
 from shared.encoders import MIN_IMAGE_SIDE
 from shared.files import write_atomically, write_json
 from shared.images import write_image
-from shared.run_folders.report_folder import ReportFolder
+from shared.run_folders import ReportFolder
 from sr.evaluation.benchmarks import Benchmark, open_benchmarks
 from sr.evaluation.config import EvaluationConfig
 from sr.evaluation.image_scores import Bootstrap, ImageScores, describe_mean
@@ -57,7 +57,7 @@ def run(config: EvaluationConfig, models: Sequence[str]) -> int:
     config.datasets = [one.name for one in benchmarks]
     report = ReportFolder(
         config.runs_dir, STAGE, name=config.name, default=_default_name(config, restorers),
-        asked=to_plain(config) | {
+        config=to_plain(config) | {
             "degradations": protocol.digest() if protocol else "",
             "models": {one.name: one.hash for one in restorers},
             "order": [one.name for one in restorers],
