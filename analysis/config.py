@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from shared.command.config import Shorthand
+from shared.command import Shorthand
 from shared.data.sources import DataConfig
 from shared.training.run_config import PRECISIONS
 

@@ -23,7 +23,7 @@ from analysis.measures.likeness import Likeness, clusters_of, likeness
 from analysis.measures.scores import COLLAPSED, has_collapsed
 from analysis.page.page import MOST_POINTS, PageData, write_page
 from analysis.run import PAGE, RESULTS, STAGE, map_of, probe_for, trusted
-from shared.command.config import to_plain
+from shared.command import to_plain
 from shared.data.sources import open_files
 from shared.data.store import ImageStore
 from shared.devices import resolve_precision, select_device

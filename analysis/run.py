@@ -22,7 +22,7 @@ from analysis.measures.loss_floor import LossFloor, loss_floor
 from analysis.measures.score_table import ALL_TITLES, WORDS, differences_of, notes_of, rows_of, text_of
 from analysis.measures.scores import Scores, score
 from analysis.page.page import PageData, write_page
-from shared.command.config import to_plain
+from shared.command import to_plain
 from shared.data.fingerprints import fingerprints, unseen
 from shared.data.sources import open_images
 from shared.devices import resolve_precision, select_device

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from analysis.config import SHORTHANDS, AnalysisConfig
-from shared.command.command_line import command, positional_and_options
-from shared.command.config import load_config
+from shared.command import load_config, run_command, split_arguments
 
 PROGRAM = "snapshot"
 PRIVATE = ".snapshot-"  # begins the names of the folders that a run makes for this program
@@ -32,7 +31,7 @@ class SnapshotConfig(AnalysisConfig):
 
 def main(arguments: list[str]) -> int:
     """Run the command line; returns the exit status."""
-    encoders, options = positional_and_options(arguments)
+    encoders, options = split_arguments(arguments)
 
     def work() -> int:
         _, config = load_config(SnapshotConfig, None, options, shorthands=SHORTHANDS)
@@ -44,7 +43,7 @@ def main(arguments: list[str]) -> int:
         draw(config, Path(encoders[0]))
         return 0
 
-    return command(PROGRAM, arguments, work, help_text=lambda: __doc__ or "", after_ctrl_c="stopped")
+    return run_command(PROGRAM, arguments, work, help_text=lambda: __doc__ or "", after_ctrl_c="stopped")
 
 
 def draw(config: SnapshotConfig, encoder: Path) -> None:

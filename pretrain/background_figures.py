@@ -10,7 +10,7 @@ import pytorch_lightning as pl
 
 from pretrain.module import Pretraining
 from shared.artefacts import save_encoder
-from shared.command.config import to_plain
+from shared.command import to_plain
 from shared.degradations import Space
 
 FREE_GRID = "grid"  # of the analysis: what is not down-sampled is seen under all its degradations

@@ -13,7 +13,7 @@ from pretrain.module import Pretraining
 from pretrain.monitoring import PretrainLog
 from pretrain.positives import Positives
 from shared.artefacts import save_encoder
-from shared.command.config import to_plain
+from shared.command import to_plain
 from shared.data.fingerprints import training_images
 from shared.data.sampling import Planner, source_size
 from shared.data.sources import ImageStore, open_images

@@ -9,8 +9,7 @@ import sys
 from pathlib import Path
 
 from pretrain.config import GROUPS, SHORTHANDS, PretrainConfig
-from shared.command.command_line import attributes_of, command, recipe_titles
-from shared.command.config import load_config
+from shared.command import describe_options, list_recipes, load_config, run_command
 from shared.training.run_config import RunConfig
 
 RECIPES = Path(__file__).parent / "recipes"
@@ -30,15 +29,15 @@ def main(arguments: list[str]) -> int:
         return run(config, recipe)
 
     go_on = "stopped; the same command goes on from the last checkpoint"
-    return command(PROGRAM, arguments, work, help_text=_help, after_ctrl_c=go_on)
+    return run_command(PROGRAM, arguments, work, help_text=_help, after_ctrl_c=go_on)
 
 
 def _help() -> str:
     parts = [f"{f.name}.*" for f in dataclasses.fields(PretrainConfig) if dataclasses.is_dataclass(f.type)]
     methods = ", ".join(GROUPS["method"].choices)
     return (
-        f"{__doc__}\nRecipes:\n{recipe_titles(RECIPES)}\n\nMethods (method=NAME): {methods}\n\n"
-        f"Options:\n{attributes_of(RunConfig, PretrainConfig)}\n\nGroups of options: {', '.join(parts)}, method.*"
+        f"{__doc__}\nRecipes:\n{list_recipes(RECIPES)}\n\nMethods (method=NAME): {methods}\n\n"
+        f"Options:\n{describe_options(RunConfig, PretrainConfig)}\n\nGroups of options: {', '.join(parts)}, method.*"
     )
 
 

@@ -6,8 +6,7 @@ first is compared with each other one by a paired bootstrap over images.
 
 import sys
 
-from shared.command.command_line import attributes_of, command, positional_and_options
-from shared.command.config import load_config
+from shared.command import describe_options, load_config, run_command, split_arguments
 from sr.evaluation.config import SHORTHANDS, EvaluationConfig
 
 PROGRAM = "sr-eval"
@@ -15,7 +14,7 @@ PROGRAM = "sr-eval"
 
 def main(arguments: list[str]) -> int:
     """Run the command line; returns the exit status."""
-    models, options = positional_and_options(arguments)
+    models, options = split_arguments(arguments)
 
     def work() -> int:
         _, config = load_config(EvaluationConfig, None, options, shorthands=SHORTHANDS)
@@ -25,7 +24,7 @@ def main(arguments: list[str]) -> int:
 
         return run(config, models)
 
-    return command(
+    return run_command(
         PROGRAM, arguments, work, help_text=_help, after_ctrl_c="stopped; the same command starts from the beginning"
     )
 
@@ -36,7 +35,7 @@ def _help() -> str:
     protocols = "\n".join(f"  {name:18s}{meaning}" for name, meaning in PROTOCOLS.items())
     return (
         f"{__doc__}\nProtocols (protocol=NAME, or a .yaml with `rows`):\n{protocols}\n\n"
-        f"Options:\n{attributes_of(EvaluationConfig)}"
+        f"Options:\n{describe_options(EvaluationConfig)}"
     )
 
 

@@ -8,8 +8,7 @@ import dataclasses
 import sys
 from pathlib import Path
 
-from shared.command.command_line import attributes_of, command, recipe_titles
-from shared.command.config import load_config
+from shared.command import describe_options, list_recipes, load_config, run_command
 
 RECIPES = Path(__file__).parent / "recipes"
 PROGRAM = "sr-train"
@@ -32,7 +31,7 @@ def main(arguments: list[str]) -> int:
         return run(config, recipe)
 
     go_on = "stopped; the same command goes on from the last checkpoint"
-    return command(PROGRAM, arguments, work, help_text=_help, after_ctrl_c=go_on)
+    return run_command(PROGRAM, arguments, work, help_text=_help, after_ctrl_c=go_on)
 
 
 def _help() -> str:
@@ -43,11 +42,11 @@ def _help() -> str:
     choices = "\n".join(f"{key}={{{', '.join(group.choices)}}}" for key, group in GROUPS.items())
     parts = [f"{f.name}.*" for f in dataclasses.fields(SRConfig) if dataclasses.is_dataclass(f.type)]
     common = (options.Conditioned, options.EncoderOrName, options.Contrast)
-    conditioning = attributes_of(*(entry.options for entry in CONDITIONINGS.values()), *common)
+    conditioning = describe_options(*(entry.options for entry in CONDITIONINGS.values()), *common)
     short = "\n".join(f"  {old} = {new}" for old, new in ALIASES.items())
     return (
-        f"{__doc__}\nRecipes:\n{recipe_titles(RECIPES)}\n\nChoices:\n{choices}\n\n"
-        f"Options:\n{attributes_of(RunConfig, SRConfig)}\n\nConditioning:\n{conditioning}\n\n"
+        f"{__doc__}\nRecipes:\n{list_recipes(RECIPES)}\n\nChoices:\n{choices}\n\n"
+        f"Options:\n{describe_options(RunConfig, SRConfig)}\n\nConditioning:\n{conditioning}\n\n"
         f"Short names of options:\n{short}\n\n"
         f"Groups of options: {', '.join([*parts, *(f'{key}.*' for key in GROUPS)])}"
     )

@@ -14,8 +14,7 @@ Exit status: 0 all done, 1 some failed (listed at the end), 2 nothing could be s
 import sys
 from pathlib import Path
 
-from shared.command.command_line import attributes_of, command, positional_and_options
-from shared.command.config import load_config
+from shared.command import describe_options, load_config, run_command, split_arguments
 from sr.upscaling.config import UpscaleConfig
 
 PROGRAM = "upscale"
@@ -32,7 +31,7 @@ def main(arguments: list[str]) -> int:
 
         return run(config, source, target, model)
 
-    return command(
+    return run_command(
         PROGRAM,
         arguments,
         work,
@@ -51,7 +50,7 @@ def read_arguments(arguments: list[str]) -> tuple[UpscaleConfig, Path, Path, Pat
         ValueError: in one sentence.
     """
     arguments, of_flags = _split_old_flags(arguments)
-    paths, options = positional_and_options([argument for argument in arguments if argument])
+    paths, options = split_arguments([argument for argument in arguments if argument])
     _, config = load_config(UpscaleConfig, None, [*options, *of_flags])
     config.check()
     if len(paths) != 3:
@@ -89,7 +88,7 @@ def _split_old_flags(arguments: list[str]) -> tuple[list[str], list[str]]:
 
 
 def _help() -> str:
-    return f"{__doc__}\nOptions:\n{attributes_of(UpscaleConfig)}"
+    return f"{__doc__}\nOptions:\n{describe_options(UpscaleConfig)}"
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 
 from analysis.measures.scores import MORE_IS_BETTER, Scores
-from shared.command.text_table import aligned_blocks, number, with_interval
+from shared.command import align_columns, format_interval, format_number
 
 TITLES = {
     "knn_accuracy": "kNN accuracy", "separation": "separation", "silhouette": "silhouette", "nmi": "NMI", "map": "mAP",
@@ -35,8 +35,8 @@ def rows_of(scores: dict[str, Scores], titles: dict[str, str] = TITLES) -> list[
     chance = next(iter(scores.values())).chance
     rows = [["", *scores, "chance"]]
     for name, title in _titled(scores, titles).items():
-        cells = (with_interval(one.values[name], one.interval(name)) for one in scores.values())
-        rows.append([title, *cells, number(chance.get(name, math.nan))])
+        cells = (format_interval(one.values[name], one.interval(name)) for one in scores.values())
+        rows.append([title, *cells, format_number(chance.get(name, math.nan))])
     return rows
 
 
@@ -54,7 +54,7 @@ def differences_of(scores: dict[str, Scores]) -> list[list[str]]:
             value, *ends = (sign * part for part in first.ahead_of(other, name))
             low, high = sorted(ends)
             real = low > 0 or high < 0
-            cells.append(with_interval(value, (low, high)) + ("  " if real else " ~"))
+            cells.append(format_interval(value, (low, high)) + ("  " if real else " ~"))
         rows.append([f"  {title}", *cells])
     return rows
 
@@ -86,4 +86,4 @@ def _titled(scores: dict[str, Scores], titles: dict[str, str] = TITLES) -> dict[
 
 def _blocks(rows: list[list[str]]) -> list[str]:
     names = [row[0] for row in rows]
-    return aligned_blocks(names, [[row[i] for row in rows] for i in range(1, len(rows[0]))])
+    return align_columns(names, [[row[i] for row in rows] for i in range(1, len(rows[0]))])

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from shared.command.text_table import aligned_blocks, number, with_interval
+from shared.command import align_columns, format_interval, format_number
 from shared.probing.bootstrap import bootstrap_over_images, centred, image_weights, percentile_interval
 from shared.probing.cluster_agreement import contingency, normalised_mutual_information
 from shared.probing.measures import (
@@ -184,21 +184,21 @@ def score_table(rows: dict[str, ProbeScores]) -> str:
     for name, one in rows.items():
         if one.chance != chance or one.r2.keys() != parameters:
             raise ValueError(f"{name!r} was scored on another probe set than {next(iter(rows))!r}")
-    knn_accuracy = [with_interval(one.knn_accuracy, one.intervals["knn_accuracy"]) for one in scores]
+    knn_accuracy = [format_interval(one.knn_accuracy, one.intervals["knn_accuracy"]) for one in scores]
     columns = [
         ["kNN accuracy", *knn_accuracy],
-        ["NMI", *(number(one.nmi) for one in scores)],
-        *([f"R^2 {parameter}", *(number(one.r2[parameter]) for one in scores)] for parameter in parameters),
-        ["content kNN", *(number(one.content_accuracy) for one in scores)],
+        ["NMI", *(format_number(one.nmi) for one in scores)],
+        *([f"R^2 {parameter}", *(format_number(one.r2[parameter]) for one in scores)] for parameter in parameters),
+        ["content kNN", *(format_number(one.content_accuracy) for one in scores)],
     ]
     ahead = _ahead(rows) if len(rows) > 1 else []
     caption = (
         "In brackets the 95 % interval over images. kNN: neighbours from other images name the degradation.\n"
         "Content kNN, the lower the better: neighbours of other degradations name the image. By chance: kNN\n"
-        f"accuracy {number(chance['knn_accuracy'])}, NMI {number(chance['nmi'])}, R^2 0.00, content kNN "
-        f"{number(chance['content_accuracy'])}. R^2: ridge probe on left-out images."
+        f"accuracy {format_number(chance['knn_accuracy'])}, NMI {format_number(chance['nmi'])}, R^2 0.00, content kNN "
+        f"{format_number(chance['content_accuracy'])}. R^2: ridge probe on left-out images."
     )
-    return "\n\n".join([*aligned_blocks(["", *rows], columns), *ahead, caption])
+    return "\n\n".join([*align_columns(["", *rows], columns), *ahead, caption])
 
 
 def _ahead(rows: dict[str, ProbeScores]) -> list[str]:
@@ -207,11 +207,11 @@ def _ahead(rows: dict[str, ProbeScores]) -> list[str]:
     differences = [first.ahead_of(other) for _, other in others]
     titles = {"knn_accuracy": "kNN accuracy", "nmi": "NMI"} | {f"r2/{one}": f"R^2 {one}" for one in first.r2}
     columns = [
-        [title, *(with_interval(one[key][0], one[key][1:]) for one in differences)]
+        [title, *(format_interval(one[key][0], one[key][1:]) for one in differences)]
         for key, title in titles.items()
         if key in first.draws
     ]
-    return aligned_blocks([f"{name} ahead of", *(f"  {other}" for other, _ in others)], columns)
+    return align_columns([f"{name} ahead of", *(f"  {other}" for other, _ in others)], columns)
 
 
 def _probe_all(

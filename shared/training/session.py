@@ -12,7 +12,7 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 
-from shared.command.config import to_plain
+from shared.command import to_plain
 from shared.data.cache import checksum
 from shared.data.sources import ImageStore
 from shared.degradations import Space

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from tqdm.auto import tqdm
 
-from shared.command.config import to_plain
+from shared.command import to_plain
 from shared.devices import select_device
 from shared.encoders import MIN_IMAGE_SIDE
 from shared.files import write_atomically, write_json

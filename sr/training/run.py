@@ -7,7 +7,7 @@ import torch
 
 from pretrain.methods import Method, Positives, build_method
 from shared.artefacts import save_encoder
-from shared.command.config import to_plain
+from shared.command import to_plain
 from shared.data.fingerprints import seen_fingerprints, training_images
 from shared.data.sampling import Planner, source_size
 from shared.data.sources import ImageStore, open_images

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from shared.command.text_table import aligned_blocks, with_interval
+from shared.command import align_columns, format_interval
 from shared.data.sampling import generator_for
 from shared.data.sources import ImageStore
 from shared.degradations import Space
@@ -94,11 +94,11 @@ def _score(restorer: Restorer, images: ValidationSet, scale: int, *, bf16: bool,
 
 def format_scores(rows: dict[str, ImageScores], names: list[str]) -> str:
     """A table of PSNR per degradation, the means with intervals, and how far the first row is ahead of the others."""
-    columns = [["PSNR-Y", *(with_interval(one.mean(), one.interval()) for one in rows.values())]]
+    columns = [["PSNR-Y", *(format_interval(one.mean(), one.interval()) for one in rows.values())]]
     columns.append(["SSIM-Y", *(f"{one.mean('ssim'):.4f}" for one in rows.values())])
     for d, name in enumerate(names):
         columns.append([name, *(f"{one.select([d]).mean():.2f}" for one in rows.values())])
-    blocks = aligned_blocks(["", *rows], columns)
+    blocks = align_columns(["", *rows], columns)
     (first_name, first), *others = rows.items()
     ahead = [
         f"{first_name} ahead of {name}, paired: {format_difference(*first.ahead_of(other))} dB"

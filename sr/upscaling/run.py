@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from shared.command.command_line import is_out_of_memory
+from shared.command import is_out_of_memory
 from shared.devices import select_device
 from shared.encoders import MIN_IMAGE_SIDE
 from shared.images import (

@@ -7,7 +7,7 @@ from pretrain.config import GROUPS, SHORTHANDS, PretrainConfig
 from pretrain.run import build
 from pretrain.train import RECIPES
 from pretrain.views import ViewBatch, degraded_crops
-from shared.command.config import load_config
+from shared.command import load_config
 from shared.degradations.summary import targets
 
 NAMES = sorted(path.stem for path in RECIPES.glob("*.yaml"))

@@ -9,7 +9,7 @@ import torch
 
 from analysis.measures.run_log import final_loss
 from shared.artefacts import EncoderArtefact, load_encoder, save_encoder
-from shared.command.config import load_config
+from shared.command import load_config
 from shared.data.fingerprints import seen_fingerprints
 from sr.evaluation.restorers import open_restorers
 from sr.model import ModelArtefact, load_model
