@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from shared.command import Shorthand
-from shared.data.sources import DataConfig
+from shared.data import DataConfig
 from shared.training.run_config import PRECISIONS
 
 LAYERS = ("vector", "map", "projection")

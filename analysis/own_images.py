@@ -24,8 +24,7 @@ from analysis.measures.scores import COLLAPSED, has_collapsed
 from analysis.page.page import MOST_POINTS, PageData, write_page
 from analysis.run import PAGE, RESULTS, STAGE, map_of, probe_for, trusted
 from shared.command import to_plain
-from shared.data.sources import open_files
-from shared.data.store import ImageStore
+from shared.data import ImageStore, open_files
 from shared.devices import resolve_precision, select_device
 from shared.files import write_atomically, write_json
 from shared.images import spread_windows

@@ -23,8 +23,7 @@ from analysis.measures.score_table import ALL_TITLES, WORDS, differences_of, not
 from analysis.measures.scores import Scores, score
 from analysis.page.page import PageData, write_page
 from shared.command import to_plain
-from shared.data.fingerprints import fingerprints, unseen
-from shared.data.sources import open_images
+from shared.data import fingerprint_images, open_images, remove_seen_images
 from shared.devices import resolve_precision, select_device
 from shared.files import write_json
 from shared.run_folders import ReportFolder
@@ -84,17 +83,17 @@ def probe_for(config: AnalysisConfig, subjects: Sequence[Subject]) -> tuple[Prob
     space = load_probe_space(config.probe)
     _, held_out = open_images(config.data, source_side(space, config.patch))
     asked = [one for one in subjects if one.asked]
-    store, known = unseen(held_out, frozenset[str]().union(*(one.seen for one in asked)))
+    store, known = remove_seen_images(held_out, frozenset[str]().union(*(one.seen for one in asked)))
     notes = []
     if known:
-        by = ", ".join(one.name for one in asked if one.seen & set(fingerprints(held_out)))
+        by = ", ".join(one.name for one in asked if one.seen & set(fingerprint_images(held_out)))
         if len(store) < 2:
             raise ValueError(
                 f"{len(known)} of the {len(held_out)} held-out images are among those that {by} was trained on: give "
                 "other images, data=folder data.root=FOLDER"
             )
         notes.append(f"left out {len(known)} held-out images that {by} was trained on: {', '.join(known)}")
-    own = set(fingerprints(store))
+    own = set(fingerprint_images(store))
     kept = [one for one in subjects if one.asked or not one.seen & own]
     notes += [
         left_out(one.path, "it was trained on images of the probe set") for one in subjects if one not in kept

@@ -6,7 +6,7 @@ from torch import Tensor
 from pretrain.config import PretrainConfig
 from pretrain.methods.base import NEGATIVE_ROWS, Method
 from pretrain.views import ViewBatch, degraded_crops
-from shared.data.sampling import Plan, Planner
+from shared.data import Plan, Planner
 from shared.degradations.summary import targets
 from shared.encoders import Encoder
 from shared.training.optimizers import cosine

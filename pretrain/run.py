@@ -14,9 +14,7 @@ from pretrain.monitoring import PretrainLog
 from pretrain.positives import Positives
 from shared.artefacts import save_encoder
 from shared.command import to_plain
-from shared.data.fingerprints import training_images
-from shared.data.sampling import Planner, source_size
-from shared.data.sources import ImageStore, open_images
+from shared.data import ImageStore, Planner, describe_training_images, open_images, source_size
 from shared.degradations import Space, load_space
 from shared.encoders import build_encoder
 from shared.probing.probe_set import ProbeSet, build_probe, score_network, score_statistics
@@ -84,7 +82,7 @@ def _finish(
     metadata = {
         "recipe": recipe, "config": to_plain(config), "degradation": config.degradation,
         "patch": module.planner.sizes[0].patch, "train_seconds": seconds, "scores": plain_scores,
-    } | training_images(module.planner.store)  # fmt: skip
+    } | describe_training_images(module.planner.store)  # fmt: skip
     card = model_card(config, recipe, scores, training_images=len(module.planner.store))
     projector = getattr(module.trained, "projector", None)
     save_encoder(artefact, module.export_module, card=card, metadata=metadata, projector=projector)

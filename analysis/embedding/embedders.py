@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from shared.artefacts import EncoderArtefact, serialise
 from shared.artefacts.projector import describe_projector, projector_state
-from shared.data.fingerprints import seen_fingerprints
+from shared.data import read_fingerprints
 from shared.degradations import load_space
 from shared.encoders import Encoder, EncoderConfig, build_encoder
 from shared.encoders.statistics import degradation_statistics
@@ -156,7 +156,7 @@ def _open(asked: str, layer: str) -> Subject:
     space = str(metadata.get("degradation", ""))
     return Subject(
         _short(asked) + (f" ({SUPERVISED})" if method == SUPERVISED else ""), f"{digest[:16]}-{layer}", build,
-        _operations(space), method, space, int(metadata.get("patch") or 0), seen_fingerprints(metadata), asked,
+        _operations(space), method, space, int(metadata.get("patch") or 0), read_fingerprints(metadata), asked,
     )  # fmt: skip
 
 

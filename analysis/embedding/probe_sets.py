@@ -11,8 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from shared.data.sampling import generator_for, source_size
-from shared.data.store import ImageStore
+from shared.data import ImageStore, make_generator, source_size
 from shared.degradations import Degradation, Space, degrade, load_space, space_names
 from shared.degradations.operations import OPERATIONS
 from shared.degradations.space import YAML_SUFFIXES
@@ -174,7 +173,7 @@ def build_probe_set(space: Space, store: ImageStore, *, patch: int, size: int, s
     """
     if len(store) < 2:
         raise ValueError(f"a probe set needs at least two images to hold one out, got {len(store)}: {store.names}")
-    generator = generator_for(seed, 0xA11A)
+    generator = make_generator(seed, 0xA11A)
     copies = len(space.row_names) if space.is_list else 1
     if space.is_list and copies < 2:
         raise ValueError(f"probe {space.name} lists one degradation only; to tell apart it takes two or more")
@@ -184,7 +183,7 @@ def build_probe_set(space: Space, store: ImageStore, *, patch: int, size: int, s
             f"size={size} patches are too few for {copies} degradations of two images: at least {2 * copies}"
         )
     if contents < len(store):
-        drawn = torch.randperm(len(store), generator=generator_for(seed, 0x1A6E))[:contents]
+        drawn = torch.randperm(len(store), generator=make_generator(seed, 0x1A6E))[:contents]
         store = store.select(sorted(drawn.tolist()))
     per_image = contents // len(store)
     image = torch.arange(len(store)).repeat_interleave(per_image)  # (M,)

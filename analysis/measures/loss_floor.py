@@ -12,7 +12,7 @@ from analysis.embedding.embedders import Subject
 from analysis.embedding.probe_sets import ProbeSet, build_probe_set, load_probe_space, source_side
 from analysis.measures.geometry import contrastive_floor, information_read
 from analysis.measures.run_log import final_loss
-from shared.data.store import ImageStore
+from shared.data import ImageStore
 from shared.degradations.summary import targets
 from shared.probing.bootstrap import bootstrap_over_images, centred, percentile_interval
 from shared.probing.ridge import ridge_predictions

@@ -6,8 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from shared.data.sampling import generator_for, source_size
-from shared.data.sources import ImageStore
+from shared.data import ImageStore, make_generator, source_size
 from shared.degradations import Degradation, Space, degrade, load_space
 from shared.degradations.summary import summarise
 from shared.encoders.statistics import degradation_statistics
@@ -69,7 +68,7 @@ def build_probe(space: Space, store: ImageStore, patch: int, seed: int = 0) -> P
     Raises:
         ValueError: an image is too small for a patch.
     """
-    generator = generator_for(seed, 0x9B0BE)
+    generator = make_generator(seed, 0x9B0BE)
     margin = space.margin()
     side = source_size(patch, space.scale, margin)
     smallest = int(torch.minimum(store.heights, store.widths).min())
@@ -104,8 +103,8 @@ def listed_degradations(space: Space) -> tuple[Degradation, list[str]]:
         grid = load_space(space.probe)
         if grid.scale != space.scale:
             raise ValueError(f"space {space.name}: its probe {space.probe} has scale {grid.scale}, not {space.scale}")
-        return grid.listed(generator_for(0)), grid.row_names
-    listed = space.draw(LISTED_WITHOUT_A_GRID, generator_for(0, 0x115ED))
+        return grid.listed(make_generator(0)), grid.row_names
+    listed = space.draw(LISTED_WITHOUT_A_GRID, make_generator(0, 0x115ED))
     return listed, listed.words()
 
 

@@ -13,8 +13,7 @@ import pytorch_lightning as pl
 import torch
 
 from shared.command import to_plain
-from shared.data.cache import checksum
-from shared.data.sources import ImageStore
+from shared.data import ImageStore, compute_checksum
 from shared.degradations import Space
 from shared.devices import resolve_precision, select_device
 from shared.run_folders import RunFolder, check_free_space
@@ -112,7 +111,7 @@ def inputs_of(space: Space, training: ImageStore, held_out: ImageStore) -> dict[
 
 
 def _summary(store: ImageStore) -> str:
-    pixels = checksum(store.file) if store.file else 0
+    pixels = compute_checksum(store.file) if store.file else 0
     described = json.dumps([store.names, store.heights.tolist(), store.widths.tolist(), pixels])
     return f"{len(store)} images, {hashlib.sha256(described.encode()).hexdigest()[:12]}"
 

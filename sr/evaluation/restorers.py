@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from shared.data.fingerprints import seen_fingerprints
+from shared.data import read_fingerprints
 from shared.devices import exact_convolutions
 from shared.inference import eval_mode
 from shared.run_folders import find_newest_run
@@ -148,7 +148,7 @@ def _open(path: str, device: torch.device) -> Restorer:
     key = json.dumps([artefact.config["model"], artefact.config["weights_sha256"]], sort_keys=True)
     digest = hashlib.sha256(key.encode()).hexdigest()[:12]
     metadata = artefact.metadata
-    seen = seen_fingerprints(metadata) | seen_fingerprints(metadata.get("encoder") or {})
+    seen = read_fingerprints(metadata) | read_fingerprints(metadata.get("encoder") or {})
     return Restorer(artefact.run_name, digest, artefact.load().to(device), seen)
 
 

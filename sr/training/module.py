@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from pretrain.methods import Method
 from pretrain.views import ViewBatch
-from shared.data.sampling import Plan, Planner
+from shared.data import Plan, Planner
 from shared.degradations import degrade
 from shared.degradations.summary import targets
 from shared.training.planned_module import PlannedTraining

@@ -8,9 +8,7 @@ import torch
 from pretrain.methods import Method, Positives, build_method
 from shared.artefacts import save_encoder
 from shared.command import to_plain
-from shared.data.fingerprints import seen_fingerprints, training_images
-from shared.data.sampling import Planner, source_size
-from shared.data.sources import ImageStore, open_images
+from shared.data import ImageStore, Planner, describe_training_images, open_images, read_fingerprints, source_size
 from shared.degradations import Space, load_space
 from shared.run_folders import RunFolder
 from shared.training.progress import Bar, Speed
@@ -115,7 +113,7 @@ def _finish(
     scores = {name: one.to_dict() for name, one in rows.items()} | {"degradations": images.names}
     of_run = {
         "recipe": recipe, "config": to_plain(config), "degradation": space.name, "train_seconds": seconds,
-    } | training_images(module.planner.store)  # fmt: skip
+    } | describe_training_images(module.planner.store)  # fmt: skip
     of_model = of_run | {"scores": scores}
     earlier = config.conditioning.encoder_metadata()
     if earlier:
@@ -130,7 +128,7 @@ def _finish(
             metadata=of_run
             | {
                 "patch": module.planner.sizes[0].patch,
-                "training_image_hashes": " ".join(sorted(seen_fingerprints(of_run) | seen_fingerprints(earlier))),
+                "training_image_hashes": " ".join(sorted(read_fingerprints(of_run) | read_fingerprints(earlier))),
             },
             projector=getattr(module.trained.method, "projector", None),
         )

@@ -6,8 +6,7 @@ import torch
 from torch import Tensor
 
 from shared.command import align_columns, format_interval
-from shared.data.sampling import generator_for
-from shared.data.sources import ImageStore
+from shared.data import ImageStore, make_generator
 from shared.degradations import Space
 from shared.degradations.summary import targets
 from shared.probing.probe_set import listed_degradations
@@ -49,7 +48,7 @@ def build_validation(space: Space, held_out: ImageStore, size: int) -> Validatio
     for index in range(len(held_out)):
         image = held_out.image(index).cpu().permute(2, 0, 1).float().div(255)  # (3, H, W)
         hr_images.append(_crop_centre(image, size, space.scale)[None])
-    seeds = torch.randint(2**62, (len(listed), len(held_out)), generator=generator_for(0, 0x7A11))
+    seeds = torch.randint(2**62, (len(listed), len(held_out)), generator=make_generator(0, 0x7A11))
     lr_images = [
         [make_lr_images(hr, listed[[d]].with_seed(seeds[d, i : i + 1])) for i, hr in enumerate(hr_images)]
         for d in range(len(listed))

@@ -17,8 +17,7 @@ import torch
 from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
 
-from shared.data.sampling import source_size
-from shared.data.sources import DataConfig, open_images
+from shared.data import DataConfig, open_images, source_size
 from shared.degradations import Space, load_space
 from shared.degradations.words import reading_in_words
 from shared.encoders import Representation

@@ -9,8 +9,7 @@ from torch import nn
 
 from analysis.embedding.probe_sets import ProbeSet, build_probe_set, load_probe_space
 from shared.artefacts import save_encoder
-from shared.data.fingerprints import training_images
-from shared.data.store import ImageStore
+from shared.data import ImageStore, describe_training_images
 from shared.encoders import EncoderConfig, build_encoder
 
 THREE_BLURS = (
@@ -47,6 +46,6 @@ def save_small_encoder(
     torch.manual_seed(seed)
     encoder = build_encoder(EncoderConfig(name="dasr", input="bands"))
     metadata = {"degradation": "blur", "patch": 32, "config": {"seed": seed, "method": {"name": method}}}
-    metadata |= training_images(seen) if seen is not None else {}
+    metadata |= describe_training_images(seen) if seen is not None else {}
     save_encoder(folder, encoder, card="", metadata=metadata, projector=projector)
     return folder

@@ -10,7 +10,7 @@ from torch.utils.tensorboard import SummaryWriter
 from analysis.figures.pictures import slugs_of
 from analysis.measures.run_log import final_loss, probe_curves
 from analysis.report import main
-from shared.data.sources import DataConfig, open_images
+from shared.data import DataConfig, open_images
 from tests.analysis.small_probe import THREE_BLURS, save_small_encoder
 
 

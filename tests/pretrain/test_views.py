@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from pretrain.views import ViewsConfig, degraded_crops
-from shared.data.sampling import CropSize, ViewSources
+from shared.data import CropSize, ViewSources
 from shared.degradations import degrade, load_space
 
 
