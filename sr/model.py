@@ -72,7 +72,7 @@ class SRModel(nn.Module):
 
         Args:
             lr_image: the LR images, (B, 3, h, w) in [0, 1], h and w at least 16.
-            parameters: the true parameters, (B, 6), for the oracle, see `shared.degradations.summary.targets`.
+            parameters: the true parameters, (B, 6), for the oracle, see `shared.degradations.summarise_as_vector`.
 
         Raises:
             ValueError: The model is an oracle, and the parameters are not given.

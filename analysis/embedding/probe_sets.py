@@ -12,10 +12,16 @@ import torch
 from torch import Tensor
 
 from shared.data import ImageStore, make_generator, source_size
-from shared.degradations import Degradation, Space, degrade, load_space, space_names
-from shared.degradations.operations import OPERATIONS
-from shared.degradations.space import YAML_SUFFIXES
-from shared.degradations.summary import summarise
+from shared.degradations import (
+    OPERATIONS,
+    YAML_SUFFIXES,
+    Degradation,
+    Space,
+    degrade,
+    list_spaces,
+    load_space,
+    summarise,
+)
 
 PROBES = Path(__file__).parents[1] / "probes"
 FORMAT = 1  # raise it when the same probe would get other pixels
@@ -79,7 +85,7 @@ class ProbeSet:
 
     def words(self) -> list[str]:
         """The degradation of each patch in words, but for the rounding that all have."""
-        return [text.removesuffix("quantize").removesuffix(", ") or "none" for text in self.degradation.words()]
+        return [text.removesuffix("quantize").removesuffix(", ") or "none" for text in self.degradation.describe()]
 
     def parameters(self) -> dict[str, np.ndarray]:
         """The known parameters, (N,) float64 by name; those that do not vary are left out.
@@ -132,14 +138,14 @@ def load_probe_space(name_or_path: str) -> Space:
         return load_space(name_or_path)
     if name_or_path in probe_names():
         return load_space(str(PROBES / f"{name_or_path}.yaml"))
-    if name_or_path in space_names():
+    if name_or_path in list_spaces():
         return load_space(name_or_path)
-    known = [*probe_names(), *space_names()]
+    known = [*probe_names(), *list_spaces()]
     near = difflib.get_close_matches(name_or_path, known, n=1)
     hint = f"; did you mean {near[0]}?" if near else ""
     raise ValueError(
         f"unknown probe {name_or_path!r}{hint} (there are {', '.join(probe_names())}, the degradation spaces "
-        f"{', '.join(space_names())}, or a path to a .yaml)"
+        f"{', '.join(list_spaces())}, or a path to a .yaml)"
     )
 
 
@@ -192,7 +198,7 @@ def build_probe_set(space: Space, store: ImageStore, *, patch: int, size: int, s
     top = (place[0] * (store.heights[image] - side + 1)).long()
     left = (place[1] * (store.widths[image] - side + 1)).long()
     if space.is_list:
-        listed = space.listed(generator)
+        listed = space.draw_listed(generator)
         _check_rows_differ(space, listed)
         degradation = listed.repeat(len(image))
         label = np.arange(copies).repeat(len(image))
@@ -212,7 +218,7 @@ def build_probe_set(space: Space, store: ImageStore, *, patch: int, size: int, s
 
 
 def _check_rows_differ(space: Space, listed: Degradation) -> None:
-    steps = [json.dumps(row["steps"], sort_keys=True, default=str) for row in space.written["rows"]]
+    steps = [json.dumps(row["steps"], sort_keys=True, default=str) for row in space.definition["rows"]]
     of_rows: tuple[tuple[str, list], ...] = (
         ("name", space.row_names), ("steps", steps), ("degradation", _described(listed)),
     )  # fmt: skip

@@ -6,7 +6,7 @@ import numpy as np
 
 from analysis.embedding.blocks import unit_blocks
 from analysis.embedding.probe_sets import ProbeSet
-from shared.degradations.words import reading_in_words
+from shared.degradations import format_reading
 from shared.probing.measures import nearest_outside, spherical_kmeans, unit_rows
 from shared.probing.ridge import fit_ridge, r_squared, ridge_predictions
 
@@ -38,7 +38,7 @@ class Likeness:
     def sentence(self, rows: np.ndarray, names: list[str]) -> str:
         """What the patches `rows` of one image look like, in words."""
         read = {name: float(np.median(values[rows])) for name, values in self.parameters.items()}
-        words = reading_in_words(
+        words = format_reading(
             blur_width=read.get("blur_width"), anisotropy=read.get("anisotropy", 0.0),
             angle=_mean_angle(self.parameters["angle"][rows]) if "angle" in read else None, noise=read.get("noise"),
             jpeg_quality=read.get("jpeg_quality", 100.0),

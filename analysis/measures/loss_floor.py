@@ -13,7 +13,7 @@ from analysis.embedding.probe_sets import ProbeSet, build_probe_set, load_probe_
 from analysis.measures.geometry import contrastive_floor, information_read
 from analysis.measures.run_log import final_loss
 from shared.data import ImageStore
-from shared.degradations.summary import targets
+from shared.degradations import summarise_as_vector
 from shared.probing.bootstrap import bootstrap_over_images, centred, percentile_interval
 from shared.probing.ridge import ridge_predictions
 
@@ -88,7 +88,7 @@ def loss_floor(
         probe = build_probe_set(space, store.select(large), patch=subject.patch, size=PATCHES, seed=seed)
     except ValueError as error:
         return f"its contrastive loss cannot be held against a floor: {error}"
-    parameters = targets(probe.degradation).numpy()
+    parameters = summarise_as_vector(probe.degradation).numpy()
     parameters = parameters[:, np.ptp(parameters, axis=0) > 1e-6]
     image = np.unique(probe.image.numpy(), return_inverse=True)[1]
     predicted = ridge_predictions(embed(subject, probe), parameters, image)

@@ -18,7 +18,7 @@ from analysis.measures.geometry import (
 )
 from analysis.measures.neighbour_order import NeighbourOrder, chance_average_precision, neighbour_order
 from analysis.measures.variance_split import VarianceSplit, crossed
-from shared.degradations.summary import targets as unit_targets
+from shared.degradations import summarise_as_vector
 from shared.probing.bootstrap import bootstrap_over_images, centred, image_weights, percentile_interval
 from shared.probing.cluster_agreement import (
     adjusted_rand_index,
@@ -162,7 +162,7 @@ class _Scoring:
     def scores(self) -> Scores:
         if has_collapsed(self.embedding):
             self.notes.append(f"{COLLAPSED}, and every score is chance")
-        comparable = unit_targets(self.probe.degradation).numpy()  # directions too, without gaps
+        comparable = summarise_as_vector(self.probe.degradation).numpy()  # directions too, without gaps
         order = neighbour_order(self.embedding, self.probe.label, self.image, comparable)
         if self.probe.is_listed:
             self._clusters()

@@ -7,8 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from shared.data import ImageStore, make_generator, source_size
-from shared.degradations import Degradation, Space, degrade, load_space
-from shared.degradations.summary import summarise
+from shared.degradations import Degradation, Space, degrade, load_space, summarise
 from shared.encoders.statistics import degradation_statistics
 from shared.inference import embed_batches
 from shared.probing.scores import ProbeScores, score_embedding
@@ -103,9 +102,9 @@ def listed_degradations(space: Space) -> tuple[Degradation, list[str]]:
         grid = load_space(space.probe)
         if grid.scale != space.scale:
             raise ValueError(f"space {space.name}: its probe {space.probe} has scale {grid.scale}, not {space.scale}")
-        return grid.listed(make_generator(0)), grid.row_names
+        return grid.draw_listed(make_generator(0)), grid.row_names
     listed = space.draw(LISTED_WITHOUT_A_GRID, make_generator(0, 0x115ED))
-    return listed, listed.words()
+    return listed, listed.describe()
 
 
 def _degrade_in_parts(source: Tensor, degradations: Degradation, margin: int) -> Tensor:

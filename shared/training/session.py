@@ -107,7 +107,7 @@ def _train(config: RunConfig, folder: RunFolder, prepared: Prepared) -> int:
 
 def inputs_of(space: Space, training: ImageStore, held_out: ImageStore) -> dict[str, object]:
     """What a resumed run must find unchanged: the space's text and the images' pixels."""
-    return {"space": space.written, "training_images": _summary(training), "held_out_images": _summary(held_out)}
+    return {"space": space.definition, "training_images": _summary(training), "held_out_images": _summary(held_out)}
 
 
 def _summary(store: ImageStore) -> str:

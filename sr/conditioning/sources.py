@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from shared.degradations.summary import SUMMARY_RANGES
+from shared.degradations import SUMMARY_RANGES
 from shared.encoders import DasrBackbone, Encoder, Representation
 from sr.conditioning.adapter import RepresentationShape
 
@@ -33,7 +33,7 @@ class Source(nn.Module):
 
         Args:
             lr_image: (B, 3, h, w) in [0, 1].
-            parameters: (B, 6), see `shared.degradations.summary.targets`; read where `needs_parameters`.
+            parameters: (B, 6), see `shared.degradations.summarise_as_vector`; read where `needs_parameters`.
             stem: The network's stem, images -> features (B, C, h, w).
 
         Raises:
@@ -165,7 +165,7 @@ class ConstantSource(Source):
 
 
 class OracleSource(Source):
-    """The true parameters (B, 6), see `shared.degradations.summary.targets`: the ceiling."""
+    """The true parameters (B, 6), see `shared.degradations.summarise_as_vector`: the ceiling."""
 
     needs_parameters = True
 

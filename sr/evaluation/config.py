@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from shared.command import Shorthand
-from shared.degradations.space import YAML_SUFFIXES
+from shared.degradations import YAML_SUFFIXES
 from shared.training.run_config import PRECISIONS
 from sr.evaluation.protocols import PROTOCOLS, REAL
 

@@ -6,8 +6,7 @@ from torch import Tensor, nn
 from pretrain.methods import Method
 from pretrain.views import ViewBatch
 from shared.data import Plan, Planner
-from shared.degradations import degrade
-from shared.degradations.summary import targets
+from shared.degradations import degrade, summarise_as_vector
 from shared.training.planned_module import PlannedTraining
 from sr.model import SRModel
 from sr.training.augmentation import augment
@@ -87,7 +86,7 @@ class SRTraining(PlannedTraining):
         model, method = self.trained.model, self.trained.method
         if not model.needs_parameters and (method is None or not method.needs_parameters):
             return None
-        return targets(plan.degradation).to(self.device, non_blocking=True)
+        return summarise_as_vector(plan.degradation).to(self.device, non_blocking=True)
 
     def _views(self, plan: Plan) -> tuple[tuple[Tensor, ...], Tensor]:
         """LR views per crop size (B, V_s, 3, p_s, p_s), and the HR patches (B, 3, P, P) of the first views."""

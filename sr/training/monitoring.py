@@ -62,7 +62,7 @@ class SRLog(pl.Callback):
             return
         rows = min(PANEL_ROWS, len(module.last_images[0]))
         board.experiment.add_image("LR, SR, HR, bicubic", panel(module.last_images, rows), step)
-        words = module.last_plan.degradation[:rows].words()
+        words = module.last_plan.degradation[:rows].describe()
         board.experiment.add_text("degradations", "\n\n".join(f"row {i + 1}: {w}" for i, w in enumerate(words)), step)
 
 

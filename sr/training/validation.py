@@ -7,8 +7,7 @@ from torch import Tensor
 
 from shared.command import align_columns, format_interval
 from shared.data import ImageStore, make_generator
-from shared.degradations import Space
-from shared.degradations.summary import targets
+from shared.degradations import Space, summarise_as_vector
 from shared.probing.probe_set import listed_degradations
 from sr.evaluation.image_scores import ImageScores, format_difference
 from sr.evaluation.restorers import BICUBIC, Restorer
@@ -53,7 +52,7 @@ def build_validation(space: Space, held_out: ImageStore, size: int) -> Validatio
         [make_lr_images(hr, listed[[d]].with_seed(seeds[d, i : i + 1])) for i, hr in enumerate(hr_images)]
         for d in range(len(listed))
     ]
-    return ValidationSet(hr_images, lr_images, names, targets(listed), held_out.names)
+    return ValidationSet(hr_images, lr_images, names, summarise_as_vector(listed), held_out.names)
 
 
 def _crop_centre(image: Tensor, size: int, scale: int) -> Tensor:

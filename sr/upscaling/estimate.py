@@ -18,8 +18,7 @@ from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
 
 from shared.data import DataConfig, open_images, source_size
-from shared.degradations import Space, load_space
-from shared.degradations.words import reading_in_words
+from shared.degradations import Space, format_reading, load_space
 from shared.encoders import Representation
 from shared.files import write_atomically
 from shared.images import spread_windows
@@ -89,7 +88,7 @@ def in_words(parameters: dict[str, np.ndarray]) -> str:
     if "angle" in parameters:
         sine, cosine = parameters["angle"].mean(0)  # of twice the angle
         angle = float(np.degrees(np.arctan2(sine, cosine)) / 2 % 180)
-    words = reading_in_words(
+    words = format_reading(
         blur_width=float(np.exp(middle["log_sigma"])) if "log_sigma" in middle else None,
         anisotropy=middle.get("anisotropy", 0.0), angle=angle,
         noise=255 * middle["noise_sigma"] if "noise_sigma" in middle else None,
@@ -162,7 +161,7 @@ class _Looking(nn.Module):
 
 def _key(path: str | Path, space: Space) -> str:
     described = ModelArtefact.open(path).config
-    parts = [VERSION, PATCH, described["model"], described["weights_sha256"], space.written]
+    parts = [VERSION, PATCH, described["model"], described["weights_sha256"], space.definition]
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:24]
 
 

@@ -8,7 +8,7 @@ from pretrain.run import build
 from pretrain.train import RECIPES
 from pretrain.views import ViewBatch, degraded_crops
 from shared.command import load_config
-from shared.degradations.summary import targets
+from shared.degradations import summarise_as_vector
 
 NAMES = sorted(path.stem for path in RECIPES.glob("*.yaml"))
 TINY = ["batch_size=4", "precision=fp32", "data.dead_leaves=2"]
@@ -28,7 +28,7 @@ def one_step(module) -> None:
     before = first_convolution.detach().clone()
     plan = module.planner.plan(0)
     views = degraded_crops(module.fetch(plan), plan.degradation, module.planner.margin, torch.device("cpu"))
-    loss, logs, _ = module.trained(ViewBatch(views, targets(plan.degradation)))
+    loss, logs, _ = module.trained(ViewBatch(views, summarise_as_vector(plan.degradation)))
     loss.backward()
     optimizer.step()
     module.trained.after_step()

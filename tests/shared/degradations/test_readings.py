@@ -1,12 +1,12 @@
-"""Readings in words."""
+"""Estimated degradations in words."""
 
 import pytest
 
-from shared.degradations.words import reading_in_words
+from shared.degradations.readings import format_reading
 
 
 @pytest.mark.parametrize(
-    ("read", "words"),
+    ("reading", "expected"),
     [
         ({}, ""),
         ({"blur_width": 1.84, "noise": 4.2}, "blur 1.8 px, noise 4"),
@@ -15,6 +15,6 @@ from shared.degradations.words import reading_in_words
         ({"noise": -3, "jpeg_quality": 41.2}, "noise 0, JPEG quality 41"),
         ({"jpeg_quality": 96}, ""),
     ],
-)  # fmt: skip
-def test_what_is_read_is_told(read, words):
-    assert reading_in_words(**read) == words
+)
+def test_a_reading_is_described_by_its_visible_parts(reading, expected):
+    assert format_reading(**reading) == expected
