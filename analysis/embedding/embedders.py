@@ -14,8 +14,7 @@ from shared.artefacts import EncoderArtefact, serialise
 from shared.artefacts.projector import describe_projector, projector_state
 from shared.data import read_fingerprints
 from shared.degradations import load_space
-from shared.encoders import Encoder, EncoderConfig, build_encoder
-from shared.encoders.statistics import degradation_statistics
+from shared.encoders import Encoder, EncoderConfig, build_encoder, degradation_statistics
 from shared.run_folders import find_newest_run
 
 STATISTICS = "statistics"

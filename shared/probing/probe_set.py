@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from shared.data import ImageStore, make_generator, source_size
 from shared.degradations import Degradation, Space, degrade, load_space, summarise
-from shared.encoders.statistics import degradation_statistics
+from shared.encoders import degradation_statistics
 from shared.inference import embed_batches
 from shared.probing.scores import ProbeScores, score_embedding
 

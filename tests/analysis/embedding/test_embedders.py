@@ -6,7 +6,7 @@ from lightly.models.modules.heads import BYOLProjectionHead
 
 from analysis.embedding.embedders import open_subjects
 from shared.artefacts import EncoderArtefact, load_encoder
-from shared.encoders.statistics import degradation_statistics
+from shared.encoders import degradation_statistics
 from shared.run_folders import find_newest_run
 from tests.analysis.small_probe import save_small_encoder
 

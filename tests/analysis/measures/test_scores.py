@@ -7,7 +7,7 @@ from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score, s
 
 from analysis.measures.score_table import differences_of, rows_of
 from analysis.measures.scores import MORE_IS_BETTER, Scores, score
-from shared.encoders.statistics import degradation_statistics
+from shared.encoders import degradation_statistics
 from shared.files import without_nan
 from shared.probing.measures import spherical_kmeans
 from tests.analysis.small_probe import small_probe

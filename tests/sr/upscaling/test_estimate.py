@@ -9,8 +9,7 @@ from torch import Tensor
 
 import sr.upscaling.estimate
 from shared.degradations import Degradation, degrade, load_space
-from shared.encoders import Representation
-from shared.encoders.statistics import degradation_statistics
+from shared.encoders import Representation, degradation_statistics
 from sr.model import build_model, save_model
 from sr.upscale import main
 from sr.upscaling.estimate import Estimator, in_words, open_estimator
