@@ -10,8 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from shared.artefacts import EncoderArtefact, serialise
-from shared.artefacts.projector import describe_projector, projector_state
+from shared.artefacts import EncoderArtefact, describe_projector, projector_state, serialise
 from shared.data import read_fingerprints
 from shared.degradations import load_space
 from shared.encoders import Encoder, EncoderConfig, build_encoder, degradation_statistics
