@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass, field
 
-from shared.command.config import Shorthand
-from shared.data.sources import DataConfig
+from shared.command import Shorthand
+from shared.data import DataConfig
 from shared.training.run_config import PRECISIONS
 
 LAYERS = ("vector", "map", "projection")

@@ -7,15 +7,14 @@ are known: the report describes the degradation of each image in words, and grou
 import sys
 
 from analysis.config import SHORTHANDS, AnalysisConfig, OwnImagesConfig
-from shared.command.command_line import attributes_of, command, positional_and_options
-from shared.command.config import load_config
+from shared.command import describe_options, load_config, run_command, split_arguments
 
 PROGRAM = "embed"
 
 
 def main(arguments: list[str]) -> int:
     """Runs the command line; returns the exit status."""
-    images, options = positional_and_options(arguments)
+    images, options = split_arguments(arguments)
 
     def work() -> int:
         _, config = load_config(OwnImagesConfig, None, options, shorthands=SHORTHANDS)
@@ -26,11 +25,11 @@ def main(arguments: list[str]) -> int:
 
         return describe_images(config, images)
 
-    return command(PROGRAM, arguments, work, help_text=_help, after_ctrl_c="stopped; no report was written")
+    return run_command(PROGRAM, arguments, work, help_text=_help, after_ctrl_c="stopped; no report was written")
 
 
 def _help() -> str:
-    return f"{__doc__}\nOptions:\n{attributes_of(OwnImagesConfig, AnalysisConfig)}\n\nGroups of options: data.*"
+    return f"{__doc__}\nOptions:\n{describe_options(OwnImagesConfig, AnalysisConfig)}\n\nGroups of options: data.*"
 
 
 if __name__ == "__main__":

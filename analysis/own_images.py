@@ -25,12 +25,12 @@ from analysis.measures.image_reading import ImageReading, read_images
 from analysis.measures.scores import COLLAPSED, has_collapsed
 from analysis.page.page import MAX_POINTS, PageData, write_page
 from analysis.report_files import PAGE, RESULTS, STAGE
-from shared.command.config import to_plain
+from shared.command import to_plain
 from shared.data.sources import open_files
 from shared.data.store import ImageStore
-from shared.devices import device_of, precision_of
+from shared.devices import resolve_precision, select_device
 from shared.files import write_atomically, write_json
-from shared.images.windows import spread_windows
+from shared.images import spread_windows
 from shared.inference import embed_batches
 from shared.probing import ProbeSet, format_r2
 from shared.run_folders.report_folder import ReportFolder
@@ -75,8 +75,8 @@ class OwnPatches:
 def describe_images(config: OwnImagesConfig, paths: Sequence[str]) -> int:
     """Writes `runs/analysis/<name>/` and prints a line per image; returns the exit status."""
     started = time.perf_counter()
-    device = device_of(config.accelerator)
-    config.precision = precision_of(config.precision, device)
+    device = select_device(config.accelerator)
+    config.precision = resolve_precision(config.precision, device)
     store = open_files([Path(path) for path in paths], Path(config.data.cache_dir).expanduser(), config.patch)
     (embedder, *_), _ = open_embedders([config.encoder] if config.encoder else [], config.runs_dir, config.layer)
     probe, _, notes = choose_probe(config, [embedder])
@@ -91,7 +91,7 @@ def describe_images(config: OwnImagesConfig, paths: Sequence[str]) -> int:
         STAGE,
         name=config.name,
         default=make_slug(f"{Path(paths[0]).resolve().stem}-by-{embedder.name}"),
-        asked=to_plain(config)
+        config=to_plain(config)
         | {
             "images": list(store.names),
             "pixels": pixels,
@@ -101,7 +101,7 @@ def describe_images(config: OwnImagesConfig, paths: Sequence[str]) -> int:
             "degradations": probe.names,
         },
         results=RESULTS,
-        needed=(PAGE, TABLE),
+        required=(PAGE, TABLE),
     )
     with report.lock():
         result, when = report.load(), "made before"

@@ -7,15 +7,14 @@ ENCODER is the path of a run or an artefact, NAME:untrained (a network, or a pat
 import sys
 
 from analysis.config import SHORTHANDS, AnalysisConfig
-from shared.command.command_line import attributes_of, command, positional_and_options
-from shared.command.config import load_config
+from shared.command import describe_options, load_config, run_command, split_arguments
 
 PROGRAM = "embed-viz"
 
 
 def main(arguments: list[str]) -> int:
     """Runs the command line; returns the exit status."""
-    encoders, options = positional_and_options(arguments)
+    encoders, options = split_arguments(arguments)
 
     def work() -> int:
         _, config = load_config(AnalysisConfig, None, options, shorthands=SHORTHANDS)
@@ -26,7 +25,7 @@ def main(arguments: list[str]) -> int:
         return run(config, encoders)
 
     hint = "stopped; the same command resumes from the embeddings made so far"
-    return command(PROGRAM, arguments, work, help_text=_help, after_ctrl_c=hint)
+    return run_command(PROGRAM, arguments, work, help_text=_help, after_ctrl_c=hint)
 
 
 def _help() -> str:
@@ -34,7 +33,7 @@ def _help() -> str:
 
     return (
         f"{__doc__}\nProbes (probe=NAME): {', '.join(probe_names())}, a degradation space, or the path of a .yaml\n\n"
-        f"Options:\n{attributes_of(AnalysisConfig)}\n\nGroups of options: data.*"
+        f"Options:\n{describe_options(AnalysisConfig)}\n\nGroups of options: data.*"
     )
 
 

@@ -18,8 +18,8 @@ from analysis.measures.loss_floor import estimate_loss_floor
 from analysis.measures.score_table import WORDS
 from analysis.measures.scores import score_for_report
 from analysis.report_files import FORMAT, PAGE, RESULTS, STAGE, EmbedderReport, write_report
-from shared.command.config import to_plain
-from shared.devices import device_of, precision_of
+from shared.command import to_plain
+from shared.devices import resolve_precision, select_device
 from shared.probing import ProbeSet
 from shared.run_folders.report_folder import ReportFolder
 
@@ -27,8 +27,8 @@ from shared.run_folders.report_folder import ReportFolder
 def run(config: AnalysisConfig, encoders: Sequence[str]) -> int:
     """Writes the report, or prints the results of a finished one with the same options; returns the exit status."""
     started = time.perf_counter()
-    device = device_of(config.accelerator)
-    config.precision = precision_of(config.precision, device)
+    device = select_device(config.accelerator)
+    config.precision = resolve_precision(config.precision, device)
     embedders, notes = open_embedders(encoders, config.runs_dir, config.layer)
     probe, embedders, omitted = choose_probe(config, embedders)
     report = ReportFolder(
@@ -36,7 +36,7 @@ def run(config: AnalysisConfig, encoders: Sequence[str]) -> int:
         STAGE,
         name=config.name,
         default=make_slug(f"{embedders[0].name}-{probe.name}"),
-        asked=to_plain(config)
+        config=to_plain(config)
         | {
             "probe_hash": probe.hash(),
             "subjects": {embedder.name: embedder.hash for embedder in embedders},
@@ -46,7 +46,7 @@ def run(config: AnalysisConfig, encoders: Sequence[str]) -> int:
             "images": list(probe.store.names),
         },
         results=RESULTS,
-        needed=(PAGE,),
+        required=(PAGE,),
     )
     with report.lock():
         found, when = report.load(), "made before"

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from analysis.config import SHORTHANDS, AnalysisConfig
-from shared.command.command_line import command, positional_and_options
-from shared.command.config import load_config
+from shared.command import load_config, run_command, split_arguments
 
 PROGRAM = "snapshot"
 PRIVATE = ".snapshot-"  # prefix of the temporary folders that a run makes for this program
@@ -32,7 +31,7 @@ class SnapshotConfig(AnalysisConfig):
 
 def main(arguments: list[str]) -> int:
     """Runs the command line; returns the exit status."""
-    encoders, options = positional_and_options(arguments)
+    encoders, options = split_arguments(arguments)
 
     def work() -> int:
         _, config = load_config(SnapshotConfig, None, options, shorthands=SHORTHANDS)
@@ -44,7 +43,7 @@ def main(arguments: list[str]) -> int:
         draw(config, Path(encoders[0]))
         return 0
 
-    return command(PROGRAM, arguments, work, help_text=lambda: __doc__ or "", after_ctrl_c="stopped")
+    return run_command(PROGRAM, arguments, work, help_text=lambda: __doc__ or "", after_ctrl_c="stopped")
 
 
 def draw(config: SnapshotConfig, encoder: Path) -> None:
@@ -60,15 +59,15 @@ def draw(config: SnapshotConfig, encoder: Path) -> None:
     from analysis.figures.pictures import make_colours
     from analysis.figures.plots import separation_heatmap
     from analysis.measures.scores import score_for_report
-    from shared.devices import device_of, precision_of
+    from shared.devices import resolve_precision, select_device
 
     (embedder, *_), _ = open_embedders([str(encoder)], config.runs_dir, config.layer)
     network = embedder.build()
     shutil.rmtree(encoder)
     probe, _, _ = choose_probe(config, [embedder])
     patches = render_patches(probe, Path(config.data.cache_dir).expanduser(), quiet=True)
-    device = device_of(config.accelerator)
-    bf16 = precision_of(config.precision, device) == "bf16"
+    device = select_device(config.accelerator)
+    bf16 = resolve_precision(config.precision, device) == "bf16"
     parts = embed_stream(network, patches, device=device, bf16=bf16)
     embedding = np.concatenate(list(parts))
     points, trust = project(embedding, config.map, config.seed)

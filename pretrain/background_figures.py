@@ -10,7 +10,7 @@ import pytorch_lightning as pl
 
 from pretrain.module import Pretraining
 from shared.artefacts import save_encoder
-from shared.command.config import to_plain
+from shared.command import to_plain
 from shared.degradations import Space
 
 SCALE_1_PROBE = "grid"  # probe of `analysis` with every kind of degradation, without down-sampling

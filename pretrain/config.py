@@ -8,7 +8,7 @@ from omegaconf import MISSING
 from pretrain.methods import METHODS
 from pretrain.positives import Positives, PositivesConfig, positives_overrides
 from pretrain.views import ViewsConfig
-from shared.command.config import Group, Shorthand, named_options
+from shared.command import Group, Shorthand, make_choice
 from shared.encoders import EncoderConfig
 from shared.training.run_config import RunConfig
 
@@ -67,7 +67,7 @@ class PretrainConfig(RunConfig):
         return str(self.method.name)
 
 
-GROUPS = {"method": Group({name: named_options(name, entry.config) for name, entry in METHODS.items()})}
+GROUPS = {"method": Group({name: make_choice(name, entry.config) for name, entry in METHODS.items()})}
 
 SHORTHANDS: dict[str, Shorthand] = {
     "encoder": lambda key, value: [f"{key}.name={value}"],

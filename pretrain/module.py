@@ -7,7 +7,7 @@ from pretrain.config import PretrainConfig
 from pretrain.methods.base import NEGATIVE_ROWS, Method
 from pretrain.views import ViewBatch, degrade_crops
 from shared.data.sampling import Plan, Planner
-from shared.degradations.summary import targets
+from shared.degradations.summary import summarise_as_vector
 from shared.encoders import Encoder
 from shared.training.optimizers import cosine
 from shared.training.planned_module import PlannedTraining
@@ -47,7 +47,9 @@ class Pretraining(PlannedTraining):
     def loss(self, plan: Plan) -> tuple[Tensor, dict[str, Tensor]]:
         """Crops and degrades the images of a plan and computes the method's loss and logs."""
         crops = degrade_crops(self.fetch(plan), plan.degradation, self.planner.margin, self.device)
-        known = targets(plan.degradation) if self.trained.needs_parameters else torch.empty(len(plan.degradation), 0)
+        degradation = plan.degradation
+        needs_parameters = self.trained.needs_parameters
+        known = summarise_as_vector(degradation) if needs_parameters else torch.empty(len(degradation), 0)
         self.last_views = ViewBatch(crops, known.to(self.device, non_blocking=True))
         self.trained.key_momentum = self.key_momentum()
         loss, logs, _ = self.trained(self.last_views)

@@ -96,5 +96,5 @@ def render_panel(module: Pretraining, rows: int) -> tuple[np.ndarray, list[str]]
         padded = torch.nn.functional.pad(crops[:rows], (1, 1, 1, 1 + spare), value=1.0)  # (R, V, 3, h, w)
         columns.append(padded.permute(2, 0, 3, 1, 4).flatten(3).flatten(1, 2))  # (3, R * h, V * w)
     picture = torch.cat(columns, 2).mul(255).round().to(torch.uint8).cpu().numpy()
-    descriptions = module.last_plan.degradation[:rows].words()
+    descriptions = module.last_plan.degradation[:rows].describe()
     return picture, [f"row {i + 1}: {text}" for i, text in enumerate(descriptions)]

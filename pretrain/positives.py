@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from shared.command.config import ConfigError
+from shared.command import ConfigError
 
 SIDES = ("key", "query", "both")
 AGGREGATES = ("pair", "all_pairs", "center", "logit_mean", "combination")

@@ -13,10 +13,8 @@ from pretrain.module import Pretraining
 from pretrain.monitoring import PretrainLog
 from pretrain.positives import Positives
 from shared.artefacts import save_encoder
-from shared.command.config import to_plain
-from shared.data.fingerprints import training_images
-from shared.data.sampling import Planner, source_size
-from shared.data.sources import ImageStore, open_images
+from shared.command import to_plain
+from shared.data import ImageStore, Planner, describe_training_images, open_images, source_size
 from shared.degradations import Space, load_space
 from shared.encoders import build_encoder
 from shared.probing import EmbeddingScores, NetworkScorer, build_run_probe, score_table, scores_to_json
@@ -87,7 +85,7 @@ def _finish(
         "patch": module.planner.sizes[0].patch,
         "train_seconds": seconds,
         "scores": plain_scores,
-    } | training_images(module.planner.store)
+    } | describe_training_images(module.planner.store)
     card = model_card(config, recipe, scores, training_images=len(module.planner.store))
     projector = getattr(module.trained, "projector", None)
     save_encoder(artefact, module.export_module, card=card, metadata=metadata, projector=projector)

@@ -10,8 +10,7 @@ from pathlib import Path
 
 from pretrain.config import GROUPS, SHORTHANDS, PretrainConfig
 from pretrain.methods import METHODS
-from shared.command.command_line import attributes_of, command, recipe_titles
-from shared.command.config import load_config
+from shared.command import describe_options, list_recipes, load_config, run_command
 from shared.command.help_text import format_defaults
 from shared.training.run_config import RunConfig
 
@@ -32,20 +31,20 @@ def main(arguments: list[str]) -> int:
         return run(config, recipe)
 
     stopped = "stopped; the same command continues from the last checkpoint"
-    return command(PROGRAM, arguments, work, help_text=_help, after_ctrl_c=stopped)
+    return run_command(PROGRAM, arguments, work, help_text=_help, after_ctrl_c=stopped)
 
 
 def _help() -> str:
     methods = "\n".join(f"  {name:12s}{format_defaults(entry.config())}" for name, entry in METHODS.items())
     groups = "\n\n".join(
-        f"{field.name}.*: {format_defaults(field.type())}\n{attributes_of(field.type)}"
+        f"{field.name}.*: {format_defaults(field.type())}\n{describe_options(field.type)}"
         for field in dataclasses.fields(PretrainConfig)
         if isinstance(field.type, type) and dataclasses.is_dataclass(field.type)
     )
     return (
-        f"{__doc__}\nRecipes (--config-name=NAME):\n{recipe_titles(RECIPES)}\n\n"
+        f"{__doc__}\nRecipes (--config-name=NAME):\n{list_recipes(RECIPES)}\n\n"
         f"Methods (method=NAME) and the defaults of their options (method.OPTION=VALUE):\n{methods}\n\n"
-        f"Options:\n{attributes_of(RunConfig, PretrainConfig)}\n\n"
+        f"Options:\n{describe_options(RunConfig, PretrainConfig)}\n\n"
         f"Groups of options (such as optimizer.lr=1e-4) and their defaults:\n\n{groups}"
     )
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from shared.data.sampling import CropSize, ViewSources
+from shared.data import CropSize, ViewSources
 from shared.degradations import Degradation, degrade
 from shared.encoders import MIN_IMAGE_SIDE
 

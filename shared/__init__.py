@@ -9,7 +9,7 @@ __all__ = ["load_encoder"]
 
 
 def __getattr__(name: str) -> Any:
-    """`from shared import load_encoder` loads torch only then."""
+    """Imports `load_encoder` at its first use, so that `import shared` alone does not load torch."""
     if name in __all__:
         import shared.artefacts
 

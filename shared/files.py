@@ -1,4 +1,4 @@
-"""Files that are either whole or as they were before, and JSON that any reader takes."""
+"""Atomic writing of files, and JSON without NaN and infinity."""
 
 import json
 import math
@@ -11,12 +11,19 @@ from typing import Any, BinaryIO
 
 @contextmanager
 def open_atomic(path: Path) -> Iterator[BinaryIO]:
-    """A file that takes its name when it is whole; an error or Ctrl-C leaves what was there, a kill a partial file.
+    """Opens a file that replaces the old one only when the block has ended.
 
-    One writer at a time: the partial file's name is fixed, so that what a kill leaves behind is used again.
+    An error or Ctrl-C leaves the old file as it was; a kill also leaves a partial file, which the next writer
+    overwrites, since its name is fixed. Hence only one process may write a file at a time.
+
+    Args:
+        path: Path of the file. Its folder must exist.
+
+    Yields:
+        The file, open for writing bytes.
 
     Raises:
-        OSError: the folder cannot be written, or the disk is full.
+        OSError: The folder cannot be written, or the disk is full.
     """
     partial = path.with_name(f".{path.name}.partial")
     try:
@@ -31,26 +38,26 @@ def open_atomic(path: Path) -> Iterator[BinaryIO]:
 
 
 def write_atomically(path: Path, data: bytes) -> None:
-    """Replace a file in one step; a kill or an error leaves the old one.
+    """Writes a file in one step: a kill or an error leaves the old one as it was.
 
     Args:
-        path: of the file; its folder exists.
-        data: its new content.
+        path: Path of the file. Its folder must exist.
+        data: New content.
 
     Raises:
-        OSError: the folder cannot be written, or the disk is full.
+        OSError: The folder cannot be written, or the disk is full.
     """
     with open_atomic(path) as file:
         file.write(data)
 
 
 def write_json(path: Path, values: dict[str, Any]) -> None:
-    """Write JSON that people can read, atomically; numbers that are not finite become null."""
+    """Writes indented JSON in one step, with null for NaN and infinity."""
     write_atomically(path, (json.dumps(without_nan(values), indent=2, allow_nan=False) + "\n").encode())
 
 
 def without_nan(value: Any) -> Any:
-    """Plain JSON values with null for NaN and infinity."""
+    """Converts a value to plain JSON types, with null for NaN and infinity."""
     if isinstance(value, float) and not math.isfinite(value):
         return None
     if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""Forward passes outside of training: the network is left as it was, and memory does not grow with the images."""
+"""Forward passes outside of training, which leave the network as it was and hold one batch in memory."""
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 @contextmanager
 def eval_mode(module: nn.Module) -> Iterator[None]:
-    """Evaluation mode without gradients; afterwards every part is in its own mode again."""
+    """Puts a network in evaluation mode without gradients; afterwards every submodule is in its old mode again."""
     modes = {part: part.training for part in module.modules()}
     module.eval()
     try:
@@ -23,24 +23,27 @@ def eval_mode(module: nn.Module) -> Iterator[None]:
 
 
 def embed_batches(
-    network: nn.Module, batches: Iterable[np.ndarray | Tensor], *, bf16: bool,
+    network: nn.Module,
+    batches: Iterable[np.ndarray | Tensor],
+    *,
+    bf16: bool,
     vector_of: Callable[[Any], Tensor] = lambda output: output,
-) -> Iterator[np.ndarray]:  # fmt: skip
+) -> Iterator[np.ndarray]:
     """Embeds batch by batch, in evaluation mode on the network's device.
 
-    Gradients are off until the last batch is taken: take them all.
+    Gradients are disabled until the iterator is exhausted, so consume it completely.
 
     Args:
-        network: takes images (n, 3, H, W) in [0, 1].
-        batches: (n, 3, H, W) uint8 each.
-        bf16: whether to run under autocast.
-        vector_of: takes the vectors (n, D) out of what the network gives.
+        network: Network whose input is images (n, 3, H, W) in [0, 1].
+        batches: Images, (n, 3, H, W) uint8 per batch.
+        bf16: Whether to run under bf16 autocast.
+        vector_of: Function from the output of the network to the vectors (n, D).
 
     Yields:
-        (n, D) float32 per batch.
+        Vectors, (n, D) float32 per batch.
     """
     device = next((p.device for p in network.parameters()), torch.device("cpu"))
-    # autocast around the loop: weights are cast once
+    # autocast encloses the loop, so that the weights are cast only once
     with eval_mode(network), torch.autocast(device.type, torch.bfloat16, enabled=bf16):
         for batch in batches:
             images = torch.as_tensor(batch).to(device).float().div_(255)

@@ -6,8 +6,7 @@ models are given, the first is compared with each of the others by a paired boot
 
 import sys
 
-from shared.command.command_line import attributes_of, command, positional_and_options
-from shared.command.config import load_config
+from shared.command import describe_options, load_config, run_command, split_arguments
 from sr.evaluation.config import SHORTHANDS, EvaluationConfig
 
 PROGRAM = "sr-eval"
@@ -15,7 +14,7 @@ PROGRAM = "sr-eval"
 
 def main(arguments: list[str]) -> int:
     """Runs the command line and returns the exit status."""
-    models, options = positional_and_options(arguments)
+    models, options = split_arguments(arguments)
 
     def work() -> int:
         _, config = load_config(EvaluationConfig, None, options, shorthands=SHORTHANDS)
@@ -25,7 +24,7 @@ def main(arguments: list[str]) -> int:
 
         return run(config, models)
 
-    return command(
+    return run_command(
         PROGRAM,
         arguments,
         work,
@@ -40,7 +39,7 @@ def _format_help() -> str:
     protocols = "\n".join(f"  {name:18s}{description}" for name, description in PROTOCOLS.items())
     return (
         f"{__doc__}\nProtocols (protocol=NAME, or the path of a .yaml with `rows`):\n{protocols}\n\n"
-        f"{attributes_of(EvaluationConfig)}"
+        f"{describe_options(EvaluationConfig)}"
     )
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from shared.degradations.summary import SUMMARY_RANGES
+from shared.degradations import SUMMARY_RANGES
 from shared.encoders import MIN_IMAGE_SIDE
 from shared.files import write_atomically
 from shared.inference import eval_mode

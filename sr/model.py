@@ -175,7 +175,7 @@ class ModelArtefact(Artefact):
 
     name: ClassVar[str] = "model"
     format: ClassVar[str] = "unblind-sr-model"
-    objects: ClassVar[tuple[str, ...]] = ("model", "metadata")
+    object_keys: ClassVar[tuple[str, ...]] = ("model", "metadata")
     tags: ClassVar[str] = "[super-resolution, blind-super-resolution]"
 
     @property
@@ -190,20 +190,20 @@ class ModelArtefact(Artefact):
         for choice, entries in tables:
             name, key = values.get(choice), f"{choice}_options"
             if name not in entries:
-                raise self.corrupt(f'"model" has the unknown {choice} {name!r} (valid: {", ".join(entries)})')
+                raise self.corrupt_error(f'"model" has the unknown {choice} {name!r} (valid: {", ".join(entries)})')
             if not isinstance(values.get(key), dict):
-                raise self.corrupt(f'"model" must hold "{key}"')
-            values[key] = self.options(key, values[key], entries[name].config)
+                raise self.corrupt_error(f'"model" must hold "{key}"')
+            values[key] = self.read_options(key, values[key], entries[name].config)
         if not isinstance(values.get("encoder"), dict):
-            raise self.corrupt('"model" must hold "encoder"')
-        values["encoder"] = self.options("encoder", values["encoder"], EncoderConfig)
+            raise self.corrupt_error('"model" must hold "encoder"')
+        values["encoder"] = self.read_options("encoder", values["encoder"], EncoderConfig)
         for name in ("scale", "width", "shared_blocks"):
             if type(values.get(name)) is not int:
-                raise self.corrupt(f'"model" has {name} {values.get(name)!r}, not a whole number')
+                raise self.corrupt_error(f'"model" has {name} {values.get(name)!r}, not a whole number')
         try:
             return ModelConfig(**values)
         except TypeError as error:
-            raise self.corrupt(f'"model" {error}') from error
+            raise self.corrupt_error(f'"model" {error}') from error
 
     def load(self) -> SRModel:
         """Reads the model; executes and downloads nothing, and does not change torch's global generator.

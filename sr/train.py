@@ -10,8 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from shared.command.command_line import attributes_of, command, recipe_titles
-from shared.command.config import load_config
+from shared.command import describe_options, list_recipes, load_config, run_command
 from shared.command.help_text import format_defaults
 
 RECIPES = Path(__file__).parent / "recipes"
@@ -34,7 +33,7 @@ def main(arguments: list[str]) -> int:
 
         return run(config, recipe)
 
-    return command(
+    return run_command(
         PROGRAM,
         arguments,
         work,
@@ -52,17 +51,17 @@ def _format_help() -> str:
     from sr.training.config import ALIASES, SRConfig
 
     common = (options.Conditioned, options.EncoderOrName, options.Contrast)
-    conditionings = attributes_of(*(entry.options for entry in CONDITIONINGS.values()), *common)
+    conditionings = describe_options(*(entry.options for entry in CONDITIONINGS.values()), *common)
     defaults = vars(SRConfig()) | {"positives": PositivesConfig()}
     groups = "\n\n".join(
-        f"{name}.*: {format_defaults(value)}\n{attributes_of(type(value))}"
+        f"{name}.*: {format_defaults(value)}\n{describe_options(type(value))}"
         for name, value in defaults.items()
         if dataclasses.is_dataclass(value) and name != "conditioning"
     )
     short = [alias for alias, option in ALIASES.items() if option == f"conditioning.{alias}"]
     earlier = "\n".join(f"  {alias} = {option}" for alias, option in ALIASES.items() if alias not in short)
     return (
-        f"{__doc__}\nRecipes (--config-name=NAME):\n{recipe_titles(RECIPES)}\n\n"
+        f"{__doc__}\nRecipes (--config-name=NAME):\n{list_recipes(RECIPES)}\n\n"
         f"Networks (network=NAME) and the defaults of their options (network.OPTION=VALUE):\n"
         f"{_list_choices(NETWORKS)}\n\n"
         f"Fusions (fusion=NAME) and the defaults of their options (fusion.OPTION=VALUE):\n"
@@ -71,7 +70,7 @@ def _format_help() -> str:
         f"{_list_choices(METHODS)}\n\n"
         f"Conditionings (conditioning=NAME) and their options (conditioning.OPTION=VALUE; `conditioning.` may be\n"
         f"omitted before {', '.join(short)}):\n\n{conditionings}\n\n"
-        f"Options:\n{attributes_of(RunConfig, SRConfig)}\n\n"
+        f"Options:\n{describe_options(RunConfig, SRConfig)}\n\n"
         f"Groups of options (such as optimizer.lr=1e-4) and their defaults:\n\n{groups}\n\n"
         f"Earlier names of options, still accepted:\n{earlier}"
     )

@@ -16,8 +16,7 @@ and were kept.
 import sys
 from pathlib import Path
 
-from shared.command.command_line import attributes_of, command, positional_and_options
-from shared.command.config import load_config
+from shared.command import describe_options, load_config, run_command, split_arguments
 from sr.upscaling.config import UpscaleConfig
 
 PROGRAM = "upscale"
@@ -34,7 +33,7 @@ def main(arguments: list[str]) -> int:
 
         return run(config, source, target, model)
 
-    return command(
+    return run_command(
         PROGRAM,
         arguments,
         work,
@@ -53,7 +52,7 @@ def read_arguments(arguments: list[str]) -> tuple[UpscaleConfig, Path, Path, Pat
         ValueError: An argument is invalid; the message is one sentence.
     """
     arguments, flag_options = _split_old_flags(arguments)
-    paths, options = positional_and_options([argument for argument in arguments if argument])
+    paths, options = split_arguments([argument for argument in arguments if argument])
     _, config = load_config(UpscaleConfig, None, [*options, *flag_options])
     config.check()
     if len(paths) != 3:
@@ -91,7 +90,7 @@ def _split_old_flags(arguments: list[str]) -> tuple[list[str], list[str]]:
 
 
 def _format_help() -> str:
-    return f"{__doc__}\n{attributes_of(UpscaleConfig)}"
+    return f"{__doc__}\n{describe_options(UpscaleConfig)}"
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from shared.artefacts import EncoderArtefact
-from shared.data.fingerprints import seen_fingerprints
+from shared.data import read_fingerprints
 from sr.model import ModelArtefact
 
 FOLDER = Path(__file__).parent / "version_1"
@@ -28,7 +28,7 @@ def test_an_encoder_and_its_projector_load():
     assert artefact.load_projector()(vector)[0].tolist() == pytest.approx(EXPECTED["projection"], abs=1e-5)
     assert artefact.encoder_config.input == "bands"
     assert artefact.metadata["config"]["method"]["name"] == "simclr"
-    assert len(seen_fingerprints(artefact.metadata)) == artefact.metadata["training_images"] == 8
+    assert len(read_fingerprints(artefact.metadata)) == artefact.metadata["training_images"] == 8
 
 
 @torch.no_grad()

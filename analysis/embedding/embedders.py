@@ -10,13 +10,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from shared.artefacts import EncoderArtefact, serialise
-from shared.artefacts.projector import describe_projector, projector_state
-from shared.data.fingerprints import seen_fingerprints
+from shared.artefacts import EncoderArtefact, describe_projector, projector_state, serialise
+from shared.data import read_fingerprints
 from shared.degradations import load_space
-from shared.encoders import Encoder, EncoderConfig, build_encoder
-from shared.encoders.statistics import degradation_statistics
-from shared.run_folders.run_folder import newest_run
+from shared.encoders import Encoder, EncoderConfig, build_encoder, degradation_statistics
+from shared.run_folders import find_newest_run
 
 STATISTICS = "statistics"
 UNTRAINED = ":untrained"
@@ -162,7 +160,7 @@ def _open(path: str, layer: str) -> Embedder:
         method,
         space,
         int(metadata.get("patch") or 0),
-        seen_fingerprints(metadata),
+        read_fingerprints(metadata),
         path,
     )
 
@@ -230,7 +228,7 @@ def _make_statistics() -> Embedder:
 
 
 def _find_newest(runs_dir: str) -> str:
-    newest = newest_run(runs_dir, "pretrain")
+    newest = find_newest_run(runs_dir, "pretrain")
     if newest is None:
         raise ValueError(
             f"no finished encoder in {runs_dir}/pretrain: `make pretrain` trains one, "

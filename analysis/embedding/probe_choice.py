@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from analysis.config import AnalysisConfig
 from analysis.embedding.embedders import Embedder, explain_missing_ceiling
 from analysis.embedding.probe_spaces import load_probe_space
-from shared.data.fingerprints import fingerprints, unseen
+from shared.data.fingerprints import fingerprint_images, remove_seen_images
 from shared.data.sources import open_images
 from shared.probing import ProbeSet, build_probe_set, source_side
 
@@ -23,10 +23,10 @@ def choose_probe(config: AnalysisConfig, embedders: Sequence[Embedder]) -> tuple
     space = load_probe_space(config.probe)
     _, held_out = open_images(config.data, source_side(space, config.patch))
     requested = [embedder for embedder in embedders if embedder.requested]
-    store, known = unseen(held_out, frozenset[str]().union(*(embedder.seen for embedder in requested)))
+    store, known = remove_seen_images(held_out, frozenset[str]().union(*(embedder.seen for embedder in requested)))
     notes = []
     if known:
-        all_hashes = set(fingerprints(held_out))
+        all_hashes = set(fingerprint_images(held_out))
         names = ", ".join(embedder.name for embedder in requested if embedder.seen & all_hashes)
         if len(store) < 2:
             raise ValueError(
@@ -34,7 +34,7 @@ def choose_probe(config: AnalysisConfig, embedders: Sequence[Embedder]) -> tuple
                 "images, data=folder data.root=FOLDER"
             )
         notes.append(f"held-out images omitted because {names} was trained on them ({len(known)}): {', '.join(known)}")
-    hashes = set(fingerprints(store))
+    hashes = set(fingerprint_images(store))
     kept = [embedder for embedder in embedders if embedder.requested or not embedder.seen & hashes]
     reason = "it was trained on images of the probe set"
     notes += [explain_missing_ceiling(embedder.path, reason) for embedder in embedders if embedder not in kept]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from shared.degradations import Space, load_space, space_names
+from shared.degradations import Space, list_spaces, load_space
 from shared.degradations.space import YAML_SUFFIXES
 from shared.probing import ProbeSet
 
@@ -23,14 +23,14 @@ def load_probe_space(name_or_path: str) -> Space:
         return load_space(name_or_path)
     if name_or_path in probe_names():
         return load_space(str(PROBES / f"{name_or_path}.yaml"))
-    if name_or_path in space_names():
+    if name_or_path in list_spaces():
         return load_space(name_or_path)
-    known = [*probe_names(), *space_names()]
+    known = [*probe_names(), *list_spaces()]
     near = difflib.get_close_matches(name_or_path, known, n=1)
     hint = f"; did you mean {near[0]}?" if near else ""
     raise ValueError(
         f"unknown probe {name_or_path!r}{hint} (available: {', '.join(probe_names())}, the degradation spaces "
-        f"{', '.join(space_names())}, or the path of a .yaml)"
+        f"{', '.join(list_spaces())}, or the path of a .yaml)"
     )
 
 

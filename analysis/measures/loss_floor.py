@@ -13,7 +13,7 @@ from analysis.embedding.probe_spaces import load_probe_space
 from analysis.measures.geometry import contrastive_floor, estimate_information
 from analysis.measures.run_log import read_final_loss
 from shared.data.store import ImageStore
-from shared.degradations.summary import targets
+from shared.degradations.summary import summarise_as_vector
 from shared.probing import (
     ProbeSet,
     bootstrap_over_images,
@@ -104,7 +104,7 @@ def estimate_loss_floor(
         probe = build_probe_set(space, store.select(large), patch=embedder.patch, size=PATCHES, seed=seed)
     except ValueError as error:
         return f"its contrastive loss cannot be compared with a lower bound: {error}"
-    parameters = targets(probe.degradation).numpy()
+    parameters = summarise_as_vector(probe.degradation).numpy()
     parameters = parameters[:, np.ptp(parameters, axis=0) > 1e-6]
     image = np.unique(probe.image.numpy(), return_inverse=True)[1]
     predicted = ridge_predictions(embed(embedder, probe), parameters, image)

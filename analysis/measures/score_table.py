@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 
 from analysis.measures.scores import MORE_IS_BETTER, ReportScores
-from shared.command.text_table import aligned_blocks, number, with_interval
+from shared.command import align_columns, format_interval, format_number
 
 TITLES = {
     "knn_accuracy": "kNN accuracy",
@@ -53,8 +53,8 @@ def tabulate_scores(scores: dict[str, ReportScores], titles: dict[str, str] = TI
     chance = next(iter(scores.values())).chance
     rows = [["", *scores, "chance"]]
     for name, title in _select_titles(scores, titles).items():
-        cells = (with_interval(row.values[name], row.interval(name)) for row in scores.values())
-        rows.append([title, *cells, number(chance.get(name, math.nan))])
+        cells = (format_interval(row.values[name], row.interval(name)) for row in scores.values())
+        rows.append([title, *cells, format_number(chance.get(name, math.nan))])
     return rows
 
 
@@ -72,7 +72,7 @@ def tabulate_differences(scores: dict[str, ReportScores]) -> list[list[str]]:
             value, *ends = (sign * part for part in first.ahead_of(other, name))
             low, high = sorted(ends)
             is_significant = low > 0 or high < 0
-            cells.append(with_interval(value, (low, high)) + ("  " if is_significant else " ~"))
+            cells.append(format_interval(value, (low, high)) + ("  " if is_significant else " ~"))
         rows.append([f"  {title}", *cells])
     return rows
 
@@ -104,4 +104,4 @@ def _select_titles(scores: dict[str, ReportScores], titles: dict[str, str] = TIT
 
 def _align(rows: list[list[str]]) -> list[str]:
     names = [row[0] for row in rows]
-    return aligned_blocks(names, [[row[i] for row in rows] for i in range(1, len(rows[0]))])
+    return align_columns(names, [[row[i] for row in rows] for i in range(1, len(rows[0]))])

@@ -17,7 +17,7 @@ from analysis.measures.geometry import (
 )
 from analysis.measures.neighbour_order import NeighbourOrder, chance_average_precision, rank_neighbours
 from analysis.measures.variance_split import VarianceSplit, tabulate
-from shared.degradations.summary import targets as unit_targets
+from shared.degradations.summary import summarise_as_vector as unit_targets
 from shared.probing import (
     EmbeddingScorer,
     EmbeddingScores,

@@ -10,7 +10,7 @@ from torch.nn.functional import mse_loss
 from pretrain.methods.base import Method, MethodOutput, apply_per_view, embed
 from pretrain.positives import Positives
 from pretrain.views import ViewBatch
-from shared.degradations.summary import SUMMARY_RANGES
+from shared.degradations import SUMMARY_RANGES
 from shared.encoders import Encoder
 from shared.training.monitors import alignment
 

@@ -1,7 +1,7 @@
-"""What encoders and SR models have in common on disk: safetensors, JSON, a card; nothing is executed.
+"""The format on disk that encoders and SR models share: safetensors, JSON and a card; nothing is executed.
 
-The folder is what the Hugging Face hub expects: `huggingface_hub.upload_folder` publishes it, and what
-`huggingface_hub.snapshot_download(...)` gives is read like any other.
+The folder follows the conventions of the Hugging Face hub: `huggingface_hub.upload_folder` publishes it, and the folder
+that `huggingface_hub.snapshot_download` returns can be opened.
 """
 
 import hashlib
@@ -25,16 +25,16 @@ Options = TypeVar("Options")
 
 @dataclass(frozen=True)
 class Artefact:
-    """An artefact that was opened: its folder and its configuration; weights are read on demand.
+    """An opened artefact: its folder and configuration. Weights are read on demand.
 
     Attributes:
-        folder: The folder of the artefact.
+        folder: Folder of the artefact.
         config: The parsed `config.json`.
-        name: Of the kind of artefact, and of its folder in a run's folder: `encoder`, `model`.
-        format: Written into the configuration.
-        version: Of the format.
-        objects: Keys of the configuration that hold objects.
-        tags: Of the hub.
+        name: Name of the kind of artefact and of its folder in a run's folder: `encoder` or `model`.
+        format: Name of the format, stored in the configuration.
+        version: Version of the format, stored in the configuration.
+        object_keys: Keys of the configuration whose values must be objects.
+        tags: Tags for the hub.
     """
 
     folder: Path
@@ -43,7 +43,7 @@ class Artefact:
     name: ClassVar[str]
     format: ClassVar[str]
     version: ClassVar[int] = 1
-    objects: ClassVar[tuple[str, ...]]
+    object_keys: ClassVar[tuple[str, ...]]
     tags: ClassVar[str]
 
     @classmethod
@@ -51,26 +51,26 @@ class Artefact:
         """Opens an artefact without reading its weights.
 
         Args:
-            path: The artefact's folder, or a run's folder that holds it.
+            path: Folder of the artefact, or of the run that holds it.
 
         Raises:
             FileNotFoundError: There is no such folder, or no complete artefact in it.
-            ValueError: It is a file; or the configuration is corrupt, of another kind or of another version.
+            ValueError: The path is a file, or the configuration is corrupt, of another kind or of another version.
         """
         folder = cls._find(Path(path).expanduser())
         return cls(folder, cls._read_config(folder / CONFIG_FILE))
 
     @classmethod
     def write(cls, folder: Path, weights: dict[str, bytes], config: dict[str, Any], card: str) -> None:
-        """Writes the weights, the card and last the configuration, each in one atomic step.
+        """Writes the weights, the card and finally the configuration, each in one atomic step.
 
-        A kill in between leaves nothing that loads wrongly: the configuration holds the hash of the weights.
+        After a kill in between, nothing loads wrongly, since the configuration contains the hash of the weights.
 
         Args:
-            folder: Created if missing; other files in it stay.
-            weights: Serialised state dicts by file name; `WEIGHTS_FILE` is one of them.
-            config: Plain JSON values; NaN and infinity become null.
-            card: Markdown; gets a hub header.
+            folder: Folder of the artefact, created if missing. Other files in it stay.
+            weights: Serialised state dicts by file name, including `WEIGHTS_FILE`.
+            config: Configuration as plain JSON values. NaN and infinity become null.
+            card: Model card in Markdown, without a header for the hub, which is added.
 
         Raises:
             ValueError: The configuration is not plain JSON.
@@ -85,7 +85,7 @@ class Artefact:
         try:
             config_text = json.dumps(whole, indent=2, allow_nan=False) + "\n"
         except TypeError as error:
-            raise ValueError(f"metadata must hold plain JSON values: {error}") from error
+            raise ValueError(f"metadata must contain only plain JSON values: {error}") from error
         folder.mkdir(parents=True, exist_ok=True)
         for name, data in weights.items():
             write_atomically(folder / name, data)
@@ -95,59 +95,64 @@ class Artefact:
 
     @property
     def metadata(self) -> dict[str, Any]:
-        """What was saved beside the weights: data, recipe, scores."""
+        """The metadata of the artefact, such as data, recipe and scores."""
         return self.config["metadata"]
 
     @property
     def run_name(self) -> str:
-        """The name of the run that holds the artefact; the folder's own where it stands alone."""
+        """The name of the run that holds the artefact, or of the artefact's own folder outside of a run."""
         folder = self.folder.resolve()
         return folder.parent.name if folder.name == self.name else folder.name
 
-    def options(self, key: str, values: dict[str, Any], kind: type[Options]) -> Options:
-        """Fills a dataclass of options, all with plain defaults, from the object `key` of the configuration.
+    def read_options(self, key: str, values: dict[str, Any], kind: type[Options]) -> Options:
+        """Converts an object of the configuration to a dataclass of options.
+
+        Args:
+            key: Key of the object, for error messages.
+            values: The object.
+            kind: Dataclass whose fields all have plain defaults.
 
         Raises:
-            ValueError: A name is missing or unknown, or a value has another type.
+            ValueError: A name is missing or unknown, or a value has the wrong type.
         """
         defaults: dict[str, Any] = {field.name: field.default for field in fields(kind)}  # type: ignore[arg-type]
         expected = {name: type(default) for name, default in defaults.items()}
         if {name: type(value) for name, value in values.items()} != expected:
-            wanted = ", ".join(f"{name} ({type_.__name__})" for name, type_ in expected.items())
-            raise self.corrupt(f'"{key}" must hold {wanted}')
+            listed = ", ".join(f"{name} ({type_.__name__})" for name, type_ in expected.items())
+            raise self.corrupt_error(f'"{key}" must contain {listed}')
         return kind(**values)
 
-    def corrupt(self, reason: str) -> ValueError:
-        """The error for a configuration that does not describe what it should."""
+    def corrupt_error(self, reason: str) -> ValueError:
+        """Returns the error for a corrupt configuration."""
         return ValueError(f"{self.folder / CONFIG_FILE} is corrupt: {reason}")
 
     def read_weights(self, file: str, sha256: str) -> bytes:
-        """The bytes of a file of weights.
+        """Reads a file of weights and checks its hash.
 
         Raises:
-            FileNotFoundError: It is missing.
-            ValueError: It is not what the hash was taken of: damaged, or half saved.
+            FileNotFoundError: The file is missing.
+            ValueError: The file has another hash, since it is damaged or was only partly saved.
         """
         path = self.folder / file
         if not path.is_file():
             raise FileNotFoundError(f"{path} is missing")
         data = path.read_bytes()
         if hashlib.sha256(data).hexdigest() != sha256:
-            raise ValueError(f"{path} is corrupt, not what its {CONFIG_FILE} was written for: damaged, or half saved")
+            raise ValueError(f"{path} is corrupt: it does not match its {CONFIG_FILE}; it is damaged or partly saved")
         return data
 
     def load_weights(self, network: nn.Module, what: str, file: str = WEIGHTS_FILE, sha256: str = "") -> None:
         """Loads weights into a network.
 
         Args:
-            network: What they belong to.
-            what: The network in words, for the error.
-            file: Their file.
-            sha256: Their hash; by default that of the artefact's own weights.
+            network: Network to load them into.
+            what: Description of the network, for error messages.
+            file: Name of the file of weights.
+            sha256: Hash of this file; empty for the one of `WEIGHTS_FILE`.
 
         Raises:
-            FileNotFoundError: They are missing.
-            ValueError: They are damaged, or do not fit the network.
+            FileNotFoundError: The file is missing.
+            ValueError: The weights are damaged, or do not fit the network.
         """
         path = self.folder / file
         try:
@@ -155,27 +160,27 @@ class Artefact:
         except SafetensorError as error:
             raise ValueError(f"{path} is corrupt: {error}") from error
         found = {name: tuple(tensor.shape) for name, tensor in state.items()}
-        wanted = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
-        for name in [*wanted, *found]:
-            if found.get(name) != wanted.get(name):
+        expected = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
+        for name in [*expected, *found]:
+            if found.get(name) != expected.get(name):
                 raise ValueError(
                     f"{path} does not fit {what} of its {CONFIG_FILE}: {name} is "
-                    f"{found.get(name, 'missing')} in the file and {wanted.get(name, 'missing')} in the network"
+                    f"{found.get(name, 'missing')} in the file and {expected.get(name, 'missing')} in the network"
                 )
         network.load_state_dict(state)
 
     @classmethod
     def _find(cls, folder: Path) -> Path:
         if not folder.exists():
-            raise FileNotFoundError(f"{folder} does not exist: give an artefact or a finished run folder")
+            raise FileNotFoundError(f"{folder} does not exist: give the folder of an artefact or of a finished run")
         if not folder.is_dir():
-            raise ValueError(f"{folder} is a file: give the folder that holds {WEIGHTS_FILE} and {CONFIG_FILE}")
+            raise ValueError(f"{folder} is a file: give the folder that contains {WEIGHTS_FILE} and {CONFIG_FILE}")
         if (folder / cls.name).is_dir():
             folder = folder / cls.name
         elif (folder / "metrics.json").exists():
             raise FileNotFoundError(f"{folder} is a run of another kind: it holds no {cls.name}/")
         elif (folder / "last.ckpt").exists():
-            raise FileNotFoundError(f"{folder} is an unfinished run, it has no {cls.name}/ yet: let it finish first")
+            raise FileNotFoundError(f"{folder} is an unfinished run without {cls.name}/: let it finish first")
         for name in (WEIGHTS_FILE, CONFIG_FILE):
             if not (folder / name).is_file():
                 raise FileNotFoundError(f"{folder} holds no {cls.name}, {name} is missing: is the run finished?")
@@ -191,8 +196,8 @@ class Artefact:
             raise ValueError(f'{path} does not describe an unblind {cls.name} ("format" should be "{cls.format}")')
         if config.get("format_version") != cls.version:
             version = config.get("format_version")
-            raise ValueError(f"{path} has format version {version}, this unblind reads {cls.version} alone")
-        for key in cls.objects:
+            raise ValueError(f"{path} has format version {version}, but this unblind reads only version {cls.version}")
+        for key in cls.object_keys:
             if not isinstance(config.get(key), dict):
                 raise ValueError(f"{path} is corrupt: {key!r} is missing or not an object")
         if not isinstance(config.get("weights_sha256"), str):
@@ -201,6 +206,6 @@ class Artefact:
 
 
 def serialise(state: dict[str, Tensor]) -> bytes:
-    """A state dict as safetensors."""
+    """Serialises a state dict as safetensors."""
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
     return safetensors.torch.save(plain, metadata={"format": "pt"})

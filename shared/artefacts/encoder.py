@@ -1,4 +1,4 @@
-"""Encoder artefacts: the weights, how the network is built, and the head that it was trained with."""
+"""Artefacts of encoders: weights, architecture and projection head."""
 
 import hashlib
 import json
@@ -21,33 +21,33 @@ class EncoderArtefact(Artefact):
 
     name: ClassVar[str] = "encoder"
     format: ClassVar[str] = "unblind-encoder"
-    objects: ClassVar[tuple[str, ...]] = ("encoder", "metadata")
+    object_keys: ClassVar[tuple[str, ...]] = ("encoder", "metadata")
     tags: ClassVar[str] = "[degradation-representation, blind-super-resolution]"
 
     @property
     def encoder_config(self) -> EncoderConfig:
-        """How the encoder is built.
+        """The architecture of the encoder.
 
         Raises:
             ValueError: The configuration does not describe an encoder.
         """
-        return self.options("encoder", self.config["encoder"], EncoderConfig)
+        return self.read_options("encoder", self.config["encoder"], EncoderConfig)
 
     @property
     def digest(self) -> str:
-        """SHA-256, in hex, of weights and encoder configuration: the same for encoders that give the same output.
+        """The SHA-256 of weights and architecture in hex, the same for encoders with the same output.
 
-        The card and the metadata do not count.
+        It does not depend on the card and the metadata.
 
         Raises:
-            FileNotFoundError, ValueError: As `load`.
+            FileNotFoundError, ValueError: See `load`.
         """
         digest = hashlib.sha256(json.dumps(self.config["encoder"], sort_keys=True).encode())
         digest.update(self.read_weights(WEIGHTS_FILE, self.config["weights_sha256"]))
         return digest.hexdigest()
 
     def load(self) -> Encoder:
-        """Reads the encoder; downloads nothing and leaves torch's global generator as it was.
+        """Loads the encoder without any download and without changing torch's global generator.
 
         Returns:
             The encoder in evaluation mode, on the CPU.
@@ -64,37 +64,37 @@ class EncoderArtefact(Artefact):
         return encoder.eval()
 
     def load_projector(self) -> nn.Module:
-        """Reads the projection head that the encoder was trained with, in evaluation mode, on the CPU.
+        """Loads the projection head with which the encoder was trained, in evaluation mode, on the CPU.
 
         Raises:
-            FileNotFoundError: The artefact keeps no projector.
-            ValueError: As `load`.
+            FileNotFoundError: The artefact contains no projection head.
+            ValueError: See `load`.
         """
-        described = self.config.get("projector")
-        if not isinstance(described, dict):
+        description = self.config.get("projector")
+        if not isinstance(description, dict):
             raise FileNotFoundError(
-                f"{self.folder} keeps no projector: its method has none, or an older version saved it"
+                f"{self.folder} contains no projector: its method has none, or an older version saved it"
             )
         with torch.random.fork_rng(devices=[]):
-            projector = build_projector(described.get("layers", []))
-        self.load_weights(projector, "the projector", PROJECTOR_FILE, str(described.get("weights_sha256", "unknown")))
+            projector = build_projector(description.get("layers", []))
+        self.load_weights(projector, "the projector", PROJECTOR_FILE, str(description.get("weights_sha256", "unknown")))
         return projector.eval()
 
 
 def save_encoder(
     folder: Path, encoder: Encoder, *, card: str, metadata: dict[str, Any], projector: nn.Module | None = None
 ) -> None:
-    """Writes an artefact, see `Artefact.write`.
+    """Writes an encoder as an artefact, see `Artefact.write`.
 
     Args:
-        folder: Created if missing; other files in it stay.
-        encoder: Any encoder, on any device.
-        card: The model card in Markdown: data, recipe, scores. Gets a hub header.
-        metadata: Plain JSON values, such as degradation space, recipe, scores; NaN and infinity become null.
-        projector: The head the encoder was trained with, kept beside it in `projector.safetensors`.
+        folder: Folder of the artefact, created if missing. Other files in it stay.
+        encoder: Encoder on any device.
+        card: Model card in Markdown, with data, recipe and scores. A header for the hub is added.
+        metadata: Plain JSON values, such as degradation space, recipe and scores. NaN and infinity become null.
+        projector: Projection head with which the encoder was trained, saved as `projector.safetensors`.
 
     Raises:
-        ValueError: The metadata is not plain JSON, or the projector is of an unknown kind.
+        ValueError: The metadata is not plain JSON, or the projection head has an unknown layer.
         OSError: The folder cannot be written, or the disk is full.
     """
     files = {WEIGHTS_FILE: serialise(encoder.state_dict())}
@@ -113,10 +113,10 @@ def save_encoder(
 
 
 def load_encoder(path: str | Path) -> Encoder:
-    """Reads an encoder in evaluation mode, on the CPU.
+    """Loads an encoder in evaluation mode, on the CPU.
 
     Args:
-        path: The artefact's folder, or a run's folder that has it in `encoder/`.
+        path: Folder of the artefact, or of a run that holds it in `encoder/`.
 
     Raises:
         FileNotFoundError: There is no such folder, or no complete encoder in it (the run is not finished).

@@ -1,4 +1,4 @@
-"""Projection heads as plain data: their layers in JSON and their weights, so that an artefact can carry one."""
+"""Projection heads as plain data, a list of layers and a state dict, so that an artefact can contain them."""
 
 from typing import Any
 
@@ -6,42 +6,45 @@ from torch import nn
 
 
 def describe_projector(projector: nn.Module) -> list[list[Any]]:
-    """The layers of one of lightly's heads: ["linear", in, out, bias], ["batch_norm", channels, affine], ["relu"].
+    """Describes the layers of one of lightly's projection heads.
+
+    Returns:
+        Layers as ["linear", inputs, outputs, has bias], ["batch_norm", channels, is affine] or ["relu"].
 
     Raises:
-        ValueError: a layer is of another kind.
+        ValueError: A layer is of another kind.
     """
-    described: list[list[Any]] = []
-    for layer in _layers(projector):
+    description: list[list[Any]] = []
+    for layer in _list_layers(projector):
         if isinstance(layer, nn.Linear):
-            described.append(["linear", layer.in_features, layer.out_features, layer.bias is not None])
+            description.append(["linear", layer.in_features, layer.out_features, layer.bias is not None])
         elif isinstance(layer, nn.BatchNorm1d):
-            described.append(["batch_norm", layer.num_features, layer.affine])
+            description.append(["batch_norm", layer.num_features, layer.affine])
         elif isinstance(layer, nn.ReLU):
-            described.append(["relu"])
+            description.append(["relu"])
         else:
-            raise ValueError(f"a projector is made of Linear, BatchNorm1d and ReLU, not of {type(layer).__name__}")
-    return described
+            raise ValueError(f"a projector may contain Linear, BatchNorm1d and ReLU, but not {type(layer).__name__}")
+    return description
 
 
 def projector_state(projector: nn.Module) -> dict[str, Any]:
-    """Weights and statistics as `build_projector(...).state_dict()` names them."""
-    return nn.Sequential(*_layers(projector)).state_dict()
+    """Returns weights and statistics under the names of `build_projector(...).state_dict()`."""
+    return nn.Sequential(*_list_layers(projector)).state_dict()
 
 
-def build_projector(described: list[list[Any]]) -> nn.Sequential:
-    """The head that `describe_projector` described, with fresh weights.
+def build_projector(description: list[list[Any]]) -> nn.Sequential:
+    """Builds a projection head with new weights from the description by `describe_projector`.
 
     Raises:
-        ValueError: the description is not of that form.
+        ValueError: The description has another form.
     """
     try:
-        return nn.Sequential(*(_layer(*one) for one in described))
+        return nn.Sequential(*(_build_layer(*layer) for layer in description))
     except (TypeError, ValueError) as error:
-        raise ValueError(f"{described!r} does not describe a projector") from error
+        raise ValueError(f"{description!r} does not describe a projector") from error
 
 
-def _layer(kind: str, *values: Any) -> nn.Module:
+def _build_layer(kind: str, *values: Any) -> nn.Module:
     if kind == "linear":
         inputs, outputs, bias = values
         return nn.Linear(inputs, outputs, bias=bias)
@@ -53,5 +56,5 @@ def _layer(kind: str, *values: Any) -> nn.Module:
     raise ValueError(f"unknown layer {kind!r}")
 
 
-def _layers(projector: nn.Module) -> list[nn.Module]:
+def _list_layers(projector: nn.Module) -> list[nn.Module]:
     return [module for module in projector.modules() if not list(module.children())]

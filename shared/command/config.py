@@ -1,4 +1,4 @@
-"""The command line of every entry point: recipe + overrides -> a checked dataclass, or one sentence."""
+"""Configurations: a recipe and the overrides of the command line are merged into a checked dataclass."""
 
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping
@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-from shared.command.options import ConfigError, Group, OptionTree, near_match
+from shared.command.options import ConfigError, Group, OptionTree, suggest
 from shared.command.yaml_text import parse_yaml
 
 Schema = TypeVar("Schema")
 Shorthand = Callable[[str, str], list[str]]
-"""From the key and the value of an override to the overrides that it stands for."""
+"""Function from the key and the value of an override to the overrides that it abbreviates."""
 
 
 class Override(NamedTuple):
-    """`key=value`, and the argument of the command line that it comes from."""
+    """An option `key=value`, and the argument of the command line that it comes from."""
 
     key: str
     value: str
@@ -32,69 +32,80 @@ def load_config(
     shorthands: Mapping[str, Shorthand] = {},
     aliases: Mapping[str, str] = {},
 ) -> tuple[str, Schema]:
-    """Composes a recipe with the overrides of the command line.
+    """Merges a recipe with the overrides of the command line.
 
-    A recipe is a YAML mapping of options; a group is `method: {name: moco, temperature: 0.1}` or `method: moco` there.
-    On the command line `method=moco` chooses, `method.temperature=0.1` sets. `${` means nothing anywhere.
+    A recipe is a YAML mapping of options, in which a group is written as `method: {name: moco, temperature: 0.1}` or
+    `method: moco`. On the command line, `method=moco` makes the choice and `method.temperature=0.1` sets an option of
+    it. `${` has no special meaning.
 
     Args:
-        schema: The dataclass of all options; the field of a group is of type `Any`, or of a base of all its choices.
-        recipes: Folder of the built-in recipes; None where there are none.
-        arguments: `--config-name=RECIPE` (a name, or the path of a user's .yaml) and overrides `key=value`.
-        groups: Dotted key -> its choices; a group may stand inside the dataclass that another one chooses.
-        shorthands: Dotted key -> function to the overrides that `key=value` stands for.
-        aliases: Old key -> new one, for the option itself and for those inside it; of the command line alone.
+        schema: Dataclass of all options. The field of a group has the type `Any`, or a base class of all its choices.
+        recipes: Folder of the built-in recipes; None if there are none.
+        arguments: Overrides `key=value`, and `--config-name=RECIPE`, a name or the path of a user's .yaml.
+        groups: Groups by dotted key. A group may be an option of a choice of another group.
+        shorthands: Functions from `key=value` to the overrides that it abbreviates, by dotted key.
+        aliases: New keys by old key, for options and groups of options; only on the command line.
 
     Returns:
-        The recipe's name (`options` without recipes) and the filled dataclass.
+        Name of the recipe (`options` if there are no recipes) and the filled dataclass.
 
     Raises:
-        ConfigError: A recipe, option or choice is unknown (the near match is named), or a value has the wrong type.
+        ConfigError: A recipe, option or choice is unknown (the message suggests the nearest), or a value has the wrong
+            type.
     """
-    recipe, arguments = _split(arguments, recipes)
+    recipe, arguments = _split_recipe(arguments, recipes)
     path = _find_recipe(recipe or "quick", recipes) if recipes else None
     overrides = [new for old in arguments for new in _expand(old, aliases, shorthands, groups)]
-    of_recipe = _read_recipe(path) if path else {}
+    recipe_options = _read_recipe(path) if path else {}
     tree = OptionTree(schema, groups)
     choices = {override.key: override for override in overrides if override.key in groups}
-    for key in sorted(groups, key=lambda key: key.count(".")):
-        if tree.has(key):  # the choice around it has such a group
-            _choose(tree, key, groups[key], choices.pop(key, None), of_recipe, path)
-    with _errors_about(f"recipe {path}"):
-        for name, value in of_recipe.items():
+    for key in sorted(groups, key=lambda key: key.count(".")):  # outer groups first
+        if tree.has(key):
+            _choose(tree, key, groups[key], choices.pop(key, None), recipe_options, path)
+    with _add_source_to_errors(f"recipe {path}"):
+        for name, value in recipe_options.items():
             tree.set(str(name), value)
     for override in overrides:
-        if override.key not in groups or override.key in choices:  # left in choices: a group that is not there
-            with _errors_about(override):
+        # the remaining choices are of groups that the chosen options do not have: `set` refuses them
+        if override.key not in groups or override.key in choices:
+            with _add_source_to_errors(override):
                 tree.set(override.key, tree.parse(override.key, override.value))
     filled = tree.to_dataclass()
     assert isinstance(filled, schema)
     return path.stem if path else "options", filled
 
 
-def named_options(name: str, options: type) -> type:
-    """Puts a field `name` before a dataclass of options, so that a stored configuration says which choice it was."""
+def make_choice(name: str, options: type) -> type:
+    """Makes a choice of a group: a dataclass of options whose first field is `name`.
+
+    A stored configuration then names the choice that was made.
+
+    Args:
+        name: Name of the choice.
+        options: Dataclass of its options, which becomes a base of the new one.
+    """
     return dataclasses.make_dataclass(
         options.__name__,
         [("name", str, dataclasses.field(default=name))],
-        bases=(options, _Named),
+        bases=(options, _NameField),
         namespace={"__doc__": options.__doc__},
     )
 
 
 @dataclass
-class _Named:
-    """The last of the bases of a dataclass, whose fields come first."""
+class _NameField:
+    """Last base class of a choice: a dataclass puts the fields of its last base first."""
 
     name: str = ""
 
 
 def to_plain(config: Any) -> dict[str, Any]:
-    """Turns a dataclass of options into plain dicts, lists, numbers and strings."""
+    """Converts a dataclass of options to plain dicts, lists, numbers and strings."""
     return dataclasses.asdict(config)
 
 
-def _split(arguments: list[str], recipes: Path | None) -> tuple[str, list[str]]:
+def _split_recipe(arguments: list[str], recipes: Path | None) -> tuple[str, list[str]]:
+    """Splits arguments into the name of the recipe, empty if none is given, and the overrides."""
     recipe, overrides = "", []
     for argument in arguments:
         if argument.startswith("--config-name="):
@@ -119,7 +130,7 @@ def _find_recipe(recipe: str, recipes: Path) -> Path:
         return path
     known = sorted(p.stem for p in recipes.glob("*.yaml"))
     if recipe not in known:
-        raise ConfigError(f"unknown recipe {recipe!r}{near_match(recipe, known)} (there are {', '.join(known)})")
+        raise ConfigError(f"unknown recipe {recipe!r}{suggest(recipe, known)} (there are {', '.join(known)})")
     return recipes / f"{recipe}.yaml"
 
 
@@ -132,7 +143,7 @@ def _read_recipe(path: Path) -> dict[str, Any]:
         raise ConfigError(f"recipe {path}: must be a mapping of options, such as `steps: 100`")
     if "defaults" in recipe:
         raise ConfigError(
-            f"recipe {path}: `defaults` is no longer read; leave it out, and write each choice as an option, such as "
+            f"recipe {path}: `defaults` is no longer supported; remove it and write each choice as an option, such as "
             "`method: {name: moco, temperature: 0.1}`"
         )
     return recipe
@@ -141,7 +152,7 @@ def _read_recipe(path: Path) -> dict[str, Any]:
 def _expand(
     argument: str, aliases: Mapping[str, str], shorthands: Mapping[str, Shorthand], groups: Mapping[str, Group]
 ) -> list[Override]:
-    """The overrides that an argument stands for."""
+    """Resolves the aliases and shorthands of an argument `key=value`."""
     key, _, value = argument.partition("=")
     old = max((old for old in aliases if key == old or key.startswith(f"{old}.")), key=len, default=None)
     if old is not None:
@@ -158,34 +169,34 @@ def _expand(
 def _choose(
     tree: OptionTree, key: str, group: Group, override: Override | None, recipe: dict[str, Any], path: Path | None
 ) -> None:
-    """Makes the choice of a group; what the recipe sets for another choice goes, and its name goes from the recipe."""
+    """Makes the choice of a group, and keeps only those options in the recipe that belong to this choice."""
     *parents, name = key.split(".")
     owner: Any = recipe
     for part in parents:
         owner = owner.get(part) if isinstance(owner, dict) else None
     options = owner.pop(name, None) if isinstance(owner, dict) else None
     options = {"name": options} if isinstance(options, str) else options or {}
-    with _errors_about(f"recipe {path}"):
+    with _add_source_to_errors(f"recipe {path}"):
         if not isinstance(options, dict):
             raise ConfigError(f"{key} is not a choice: write `{name}: {{name: {next(iter(group.choices))}}}`")
         if "name" in options:
             tree.choose(key, str(options.pop("name")))
-    before = tree.choice(key)
+    recipe_choice = tree.find_choice(key)
     if override is not None:
-        with _errors_about(override):
+        with _add_source_to_errors(override):
             tree.choose(key, override.value)
-        if override.value != before:
-            common = tree.names_in(key) if group.keeps_common else []
+        if override.value != recipe_choice:
+            common = tree.list_names(key) if group.keeps_common else []
             options = {option: value for option, value in options.items() if option in common}
-    elif before is None:
+    elif recipe_choice is None:
         raise ConfigError(f"{key} is not chosen: give {key}=NAME (there are {', '.join(group.choices)})")
     if options:
         owner[name] = options
 
 
 @contextmanager
-def _errors_about(source: Override | str) -> Iterator[None]:
-    """Says in an error where the option comes from, unless it is as the user wrote it."""
+def _add_source_to_errors(source: Override | str) -> Iterator[None]:
+    """Puts the source of an option before an error about it, unless the error already names it as the user wrote it."""
     try:
         yield
     except ConfigError as error:

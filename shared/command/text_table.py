@@ -2,15 +2,15 @@
 
 import math
 
-TABLE_WIDTH = 100  # columns of a terminal
+TABLE_WIDTH = 100  # characters per line
 
 
-def aligned_blocks(names: list[str], columns: list[list[str]]) -> list[str]:
-    """Columns side by side, each right-aligned, broken into blocks that fit the width.
+def align_columns(names: list[str], columns: list[list[str]]) -> list[str]:
+    """Formats a table as text, broken into blocks of columns that fit `TABLE_WIDTH`.
 
     Args:
-        names: of the rows, repeated in every block; the first stands beside the titles.
-        columns: of as many cells each, the title first.
+        names: Names of the rows, left-aligned and repeated in every block. The first belongs to the row of titles.
+        columns: Cells of each column, right-aligned, as many as there are names. The first is the title.
     """
     name_width = max(map(len, names))
     blocks: list[list[str]] = []
@@ -22,13 +22,13 @@ def aligned_blocks(names: list[str], columns: list[list[str]]) -> list[str]:
     return ["\n".join(block) for block in blocks]
 
 
-def with_interval(value: float, interval: tuple[float, float]) -> str:
-    """`0.52 [0.48, 0.56]`; without the brackets where there is no interval."""
+def format_interval(value: float, interval: tuple[float, float]) -> str:
+    """Formats a value with its interval, such as `0.52 [0.48, 0.56]`; without brackets if the interval is NaN."""
     if math.isnan(interval[0]):
-        return number(value)
-    return f"{number(value)} [{number(interval[0])}, {number(interval[1])}]"
+        return format_number(value)
+    return f"{format_number(value)} [{format_number(interval[0])}, {format_number(interval[1])}]"
 
 
-def number(value: float) -> str:
-    """Two decimals, `-` for NaN."""
-    return "-" if math.isnan(value) else f"{round(value, 2) + 0.0:.2f}"  # + 0.0 for the sign of -0.00
+def format_number(value: float) -> str:
+    """Formats a number with two decimals, NaN as `-`."""
+    return "-" if math.isnan(value) else f"{round(value, 2) + 0.0:.2f}"  # + 0.0 turns -0.00 into 0.00

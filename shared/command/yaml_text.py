@@ -1,11 +1,11 @@
-"""YAML as YAML 1.2 reads it: `1e-4` is a number, `010` is ten and `on` is text; a key given twice is an error."""
+"""YAML by the rules of YAML 1.2: `1e-4` is a number and `on` is text. A repeated key is an error."""
 
 import re
 from typing import Any, ClassVar
 
 import yaml
 
-_PLAIN = (  # tag, pattern and possible first characters of values without quotes; everything else is text
+_SCALARS = (  # tag, pattern and possible first characters of unquoted values; everything else is text
     ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
     ("bool", r"true|True|TRUE|false|False|FALSE", list("tTfF")),
     ("int", r"[-+]?(0|[1-9][0-9]*)", list("-+0123456789")),
@@ -27,15 +27,15 @@ class _Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-for _tag, _pattern, _first in _PLAIN:
-    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(rf"(?:{_pattern})\Z"), _first)
+for _tag, _pattern, _first_characters in _SCALARS:
+    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(rf"(?:{_pattern})\Z"), _first_characters)
 
 
 def parse_yaml(text: str) -> Any:
     """Parses a YAML document of plain values; nothing in it is executed.
 
     Raises:
-        ValueError: the text is not valid YAML; one sentence with the line.
+        ValueError: The text is not valid YAML. The message is one sentence and gives the line.
     """
     try:
         return yaml.load(text, _Loader)

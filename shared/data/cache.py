@@ -1,4 +1,4 @@
-"""Decodes images once into a memory-mapped file that later runs, workers and ranks share."""
+"""The cache of decoded images: a memory-mapped file that runs, workers and ranks share."""
 
 import fcntl
 import hashlib
@@ -21,24 +21,24 @@ from tqdm import tqdm
 
 from shared.data.store import ImageStore
 
-FORMAT = 2  # raise it when the files below change their meaning
+FORMAT_VERSION = 2  # to be raised when the files below change their meaning
 PIXELS, INDEX = "pixels.bin", "index.json"
-DECODERS = min(4, os.cpu_count() or 1)  # threads; memory holds at most one more image than these
-BAR_THRESHOLD = 200  # images; fewer are decoded before a progress bar can be read
-PROBES, PROBE_BYTES = 64, 4096  # parts of the pixels that are checked at every start
-MENTION_THRESHOLD = 10**9  # bytes of older caches of the same images, from which on they are worth a word
+DECODERS = min(4, os.cpu_count() or 1)  # threads; memory holds at most one image more than these
+PROGRESS_BAR_THRESHOLD = 200  # images; fewer are decoded before anyone could read a progress bar
+CHECKSUM_PARTS, CHECKSUM_PART_BYTES = 64, 4096  # parts of the pixels that are checked at every start
+OLD_CACHE_THRESHOLD = 10**9  # bytes of older caches of the same images, above which the user is told about them
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class ImageSource:
-    """One image that can be loaded.
+    """An image that can be loaded.
 
     Attributes:
-        name: unique among the images of a set.
-        stamp: changes whenever the image may have changed.
-        load: gives the RGB image, (H, W, 3) uint8; raises ValueError or OSError where it cannot.
+        name: Name, unique among the images of a set.
+        stamp: Text that changes whenever the image may have changed.
+        load: Function that returns the RGB image, (H, W, 3) uint8, or raises ValueError or OSError.
     """
 
     name: str
@@ -48,57 +48,61 @@ class ImageSource:
 
 @dataclass(frozen=True)
 class CachedImages:
-    """The images that could be decoded, and (name, reason) of those that could not."""
+    """A set of decoded images.
+
+    Attributes:
+        store: The images that could be decoded.
+        skipped: Name and reason of each image that could not.
+    """
 
     store: ImageStore
     skipped: tuple[tuple[str, str], ...]
 
 
 def open_cached_images(sources: Sequence[ImageSource], identity: str, cache_dir: Path) -> CachedImages:
-    """Opens the decoded images, after decoding them if no valid cache exists.
+    """Opens the cache of a set of images; decodes them first if there is no valid cache.
 
-    The cache is a folder `cache_dir/<key>`, the key a hash of the identity and of all names and stamps. It is
-    written under a private name and then renamed; while one process builds, others wait and then share its
-    result. A truncated or damaged cache is built again. Whatever the number of images, memory holds no more
-    than `DECODERS` + 1 of them.
+    The cache is a folder `cache_dir/<key>`, where the key is a hash of the identity and of all names and stamps. It is
+    written under a private name and then renamed; while one process builds it, others wait and then share it. A
+    truncated or damaged cache is built again. For any number of images, memory holds at most `DECODERS` + 1 of them.
 
     Args:
-        sources: the images; their order is kept.
-        identity: tells sets apart whose names and stamps could agree, e.g. the path of their folder.
-        cache_dir: made if it does not exist; old folders in it may be deleted when no run uses them.
+        sources: Images of the set; their order is kept.
+        identity: Text that distinguishes sets whose names and stamps could agree, such as the path of their folder.
+        cache_dir: Folder of all caches, created if missing. Old caches in it may be deleted when no run uses them.
 
     Raises:
-        ValueError: if the cache cannot be written, e.g. on a full disk.
+        ValueError: The cache cannot be written, for instance on a full disk.
     """
-    key = _key(sources, identity)
+    key = _hash_set(sources, identity)
     folder = cache_dir / key
-    found = _opened(folder)
-    if found is not None:
-        return found
+    cached = _open(folder)
+    if cached is not None:
+        return cached
     try:
         cache_dir.mkdir(parents=True, exist_ok=True)
-        with _exclusive(cache_dir / f".{key}.lock") as locked:
-            return _opened(folder) or _built(sources, identity, folder, locked)
+        with _lock(cache_dir / f".{key}.lock") as is_locked:
+            return _open(folder) or _build(sources, identity, folder, is_locked)
     except OSError as error:
         raise ValueError(
             f"cannot write the image cache in {str(cache_dir)!r} ({error.strerror or error}); give a "
-            "cache_dir that is writable and has room for all images at 3 bytes per pixel"
+            "cache_dir that is writable and has space for all images at 3 bytes per pixel"
         ) from error
 
 
-def _key(sources: Sequence[ImageSource], identity: str) -> str:
-    described = [FORMAT, identity, [[source.name, source.stamp] for source in sources]]
-    return hashlib.sha256(json.dumps(described).encode()).hexdigest()[:24]
+def _hash_set(sources: Sequence[ImageSource], identity: str) -> str:
+    description = [FORMAT_VERSION, identity, [[source.name, source.stamp] for source in sources]]
+    return hashlib.sha256(json.dumps(description).encode()).hexdigest()[:24]
 
 
-def _opened(folder: Path) -> CachedImages | None:
-    """The cache in the folder, or None if there is none or it is not intact."""
+def _open(folder: Path) -> CachedImages | None:
+    """Opens the cache in a folder; None if there is none or it is damaged."""
     pixels = folder / PIXELS
     try:
         index = json.loads((folder / INDEX).read_text())
         heights, widths = torch.tensor(index["heights"]), torch.tensor(index["widths"])
         size = 3 * int((heights * widths).sum())
-        if pixels.stat().st_size != size or checksum(pixels) != index["checksum"]:
+        if pixels.stat().st_size != size or compute_checksum(pixels) != index["checksum"]:
             return None
     except (OSError, ValueError, KeyError, TypeError, RuntimeError):
         return None
@@ -106,40 +110,41 @@ def _opened(folder: Path) -> CachedImages | None:
     return CachedImages(store, tuple((name, reason) for name, reason in index["skipped"]))
 
 
-def checksum(pixels: Path) -> int:
-    """CRC-32 of parts spread evenly over a file, which finds holes without reading a large file whole."""
+def compute_checksum(pixels: Path) -> int:
+    """Computes the CRC-32 of parts spread evenly over a file, which finds holes without reading a large file whole."""
     size = pixels.stat().st_size
-    found = 0
+    checksum = 0
     with pixels.open("rb") as stream:
-        for start in np.linspace(0, max(0, size - PROBE_BYTES), PROBES).astype(np.int64):
+        for start in np.linspace(0, max(0, size - CHECKSUM_PART_BYTES), CHECKSUM_PARTS).astype(np.int64):
             stream.seek(int(start))
-            found = zlib.crc32(stream.read(PROBE_BYTES), found)
-    return found
+            checksum = zlib.crc32(stream.read(CHECKSUM_PART_BYTES), checksum)
+    return checksum
 
 
 @contextmanager
-def _exclusive(lock: Path) -> Iterator[bool]:
-    """Lets one process at a time pass; the system frees the lock of a process that dies.
+def _lock(path: Path) -> Iterator[bool]:
+    """Waits for the lock of a file, which the system frees when the process that holds it dies.
 
-    Gives False on file systems without locks, where runs that start at once all decode.
+    Yields:
+        Whether the file system has locks. Without them, processes that start together all decode.
     """
-    with lock.open("w") as stream:
-        locked = True
+    with path.open("w") as stream:
+        is_locked = True
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            logger.warning("waiting for another run that decodes the same images into %s", lock.parent)
+            logger.warning("waiting for another run that is decoding the same images into %s", path.parent)
             fcntl.flock(stream, fcntl.LOCK_EX)
         except OSError:
-            locked = False
-        yield locked
+            is_locked = False
+        yield is_locked
 
 
-def _built(sources: Sequence[ImageSource], identity: str, folder: Path, locked: bool) -> CachedImages:
+def _build(sources: Sequence[ImageSource], identity: str, folder: Path, is_locked: bool) -> CachedImages:
     if folder.exists():
         logger.warning("the image cache %s is damaged and is built again", folder)
         shutil.rmtree(folder)
-    if locked:  # nobody else is at it: what lies here was left by a run that was killed
+    if is_locked:  # no other process is building, so private folders are remains of killed runs
         for abandoned in folder.parent.glob(f".{folder.name}-*"):
             shutil.rmtree(abandoned)
     private = folder.parent / f".{folder.name}-{uuid.uuid4().hex}"
@@ -149,16 +154,16 @@ def _built(sources: Sequence[ImageSource], identity: str, folder: Path, locked: 
         _publish(private, folder)
     finally:
         shutil.rmtree(private, ignore_errors=True)
-    built = _opened(folder)
-    if built is None:
+    cached = _open(folder)
+    if cached is None:
         raise OSError(f"{folder} cannot be read back")
-    _mention_older(identity, folder)
-    logger.info("decoded %d images into %s, %.1f MB", len(built.store), folder, built.store.nbytes / 1e6)
-    return built
+    _warn_of_old_caches(identity, folder)
+    logger.info("decoded %d images into %s, %.1f MB", len(cached.store), folder, cached.store.nbytes / 1e6)
+    return cached
 
 
-def _mention_older(identity: str, folder: Path) -> None:
-    """A changed file makes a new cache; the old one is kept, since a run may be reading it."""
+def _warn_of_old_caches(identity: str, folder: Path) -> None:
+    """Warns of large caches of the same images before they changed, which are kept since a run may be reading them."""
     older = []
     for index in folder.parent.glob(f"*/{INDEX}"):
         try:
@@ -167,20 +172,21 @@ def _mention_older(identity: str, folder: Path) -> None:
         except (OSError, ValueError, KeyError, TypeError):
             continue
     total = sum((old / PIXELS).stat().st_size for old in older if (old / PIXELS).is_file())
-    if total >= MENTION_THRESHOLD:
+    if total >= OLD_CACHE_THRESHOLD:
         names = ", ".join(sorted(old.name for old in older))
         logger.warning(
-            "older states of the same images take %.1f GB in %s: delete %s once no run uses them",
-            total / 1e9, folder.parent, names,
-        )  # fmt: skip
+            "older caches of the same images occupy %.1f GB in %s: delete %s once no run uses them",
+            total / 1e9,
+            folder.parent,
+            names,
+        )
 
 
 def _write(sources: Sequence[ImageSource], identity: str, folder: Path) -> None:
     names, heights, widths, skipped = [], [], [], []
     with (folder / PIXELS).open("wb") as stream:
-        for name, image in tqdm(
-            _decoded(sources), "decoding images", len(sources), unit="image", disable=len(sources) < BAR_THRESHOLD
-        ):
+        is_short = len(sources) < PROGRESS_BAR_THRESHOLD
+        for name, image in tqdm(_decode(sources), "decoding images", len(sources), unit="image", disable=is_short):
             if isinstance(image, str):
                 skipped.append((name, image))
                 continue
@@ -195,7 +201,7 @@ def _write(sources: Sequence[ImageSource], identity: str, folder: Path) -> None:
         "heights": heights,
         "widths": widths,
         "skipped": skipped,
-        "checksum": checksum(folder / PIXELS),
+        "checksum": compute_checksum(folder / PIXELS),
         "identity": identity,
     }
     with (folder / INDEX).open("w") as text:
@@ -204,12 +210,12 @@ def _write(sources: Sequence[ImageSource], identity: str, folder: Path) -> None:
         os.fsync(text.fileno())
 
 
-def _decoded(sources: Sequence[ImageSource]) -> Iterator[tuple[str, np.ndarray | str]]:
-    """Images, or the reasons why there are none, in order, with a bounded number decoded ahead."""
+def _decode(sources: Sequence[ImageSource]) -> Iterator[tuple[str, np.ndarray | str]]:
+    """Decodes images in threads and yields each, or the reason why it cannot be decoded, in order."""
     with ThreadPoolExecutor(DECODERS) as pool:
         ahead: deque = deque()
         for source in sources:
-            ahead.append((source.name, pool.submit(_loaded, source)))
+            ahead.append((source.name, pool.submit(_load, source)))
             if len(ahead) >= DECODERS:
                 name, image = ahead.popleft()
                 yield name, image.result()
@@ -217,7 +223,7 @@ def _decoded(sources: Sequence[ImageSource]) -> Iterator[tuple[str, np.ndarray |
             yield name, image.result()
 
 
-def _loaded(source: ImageSource) -> np.ndarray | str:
+def _load(source: ImageSource) -> np.ndarray | str:
     try:
         return source.load()
     except (ValueError, OSError, MemoryError) as error:
@@ -225,9 +231,9 @@ def _loaded(source: ImageSource) -> np.ndarray | str:
 
 
 def _publish(private: Path, folder: Path) -> None:
-    """Moves a finished cache to its place; where another process was faster, its intact copy stays."""
+    """Renames a finished cache; if another process was faster, its intact copy stays."""
     try:
         private.rename(folder)
     except OSError:
-        if _opened(folder) is None:
+        if _open(folder) is None:
             raise

@@ -5,19 +5,20 @@ from dataclasses import dataclass
 import numpy as np
 
 SUPERSAMPLING = 2  # rendered at twice the size and averaged: edges are one pixel soft
-MIN_RADIUS = (1.5, 6.0)  # pixels, drawn per image: from crowded, near the anti-aliasing limit, to calm
-MAX_RADIUS = 0.45  # of the shorter side: a few leaves are big enough to show their texture
-COVERAGE = 3.0  # mean number of leaves over a pixel; about e^-3 = 5 % still show the background leaf
-NOISE_SIDE = 512  # pixels; the noise textures are periodic with this side
-NOISE_SLOPES = (0.6, 1.0, 1.4, 1.8)  # amplitude ~ 1 / frequency^slope: from gritty to cloudy
+MIN_RADIUS_RANGE = (1.5, 6.0)  # pixels; drawn per image, from crowded, near the limit of anti-aliasing, to calm
+MAX_RADIUS = 0.45  # of the shorter side, so that a few leaves are large enough to show their texture
+COVERAGE = 3.0  # mean number of leaves over a pixel; about e^-3 = 5 % of the pixels show the background leaf
+NOISE_SIDE = 512  # pixels; period of the noise textures
+NOISE_SLOPES = (0.6, 1.0, 1.4, 1.8)  # amplitude ~ 1 / frequency^slope, from gritty to cloudy
 
 
 @dataclass(frozen=True)
 class Leaves:
     """Geometry and appearance of N leaves in painting order; leaf 0 is the background.
 
-    Lengths are in rendered pixels, colours in [0, 1]. Shapes: 0 super-ellipse, 1 regular polygon, 2 wavy
-    outline. Textures: 0 none, 1 waves, 2 stripes, 3 checks, 4 + i noise of `NOISE_SLOPES[i]`.
+    All attributes are arrays (N,) if not noted otherwise. Lengths are in rendered pixels, colours in [0, 1]. Shapes:
+    0 super-ellipse, 1 regular polygon, 2 wavy outline. Textures: 0 none, 1 waves, 2 stripes, 3 checks, 4 + i noise of
+    `NOISE_SLOPES[i]`.
     """
 
     x: np.ndarray
@@ -27,7 +28,7 @@ class Leaves:
     cos: np.ndarray  # of the rotation
     sin: np.ndarray
     shape: np.ndarray
-    order: np.ndarray
+    order: np.ndarray  # power of a super-ellipse, corners of a polygon, lobes of a wavy outline
     waviness: np.ndarray
     color: np.ndarray  # (N, 3)
     gradient: np.ndarray  # (N, 3)
@@ -35,29 +36,29 @@ class Leaves:
     texture: np.ndarray
     period: np.ndarray
     phase: np.ndarray
-    relief: np.ndarray  # (N, 3)
+    relief: np.ndarray  # (N, 3), contrast of the texture per channel
 
 
-def dead_leaves(seed: int, height: int = 320, width: int = 320) -> np.ndarray:
-    """Draws one dead-leaves image, the same for the same arguments.
+def draw_dead_leaves(seed: int, height: int = 320, width: int = 320) -> np.ndarray:
+    """Draws one dead-leaves image, always the same for the same arguments.
 
-    Leaves with radii of density r^-3 cover each other, which makes the image scale invariant with a power
+    Leaves whose radii have the density r^-3 occlude each other, which makes the image scale invariant, with a power
     spectrum near 1 / frequency^2. Every leaf has its own outline, colour gradient, soft shading and texture.
 
     Args:
-        seed: non-negative; selects the image.
-        height: in pixels, at least 16.
-        width: in pixels, at least 16.
+        seed: Seed of the image, not negative.
+        height: Height in pixels, at least 16.
+        width: Width in pixels, at least 16.
 
     Returns:
         RGB image, (height, width, 3) uint8.
 
     Raises:
-        ValueError: for a negative seed or a side below 16 pixels.
+        ValueError: The seed is negative, or a side is shorter than 16 pixels.
 
-    Source: Lee, Mumford and Huang, "Occlusion models for natural images", IJCV 2001; textured leaves as in
-    Madhusudana et al., "Revisiting dead leaves model: training with synthetic data", IEEE SPL 2021, with
-    other textures and outlines.
+    Source: Lee, Mumford and Huang, "Occlusion models for natural images", IJCV 2001; textured leaves as in Madhusudana
+    et al., "Revisiting dead leaves model: training with synthetic data", IEEE SPL 2021, with other textures and
+    outlines.
     """
     if seed < 0 or min(height, width) < 16:
         raise ValueError(
@@ -67,19 +68,19 @@ def dead_leaves(seed: int, height: int = 320, width: int = 320) -> np.ndarray:
     rows, columns = height * SUPERSAMPLING, width * SUPERSAMPLING
     leaves = _draw_leaves(generator, rows, columns)
     owner = _paint(leaves, rows, columns)
-    rendered = _shade(leaves, owner, _noise_fields(generator))
+    rendered = _shade(leaves, owner, _draw_noise_fields(generator))
     blocks = rendered.reshape(height, SUPERSAMPLING, width, SUPERSAMPLING, 3)
     return (blocks.mean(axis=(1, 3)) * 255).round().astype(np.uint8)  # (height, width, 3)
 
 
 def _draw_leaves(generator: np.random.Generator, rows: int, columns: int) -> Leaves:
-    smallest = np.exp(generator.uniform(*np.log(MIN_RADIUS))) * SUPERSAMPLING
-    largest = max(MAX_RADIUS * min(rows, columns), 2 * smallest)
-    mean_area = 2 * np.pi * smallest**2 * np.log(largest / smallest)  # of a disk, under the density r^-3
-    margin = largest / 2
+    min_radius = np.exp(generator.uniform(*np.log(MIN_RADIUS_RANGE))) * SUPERSAMPLING
+    max_radius = max(MAX_RADIUS * min(rows, columns), 2 * min_radius)
+    mean_area = 2 * np.pi * min_radius**2 * np.log(max_radius / min_radius)  # of a disk, under the density r^-3
+    margin = max_radius / 2
     count = 1 + int(COVERAGE * (rows + 2 * margin) * (columns + 2 * margin) / mean_area)
     uniform = generator.random(count)
-    radius = 1 / np.sqrt((1 - uniform) / smallest**2 + uniform / largest**2)  # inverse transform of r^-3
+    radius = 1 / np.sqrt((1 - uniform) / min_radius**2 + uniform / max_radius**2)  # inverse transform of r^-3
     radius[0] = np.hypot(rows, columns)
     shape = generator.choice(3, size=count, p=(0.5, 0.3, 0.2))
     superellipse_power = generator.choice((2.0, 2.0, 3.0, 10.0, 1.0), size=count)
@@ -88,8 +89,8 @@ def _draw_leaves(generator: np.random.Generator, rows: int, columns: int) -> Lea
     texture = generator.choice(8, size=count, p=(0.14, 0.12, 0.08, 0.06, 0.15, 0.15, 0.15, 0.15))
     contrast = np.where(texture < 4, 0.13, 0.09) * generator.lognormal(0, 0.6, count)
     tint = np.array([0.7, 0.7, 0.7]) + generator.normal(0, 0.35, (count, 3))
-    finest = 3 * SUPERSAMPLING  # three pixels of the final image: finer waves would alias
-    coarsest = np.maximum(radius, 1.5 * finest)
+    min_period = 3 * SUPERSAMPLING  # three pixels of the final image: finer waves would alias
+    max_period = np.maximum(radius, 1.5 * min_period)
     return Leaves(
         x=generator.uniform(-margin, columns + margin, count),
         y=generator.uniform(-margin, rows + margin, count),
@@ -104,14 +105,14 @@ def _draw_leaves(generator: np.random.Generator, rows: int, columns: int) -> Lea
         gradient=generator.normal(0, 0.07, (count, 1)) + generator.normal(0, 0.05, (count, 3)),
         bulge=generator.uniform(0, 0.5, count) ** 1.5,
         texture=texture,
-        period=finest * (coarsest / finest) ** generator.uniform(0, 1, count),
+        period=min_period * (max_period / min_period) ** generator.uniform(0, 1, count),
         phase=generator.uniform(0, 1, count),
         relief=contrast[:, None] * tint,
     )
 
 
 def _draw_colors(generator: np.random.Generator, count: int) -> np.ndarray:
-    """Colours around a few hues of the image, mostly muted, with the spread of lightness of photographs."""
+    """Draws colours around a few hues, mostly muted, with the spread of lightness of photographs, (count, 3)."""
     hues = generator.uniform(0, 1, 5)
     hue = hues[generator.integers(0, len(hues), count)] + generator.normal(0, 0.05, count)
     saturation = generator.beta(1.6, 3.0, count)
@@ -122,28 +123,31 @@ def _draw_colors(generator: np.random.Generator, count: int) -> np.ndarray:
 
 
 def _paint(leaves: Leaves, rows: int, columns: int) -> np.ndarray:
-    """Paints leaf after leaf and returns the visible leaf of every pixel, (rows, columns) int64."""
+    """Paints leaf after leaf and returns the index of the visible leaf of every pixel, (rows, columns) int64."""
     owner = np.zeros((rows, columns), dtype=np.int64)
     for leaf in range(1, len(leaves.x)):
         x, y = leaves.x[leaf], leaves.y[leaf]
-        reach = 1.5 * leaves.radius[leaf]  # corners and lobes stand out by up to 1.35
+        reach = 1.5 * leaves.radius[leaf]  # corners and lobes extend to 1.35 times the radius
         top, bottom = max(0, int(y - reach)), min(rows, int(y + reach) + 2)
         left, right = max(0, int(x - reach)), min(columns, int(x + reach) + 2)
         if top >= bottom or left >= right:
             continue
-        along, across = _local(leaves, leaf, np.arange(left, right), np.arange(top, bottom)[:, None])
-        inside = _inside(leaves, leaf, along, across / leaves.aspect[leaf])
-        owner[top:bottom, left:right][inside] = leaf
+        along, across = _to_leaf_axes(leaves, leaf, np.arange(left, right), np.arange(top, bottom)[:, None])
+        is_inside = _contains(leaves, leaf, along, across / leaves.aspect[leaf])
+        owner[top:bottom, left:right][is_inside] = leaf
     return owner
 
 
-def _local(leaves: Leaves, leaf: np.ndarray | int, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Coordinates along the axes of each pixel's leaf, in rendered pixels from its centre."""
+def _to_leaf_axes(
+    leaves: Leaves, leaf: np.ndarray | int, x: np.ndarray, y: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Converts pixel positions to coordinates along the axes of a leaf, in rendered pixels from its centre."""
     dx, dy = x - leaves.x[leaf], y - leaves.y[leaf]
     return leaves.cos[leaf] * dx + leaves.sin[leaf] * dy, leaves.cos[leaf] * dy - leaves.sin[leaf] * dx
 
 
-def _inside(leaves: Leaves, leaf: int, u: np.ndarray, v: np.ndarray) -> np.ndarray:
+def _contains(leaves: Leaves, leaf: int, u: np.ndarray, v: np.ndarray) -> np.ndarray:
+    """Whether each position, along the axes of a leaf, lies within its outline."""
     radius, order = leaves.radius[leaf], leaves.order[leaf]
     if leaves.shape[leaf] == 0:
         return (np.abs(u) / radius) ** order + (np.abs(v) / radius) ** order < 1
@@ -158,28 +162,28 @@ def _inside(leaves: Leaves, leaf: int, u: np.ndarray, v: np.ndarray) -> np.ndarr
 def _shade(leaves: Leaves, owner: np.ndarray, noise: np.ndarray) -> np.ndarray:
     """Colours every pixel by its leaf, (rows, columns, 3) in [0, 1]."""
     rows, columns = owner.shape
-    u, v = _local(leaves, owner, np.arange(columns), np.arange(rows)[:, None])
+    u, v = _to_leaf_axes(leaves, owner, np.arange(columns), np.arange(rows)[:, None])
     radius = leaves.radius[owner]
-    texture = _texture(leaves, owner, noise, u, v)
+    texture = _draw_texture(leaves, owner, noise, u, v)
     bulge = 1 - leaves.bulge[owner] * np.minimum((u**2 + v**2) / radius**2, 1.5)
     color = leaves.color[owner] + leaves.gradient[owner] * (u / radius)[..., None]  # (rows, columns, 3)
     color += leaves.relief[owner] * texture[..., None]
     return np.clip(color * bulge[..., None], 0, 1)
 
 
-def _texture(leaves: Leaves, owner: np.ndarray, noise: np.ndarray, u: np.ndarray, v: np.ndarray) -> np.ndarray:
-    """Texture of every pixel, about zero mean and unit spread."""
+def _draw_texture(leaves: Leaves, owner: np.ndarray, noise: np.ndarray, u: np.ndarray, v: np.ndarray) -> np.ndarray:
+    """Draws the texture of every pixel, (rows, columns), of about zero mean and unit spread."""
     kind = leaves.texture[owner]
     value = np.zeros(owner.shape)
     phase = leaves.phase[owner]
-    turn = 2 * np.pi / leaves.period[owner]
+    frequency = 2 * np.pi / leaves.period[owner]
     for texture in (1, 2, 3):
         here = kind == texture
-        waves = np.sin(turn[here] * u[here] + 2 * np.pi * phase[here])
+        waves = np.sin(frequency[here] * u[here] + 2 * np.pi * phase[here])
         if texture == 2:
             waves = np.tanh(4 * waves)
         if texture == 3:
-            waves *= 1.5 * np.sin(turn[here] * v[here])
+            waves *= 1.5 * np.sin(frequency[here] * v[here])
         value[here] = waves
     here = kind >= 4
     shift = phase[here] * NOISE_SIDE
@@ -189,8 +193,8 @@ def _texture(leaves: Leaves, owner: np.ndarray, noise: np.ndarray, u: np.ndarray
     return value
 
 
-def _noise_fields(generator: np.random.Generator) -> np.ndarray:
-    """Periodic noise of zero mean and unit variance, (slopes, NOISE_SIDE, NOISE_SIDE)."""
+def _draw_noise_fields(generator: np.random.Generator) -> np.ndarray:
+    """Draws periodic noise of zero mean and unit variance, (slopes, NOISE_SIDE, NOISE_SIDE)."""
     frequency = np.hypot(np.fft.fftfreq(NOISE_SIDE)[:, None], np.fft.rfftfreq(NOISE_SIDE))
     frequency[0, 0] = np.inf
     fields = []

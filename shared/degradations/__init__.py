@@ -1,14 +1,24 @@
-"""Degradation synthesis: what is done to an image, drawn, recorded and applied in batches."""
+"""Degradations: spaces to draw them from, records of them, their application in batches, and their summaries."""
 
-from shared.degradations.pipeline import degrade, margin_needed
+from shared.degradations.operations import CODES, OPERATIONS
+from shared.degradations.pipeline import degrade, required_margin
+from shared.degradations.readings import format_reading
 from shared.degradations.record import Degradation
-from shared.degradations.space import Space, load_space, space_names
+from shared.degradations.space import YAML_SUFFIXES, Space, list_spaces, load_space
+from shared.degradations.summary import SUMMARY_RANGES, summarise, summarise_as_vector
 
 __all__ = [
+    "CODES",
+    "OPERATIONS",
+    "SUMMARY_RANGES",
+    "YAML_SUFFIXES",
     "Degradation",
     "Space",
     "degrade",
+    "format_reading",
+    "list_spaces",
     "load_space",
-    "margin_needed",
-    "space_names",
+    "required_margin",
+    "summarise",
+    "summarise_as_vector",
 ]

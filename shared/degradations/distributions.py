@@ -1,4 +1,4 @@
-"""The distributions a space draws its parameters from, as they are written in YAML."""
+"""Distributions of parameters, and the numbers in them, as a space's YAML defines them."""
 
 import math
 from collections.abc import Mapping
@@ -9,61 +9,77 @@ from torch import Tensor
 KINDS = ("uniform", "log_uniform", "root_uniform", "inverse_root_uniform", "choice")
 
 
-def number(text: object, where: str) -> float:
-    """A number: plain, or a string of the forms "pi", "2*pi/3", "25/255".
+def parse_number(text: object, where: str) -> float:
+    """Parses a number: plain, or text such as "pi", "2*pi/3" or "25/255".
+
+    Args:
+        text: Value from a YAML.
+        where: Its place in the YAML, for error messages.
 
     Raises:
-        ValueError: it is none of these.
+        ValueError: It is not a finite number.
     """
     if isinstance(text, (int, float)) and not isinstance(text, bool) and math.isfinite(text):
         return float(text)
     if isinstance(text, str):
         try:
             numerator, slash, denominator = text.partition("/")
-            value = math.prod(_factor(part) for part in numerator.split("*"))
-            value = value / _factor(denominator) if slash else value
+            value = math.prod(_parse_factor(part) for part in numerator.split("*"))
+            value = value / _parse_factor(denominator) if slash else value
             if math.isfinite(value):
                 return value
         except (ValueError, ZeroDivisionError, IndexError):
             pass
-    raise ValueError(f"{where}: {text!r} is not a number; right would be 2.5, 25/255 or 2*pi/3")
+    raise ValueError(f"{where}: {text!r} is not a number; expected one such as 2.5, 25/255 or 2*pi/3")
 
 
-def _factor(text: str) -> float:
+def _parse_factor(text: str) -> float:
     text = text.strip()
     return math.copysign(math.pi, -1.0 if text[0] == "-" else 1.0) if text in ("pi", "-pi") else float(text)
 
 
 class Distribution:
-    """One parameter's distribution.
+    """The distribution of one parameter.
 
-    Written as a number (constant), `[low, high]` (uniform), or `{kind: [...]}` with kind `uniform`, `log_uniform`,
-    `root_uniform` (the square is uniform), `inverse_root_uniform` (one over the square root is uniform) or `choice`.
+    Its definition is a number (constant), `[low, high]` (uniform), or `{kind: [...]}` with the kind `uniform`,
+    `log_uniform`, `root_uniform` (the square is uniform), `inverse_root_uniform` (one over the square root is uniform)
+    or `choice` (each value with equal probability).
+
+    Args:
+        definition: Definition from a YAML.
+        where: Its place in the YAML, for error messages.
+
+    Attributes:
+        kind: One of `KINDS`; `choice` for a constant.
+        values: Lower and upper bound, or the values of a choice.
+
+    Raises:
+        ValueError: The definition is not one of these.
     """
 
-    def __init__(self, written: object, where: str) -> None:
-        kind, values = "uniform", written
-        if isinstance(written, Mapping):
-            if len(written) != 1 or next(iter(written)) not in KINDS:
+    def __init__(self, definition: object, where: str) -> None:
+        kind, values = "uniform", definition
+        if isinstance(definition, Mapping):
+            if len(definition) != 1 or next(iter(definition)) not in KINDS:
                 raise ValueError(
-                    f"{where}: {dict(written)!r} is not a distribution; right would be one of {', '.join(KINDS)}"
+                    f"{where}: {dict(definition)!r} is not a distribution; expected one of {', '.join(KINDS)}"
                 )
-            kind, values = next(iter(written.items()))
+            kind, values = next(iter(definition.items()))
         if not isinstance(values, (list, tuple)):
             kind, values = "choice", [values]
         self.kind = kind
-        self.values = [number(value, where) for value in values]
+        self.values = [parse_number(value, where) for value in values]
         if kind != "choice" and (len(self.values) != 2 or self.values[0] > self.values[1]):
-            raise ValueError(f"{where}: {kind} takes [low, high] with low <= high, not {values!r}")
+            raise ValueError(f"{where}: {kind} needs [low, high] with low <= high, not {values!r}")
         if kind in ("log_uniform", "inverse_root_uniform") and self.values[0] <= 0:
-            raise ValueError(f"{where}: {kind} takes positive bounds, not {values!r}")
+            raise ValueError(f"{where}: {kind} needs positive bounds, not {values!r}")
         if kind == "root_uniform" and self.values[0] < 0:
-            raise ValueError(f"{where}: root_uniform takes bounds that are not negative, not {values!r}")
+            raise ValueError(f"{where}: root_uniform needs bounds of at least 0, not {values!r}")
         if not self.values:
-            raise ValueError(f"{where}: an empty list has nothing to draw from")
+            raise ValueError(f"{where}: the list is empty, so there is nothing to draw")
 
     def draw(self, uniform: Tensor) -> Tensor:
-        """Map (B,) uniform float64 in [0, 1) to the distribution."""
+        """Maps uniform numbers in [0, 1), (B,) float64, to values of the distribution, (B,)."""
         values = torch.tensor(self.values, dtype=uniform.dtype)
         if self.kind == "choice":
             return values[(uniform * len(values)).long()]
@@ -78,5 +94,5 @@ class Distribution:
 
     @property
     def bounds(self) -> tuple[float, float]:
-        """Smallest and largest value."""
+        """The smallest and the largest value."""
         return min(self.values), max(self.values)

@@ -1,4 +1,4 @@
-"""Baseline JPEG with a quality per sample, batched: colour transform, 4:2:0, 8x8 DCT, quantisation, and back."""
+"""Baseline JPEG in batches, with one quality per row: colour transform, 4:2:0, 8x8 DCT, quantisation, and back."""
 
 import math
 
@@ -24,12 +24,12 @@ _CHROMINANCE = (
     (47, 66, 99, 99, 99, 99, 99, 99),
     *(((99,) * 8,) * 4),
 )
-# ITU-R BT.601, full range, as JFIF has it.
+# ITU-R BT.601, full range, as JFIF defines it.
 _RGB_TO_YCC = ((0.299, 0.587, 0.114), (-0.168736, -0.331264, 0.5), (0.5, -0.418688, -0.081312))
 _YCC_TO_RGB = ((1.0, 0.0, 1.402), (1.0, -0.344136, -0.714136), (1.0, 1.772, 0.0))
 
 
-def _dct_matrix(like: Tensor) -> Tensor:
+def _make_dct_matrix(like: Tensor) -> Tensor:
     position = torch.arange(8, dtype=torch.float64)
     frequency = position[:, None]
     matrix = torch.cos((2 * position + 1) * frequency * math.pi / 16) / 2
@@ -37,40 +37,41 @@ def _dct_matrix(like: Tensor) -> Tensor:
     return matrix.to(like)
 
 
-def _quantisation_steps(quality: Tensor, table: tuple[tuple[int, ...], ...]) -> Tensor:
-    """(B, 8, 8) steps for (B,) quality in 1..100, by the scaling of the Independent JPEG Group's library."""
+def _scale_table(table: tuple[tuple[int, ...], ...], quality: Tensor) -> Tensor:
+    """Scales a quantisation table by qualities, (B,) in 1..100, as libjpeg does, to steps, (B, 8, 8)."""
     quality = quality.round().clamp(1, 100)
     percent = torch.where(quality < 50, torch.floor(5000 / quality), 200 - 2 * quality)
     base = torch.tensor(table, dtype=quality.dtype, device=quality.device)
     return ((base * percent[:, None, None] + 50) / 100).floor().clamp(1, 255)
 
 
-def _code_plane(plane: Tensor, steps: Tensor) -> Tensor:
-    """Quantise the DCT of (B, N, H, W) planes centred on 0, H and W multiples of 8, with (B, 8, 8) steps."""
+def _quantise_planes(plane: Tensor, steps: Tensor) -> Tensor:
+    """Quantises the DCT of planes centred on 0, (B, N, H, W) with H and W multiples of 8, by steps (B, 8, 8)."""
     b, n, h, w = plane.shape
-    dct = _dct_matrix(plane)
+    dct = _make_dct_matrix(plane)
     blocks = plane.view(b, n, h // 8, 8, w // 8, 8).transpose(3, 4)  # (B, N, H/8, W/8, 8, 8)
     steps = steps.to(plane).view(b, 1, 1, 1, 8, 8)
     coefficients = ((dct @ blocks @ dct.T) / steps).round_() * steps
     return (dct.T @ coefficients @ dct).transpose(3, 4).reshape(b, n, h, w)
 
 
-def _colour(images: Tensor, matrix: tuple[tuple[float, ...], ...]) -> Tensor:
+def _convert_colours(images: Tensor, matrix: tuple[tuple[float, ...], ...]) -> Tensor:
     return torch.einsum("kc,bvchw->bvkhw", torch.tensor(matrix).to(images), images)
 
 
 def jpeg(images: Tensor, quality: Tensor) -> Tensor:
-    """Compress and decompress.
+    """Compresses and decompresses images.
 
-    4:2:0 chroma by 2x2 means, enlarged again by the triangle filter that decoders use; every plane is rounded to
-    8 bits wherever an encoder or decoder stores it. Sizes that are not multiples of 16 are padded by their edge.
+    Chroma is averaged over 2x2 pixels (4:2:0) and enlarged again by the triangle filter of common decoders; every plane
+    is rounded to 8 bits wherever an encoder or decoder stores it. Sizes that are not multiples of 16 are padded with
+    the edge pixels.
 
     Args:
-        images: (B, V, 3, H, W) RGB in [0, 1].
-        quality: (B,) 1..100, the scale of libjpeg and OpenCV.
+        images: RGB images, (B, V, 3, H, W) in [0, 1].
+        quality: Quality of each row on the scale of libjpeg and OpenCV, (B,), 1..100.
 
     Returns:
-        (B, V, 3, H, W) in [0, 1].
+        RGB images, (B, V, 3, H, W) in [0, 1].
 
     Source: ITU-T T.81; JFIF 1.02.
     """
@@ -79,11 +80,11 @@ def jpeg(images: Tensor, quality: Tensor) -> Tensor:
     padding = (0, -w % 16, 0, -h % 16)
     levels = F.pad(levels.reshape(b * v, 3, h, w), padding, mode="replicate")
     full_h, full_w = levels.shape[-2:]
-    ycc = _colour(levels.view(b, v, 3, full_h, full_w), _RGB_TO_YCC).round_()
-    luma = _code_plane(ycc[:, :, 0] - 128, _quantisation_steps(quality, _LUMINANCE))
+    ycc = _convert_colours(levels.view(b, v, 3, full_h, full_w), _RGB_TO_YCC).round_()
+    luma = _quantise_planes(ycc[:, :, 0] - 128, _scale_table(_LUMINANCE, quality))
     luma = luma.round_().clamp_(-128, 127) + 128
     chroma = F.avg_pool2d(ycc[:, :, 1:].reshape(b, v * 2, full_h, full_w), 2).round_()
-    chroma = _code_plane(chroma, _quantisation_steps(quality, _CHROMINANCE)).round_().clamp_(-128, 127)
+    chroma = _quantise_planes(chroma, _scale_table(_CHROMINANCE, quality)).round_().clamp_(-128, 127)
     chroma = F.interpolate(chroma, scale_factor=2, mode="bilinear").round_().view(b, v, 2, full_h, full_w)
-    rgb = _colour(torch.cat((luma.unsqueeze(2), chroma), 2), _YCC_TO_RGB)
+    rgb = _convert_colours(torch.cat((luma.unsqueeze(2), chroma), 2), _YCC_TO_RGB)
     return rgb[..., :h, :w].round().clamp_(0, 255) / 255

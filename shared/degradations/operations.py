@@ -1,6 +1,6 @@
-"""The list of operations a degradation can be made of: names, parameters, and the functions that apply them.
+"""The operations of degradations: their names, their parameters, and the functions that apply them.
 
-A new operation is one function in its own module and one line here.
+A new operation is a function in the module of its kind and one line here.
 """
 
 import math
@@ -16,13 +16,15 @@ MAX_PARAMETERS = 4
 
 @dataclass(frozen=True)
 class Operation:
-    """One operation: its kind decides how the pipeline calls `function`.
+    """One operation.
 
-    Kinds: `none`; `blur` (size, *parameters -> kernels); `resize` (images, output size -> images);
-    `noise` (images, *parameters, seed, stream, views -> images); `jpeg` (images, quality -> images);
-    `quantize` (no function: rounded to 8 bits by the pipeline).
-
-    `parameters` maps each name to its default; None marks a required one, a name takes that parameter's value.
+    Attributes:
+        name: Name in the YAML of a space.
+        kind: How the pipeline calls the function: `blur` (size, *parameters -> kernels), `resize` (images, output
+            size -> images), `noise` (images, *parameters, seed, stream, views -> images), `jpeg` (images, quality ->
+            images). `none` and `quantize` (rounding to 8 bits) have no function.
+        parameters: Defaults by name. None marks a required parameter; a name stands for the value of that parameter.
+        function: Function that applies the operation, or makes its kernels.
     """
 
     name: str
@@ -56,14 +58,14 @@ OPERATIONS = (
     Operation("jpeg", "jpeg", {"quality": None}, jpeg.jpeg),
     Operation("quantize", "quantize", {}),
 )
-# parameter -> (least, most, whether the least is included)
-VALID: dict[str, tuple[float, float, bool]] = {
+# parameter -> (minimum, maximum, whether the minimum itself is valid)
+VALID_RANGES: dict[str, tuple[float, float, bool]] = {
     "sigma": (0, float("inf"), True),
     "sigma_y": (0, float("inf"), True),
     "beta": (0, float("inf"), False),
     "cutoff": (0, math.pi, False),
     "radius": (0, float("inf"), True),
-    "length": (0, float("inf"), True),  # and within the kernel
+    "length": (0, float("inf"), True),  # and at most the side of the kernel
     "relative_size": (0, 8, False),
     "noise_sigma": (0, 1, True),
     "peak": (0, float("inf"), False),
@@ -74,6 +76,6 @@ NONE = CODES["none"]
 BICUBIC = CODES["bicubic"]
 
 
-def codes_of(kind: str) -> list[int]:
-    """The codes of all operations of a kind."""
+def list_codes(kind: str) -> list[int]:
+    """Lists the codes of all operations of a kind."""
     return [code for code, operation in enumerate(OPERATIONS) if operation.kind == kind]

@@ -1,102 +1,65 @@
-"""Apply degradations: hr_image + Degradation -> views, batched, on the device of the images."""
+"""Application of degradations to batches of images, on the device of the images."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from shared.degradations.operations import BICUBIC, CODES, NONE, OPERATIONS, codes_of
-from shared.degradations.reach import composed_reach, reach_of
+from shared.degradations.convolution import compose_with_bicubic, convolve, convolve_same, make_blur_kernels
+from shared.degradations.operations import BICUBIC, CODES, NONE, OPERATIONS, list_codes
+from shared.degradations.reach import composed_reach, operation_reach
 from shared.degradations.record import Degradation
-from shared.degradations.resize import bicubic_taps
 from shared.devices import exact_convolutions
 
-_BLUR = torch.tensor(codes_of("blur"))
-_RESIZE = torch.tensor(codes_of("resize"))
-_MIN_TAP = 1e-20  # taps below are denormal or nearly: no pixel shows them, but a CPU convolves 20 times slower
+_BLUR_CODES = torch.tensor(list_codes("blur"))
+_RESIZE_CODES = torch.tensor(list_codes("resize"))
 
 
 @dataclass
 class _Group:
-    """Rows of the batch whose images have the same size at this point."""
+    """Rows of a batch whose images have the same size at some step.
 
-    rows: Tensor  # (n,) indices into the batch, on the CPU
-    images: Tensor  # (n, V, C, H, W)
-    is_fresh: bool = True  # made here, so that it may be written to; otherwise the caller's
-
-
-def blur_kernels(codes: Tensor, parameters: Tensor, size: int) -> Tensor:
-    """The kernel of each row: (B,) codes on the CPU, (B, 4) parameters -> (B, size, size); `none` is the identity."""
-    kernels = parameters.new_zeros(len(codes), size, size)
-    for code in codes.unique().tolist():
-        rows = (codes == code).nonzero().squeeze(1).to(parameters.device)
-        operation = OPERATIONS[code]
-        if operation.function is None:
-            kernels[rows, size // 2, size // 2] = 1
-        else:
-            values = parameters[rows]
-            kernels[rows] = operation.function(size, *(values[:, i] for i in range(len(operation.parameters))))
-    return kernels.masked_fill_(kernels.abs() < _MIN_TAP, 0)
-
-
-def convolve(images: Tensor, kernels: Tensor, stride: int = 1) -> Tensor:
-    """Correlate (B, V, C, H, W) images with (B, k, k) kernels, one per row, where the kernel fits ("valid").
-
-    Every plane becomes a channel of one depthwise convolution.
+    Attributes:
+        rows: Indices into the batch, (n,) int64 on the CPU.
+        images: Images of these rows, (n, V, C, H, W).
+        is_fresh: Whether the images were made by the pipeline, which may then change them in place.
     """
-    b, v, c, h, w = images.shape
-    planes = b * v * c
-    weights = kernels.repeat_interleave(v * c, 0).unsqueeze(1)  # (B V C, 1, k, k)
-    out = F.conv2d(images.reshape(1, planes, h, w), weights, stride=stride, groups=planes)
-    return out.view(b, v, c, *out.shape[-2:])
 
-
-@lru_cache(maxsize=8)
-def _down_sampling_matrix(factor: int, size: int) -> Tensor:
-    """(taps + size - 1, size) float64: composes a kernel column with the bicubic taps."""
-    taps = bicubic_taps(factor)
-    matrix = torch.zeros(len(taps) + size - 1, size, dtype=torch.float64)
-    for column in range(size):
-        matrix[column : column + len(taps), column] = taps
-    return matrix
-
-
-def _composed(kernels: Tensor, factor: int) -> Tensor:
-    """Kernels of blur followed by bicubic down-sampling, for one strided convolution."""
-    if factor == 1:
-        return kernels
-    matrix = _down_sampling_matrix(factor, kernels.shape[-1]).to(kernels.device)
-    return (matrix @ kernels.double() @ matrix.T).to(kernels.dtype)
+    rows: Tensor
+    images: Tensor
+    is_fresh: bool = True
 
 
 def _is_simple(degradation: Degradation) -> Tensor:
-    """(B,) rows that blur (or not) first, then go to the output size by bicubic, and change no geometry after.
+    """Whether each row at most blurs, then resizes to the output size by bicubic, then changes no geometry, (B,).
 
-    A property of the row alone, so that the pixels do not depend on which rows share a batch.
+    This depends on the row alone, so that its pixels do not depend on the other rows of the batch.
     """
     operation, scale = degradation.operation, degradation.scale
-    geometric = torch.isin(operation, torch.cat((_BLUR, _RESIZE)))
-    blur_first = torch.isin(operation[:, 0], _BLUR) | (operation[:, 0] == NONE)
+    is_geometric = torch.isin(operation, torch.cat((_BLUR_CODES, _RESIZE_CODES)))
+    is_blur_first = torch.isin(operation[:, 0], _BLUR_CODES) | (operation[:, 0] == NONE)
     if scale == 1:
-        return blur_first & ~geometric[:, 1:].any(1)
+        return is_blur_first & ~is_geometric[:, 1:].any(1)
     if operation.shape[1] < 2:
         return torch.zeros(len(operation), dtype=torch.bool)
-    to_output = torch.isclose(degradation.parameters[:, 1, 0], torch.tensor(1 / scale))
-    return blur_first & (operation[:, 1] == BICUBIC) & to_output & ~geometric[:, 2:].any(1)
+    is_to_output = torch.isclose(degradation.parameters[:, 1, 0], torch.tensor(1 / scale))
+    return is_blur_first & (operation[:, 1] == BICUBIC) & is_to_output & ~is_geometric[:, 2:].any(1)
 
 
-def margin_needed(degradation: Degradation) -> int:
-    """Input pixels beyond a patch that its pixels depend on: the largest of all rows, a multiple of the scale."""
-    simple = _is_simple(degradation)
-    reach = composed_reach(degradation.scale, degradation.kernel_size) if simple.any() else 0
-    for steps in degradation[~simple].rows():
+def required_margin(degradation: Degradation) -> int:
+    """Computes the margin around a patch, in input pixels, on which its pixels depend.
+
+    Returns:
+        The largest margin of all rows, a multiple of the scale.
+    """
+    is_simple = _is_simple(degradation)
+    reach = composed_reach(degradation.scale, degradation.kernel_size) if is_simple.any() else 0
+    for steps in degradation[~is_simple].rows():
         size, total = 1.0, 0.0  # size of the image at this step relative to the input
         for name, values in steps:
             after = values.get("relative_size", size)
-            total += reach_of(OPERATIONS[CODES[name]].kind, name, degradation.kernel_size // 2, size, after)
+            total += operation_reach(OPERATIONS[CODES[name]].kind, name, degradation.kernel_size // 2, size, after)
             size = after
         reach = max(reach, int(total + 0.999))
     return -(-reach // degradation.scale) * degradation.scale
@@ -104,29 +67,30 @@ def margin_needed(degradation: Degradation) -> int:
 
 @torch.no_grad()
 def degrade(images: Tensor, degradation: Degradation, *, margin: int = 0, first_view: int = 0) -> Tensor:
-    """Degrade all views of each row in the same way.
+    """Applies to all views of a row the degradation of the row.
 
-    With the margin that `margin_needed` states, no border rule touches the result. Without it the borders follow the
-    protocol: blur reflects, bicubic repeats the edge pixel.
+    With a margin of at least `required_margin`, no border rule affects the result. Otherwise the borders follow the
+    DASR protocol: blur reflects the image, bicubic repeats the edge pixel.
 
     Args:
-        images: (B, V, C, H, W) in [0, 1], `margin` pixels on each side included; H and W multiples of the scale.
-        degradation: B rows.
-        margin: input pixels to cut from each side, a multiple of the scale.
-        first_view: index of the first view here among the views of its row: other views get other noise fields.
+        images: Images, (B, V, C, H, W) in [0, 1], including the margin on each side; H and W multiples of the scale.
+        degradation: Degradations of the B rows.
+        margin: Input pixels to cut from each side, a multiple of the scale.
+        first_view: Index of the first of these views among all views of a row; each view has its own noise field.
 
     Returns:
-        (B, V, C, (H - 2 margin) / scale, (W - 2 margin) / scale) in [0, 1], the dtype of the images.
+        Degraded images, (B, V, C, (H - 2 margin) / scale, (W - 2 margin) / scale) in [0, 1], with the dtype of the
+        images.
 
     Raises:
-        ValueError: the shapes do not fit each other or the scale.
+        ValueError: The shapes do not fit each other or the scale.
     """
     scale = degradation.scale
     if images.ndim != 5:
         raise ValueError(f"images must be (B, V, C, H, W), not {tuple(images.shape)}")
     b, v, _, h, w = images.shape
     if b != len(degradation):
-        raise ValueError(f"{b} rows of images for {len(degradation)} degradations: the two must be equal")
+        raise ValueError(f"{b} rows of images for {len(degradation)} degradations: the numbers must be equal")
     if h % scale or w % scale or margin % scale:
         raise ValueError(f"height {h}, width {w} and margin {margin} must be multiples of the scale {scale}")
     if min(h, w) <= 2 * margin:
@@ -140,22 +104,22 @@ def _degrade(images: Tensor, degradation: Degradation, margin: int, views: Tenso
     scale = degradation.scale
     parameters = degradation.parameters.to(images)
     seed = degradation.seed.to(images.device)
-    simple = _is_simple(degradation)
+    is_simple = _is_simple(degradation)
     size = ((h - 2 * margin) // scale, (w - 2 * margin) // scale)
-    output: Tensor | None = None  # only where rows go different ways
-    for rows, is_simple in ((simple.nonzero().squeeze(1), True), ((~simple).nonzero().squeeze(1), False)):
+    output: Tensor | None = None  # needed only if the rows end in several groups
+    for rows, are_simple in ((is_simple.nonzero().squeeze(1), True), ((~is_simple).nonzero().squeeze(1), False)):
         if len(rows) == 0:
             continue
-        chosen = _take(images, rows)
-        if is_simple:
-            chosen = _blur_and_shrink(chosen, degradation, parameters, rows, margin)
-        groups = [_Group(rows, chosen, is_fresh=chosen is not images)]
-        first_step = (1 if scale == 1 else 2) if is_simple else 0
+        selected = _select_rows(images, rows)
+        if are_simple:
+            selected = _blur_and_down_sample(selected, degradation, parameters, rows, margin)
+        groups = [_Group(rows, selected, is_fresh=selected is not images)]
+        first_step = (1 if scale == 1 else 2) if are_simple else 0
         for step in range(first_step, degradation.operation.shape[1]):
             groups = _apply_step(groups, degradation, step, parameters, seed, views, (h, w))
         for group in groups:
             result = group.images
-            cut = 0 if is_simple else margin // scale
+            cut = 0 if are_simple else margin // scale
             result = result[..., cut : result.shape[-2] - cut, cut : result.shape[-1] - cut]
             if result.shape[-2:] != size:
                 raise ValueError(
@@ -171,21 +135,25 @@ def _degrade(images: Tensor, degradation: Degradation, margin: int, views: Tenso
     return output.clamp_(0, 1)
 
 
-def _take(tensor: Tensor, rows: Tensor) -> Tensor:
+def _select_rows(tensor: Tensor, rows: Tensor) -> Tensor:
+    """Selects rows; returns the tensor itself, not a copy, if these are all of them."""
     return tensor if len(rows) == len(tensor) else tensor[rows.to(tensor.device)]
 
 
-def _blur_and_shrink(images: Tensor, degradation: Degradation, parameters: Tensor, rows: Tensor, margin: int) -> Tensor:
-    """Blur, then bicubic to the output size: one strided convolution where the margin allows it."""
+def _blur_and_down_sample(
+    images: Tensor, degradation: Degradation, parameters: Tensor, rows: Tensor, margin: int
+) -> Tensor:
+    """Blurs and resizes to the output size by bicubic, with one strided convolution if the margin allows it."""
     scale, size = degradation.scale, degradation.kernel_size
     values = parameters[rows.to(parameters.device), 0]
-    kernels = blur_kernels(degradation.operation[rows, 0], values, size)
+    kernels = make_blur_kernels(degradation.operation[rows, 0], values, size)
     reach = composed_reach(scale, size)
     if margin >= reach:
         spare = margin - reach
         h, w = images.shape[-2:]
-        return convolve(images[..., spare : h - spare, spare : w - spare], _composed(kernels, scale), scale)
-    blurred = _convolve_same(images, kernels)
+        cropped = images[..., spare : h - spare, spare : w - spare]
+        return convolve(cropped, compose_with_bicubic(kernels, scale), scale)
+    blurred = convolve_same(images, kernels)
     if scale > 1:
         resize = OPERATIONS[BICUBIC].function
         assert resize is not None
@@ -194,36 +162,33 @@ def _blur_and_shrink(images: Tensor, degradation: Degradation, parameters: Tenso
     return blurred[..., cut : blurred.shape[-2] - cut, cut : blurred.shape[-1] - cut]
 
 
-def _convolve_same(images: Tensor, kernels: Tensor) -> Tensor:
-    b, v, c, h, w = images.shape
-    radius = kernels.shape[-1] // 2
-    mode = "reflect" if min(h, w) > radius else "replicate"
-    padded = F.pad(images.reshape(b * v, c, h, w), (radius,) * 4, mode=mode)
-    return convolve(padded.view(b, v, c, *padded.shape[-2:]), kernels)
-
-
 def _apply_step(
-    groups: list[_Group], degradation: Degradation, step: int,
-    parameters: Tensor, seed: Tensor, views: Tensor, input_size: tuple[int, int],
-) -> list[_Group]:  # fmt: skip
-    """One step for all rows: a loop over the operations and sizes that occur, never over samples."""
+    groups: list[_Group],
+    degradation: Degradation,
+    step: int,
+    parameters: Tensor,
+    seed: Tensor,
+    views: Tensor,
+    input_size: tuple[int, int],
+) -> list[_Group]:
+    """Applies one step to all rows, with a loop over operations and sizes, not over samples."""
     done: list[_Group] = []
     for group in groups:
         codes = degradation.operation[group.rows, step]
-        keys = torch.where(torch.isin(codes, _BLUR), _BLUR[0], codes)  # one convolution serves all families
+        keys = torch.where(torch.isin(codes, _BLUR_CODES), _BLUR_CODES[0], codes)  # one convolution for all families
         for key in keys.unique().tolist():
             members = (keys == key).nonzero().squeeze(1)
-            rows, images = group.rows[members], _take(group.images, members)
+            rows, images = group.rows[members], _select_rows(group.images, members)
             is_fresh = group.is_fresh or images is not group.images
             on_device = rows.to(images.device)
             values = parameters[on_device, step]
             operation = OPERATIONS[key]
             if operation.kind == "resize" and operation.function is not None:
-                relative = degradation.parameters[rows, step, 0]
-                done += _resize(rows, images, is_fresh, operation.function, relative, input_size)
+                relative_size = degradation.parameters[rows, step, 0]
+                done += _resize(rows, images, is_fresh, operation.function, relative_size, input_size)
                 continue
             if operation.kind == "blur":
-                images = _convolve_same(images, blur_kernels(codes[members], values, degradation.kernel_size))
+                images = convolve_same(images, make_blur_kernels(codes[members], values, degradation.kernel_size))
             elif operation.kind == "noise" and operation.function is not None:
                 images = operation.function(images, values[:, 0], seed[on_device], step, views)
             elif operation.kind == "jpeg" and operation.function is not None:
@@ -236,14 +201,18 @@ def _apply_step(
 
 
 def _resize(
-    rows: Tensor, images: Tensor, is_fresh: bool, resize: Callable[..., Tensor], relative: Tensor,
+    rows: Tensor,
+    images: Tensor,
+    is_fresh: bool,
+    resize: Callable[..., Tensor],
+    relative_size: Tensor,
     input_size: tuple[int, int],
-) -> list[_Group]:  # fmt: skip
+) -> list[_Group]:
     groups = []
-    for value in relative.unique().tolist():
-        members = (relative == value).nonzero().squeeze(1)
+    for value in relative_size.unique().tolist():
+        members = (relative_size == value).nonzero().squeeze(1)
         size = (max(1, round(input_size[0] * value)), max(1, round(input_size[1] * value)))
-        resized = resize(_take(images, members), size)
+        resized = resize(_select_rows(images, members), size)
         groups.append(_Group(rows[members], resized, is_fresh or resized is not images))
     return groups
 
@@ -252,8 +221,11 @@ def _merge_equal_sizes(groups: list[_Group]) -> list[_Group]:
     by_size: dict[torch.Size, list[_Group]] = {}
     for group in groups:
         by_size.setdefault(group.images.shape[-2:], []).append(group)
-    return [
-        same[0] if len(same) == 1
-        else _Group(torch.cat([g.rows for g in same]), torch.cat([g.images for g in same]))
-        for same in by_size.values()
-    ]  # fmt: skip
+    merged = []
+    for same_size in by_size.values():
+        if len(same_size) == 1:
+            merged += same_size
+        else:
+            rows, images = torch.cat([g.rows for g in same_size]), torch.cat([g.images for g in same_size])
+            merged.append(_Group(rows, images))
+    return merged

@@ -1,4 +1,4 @@
-"""Resizing of (B, V, C, H, W) images to an output size; samples of one call share it."""
+"""Resizing of images (B, V, C, H, W) to an output size (height, width)."""
 
 import torch
 import torch.nn.functional as F
@@ -14,17 +14,17 @@ def _interpolate(images: Tensor, size: Size, mode: str, antialias: bool = False)
 
 
 def integer_factor(images: Tensor, size: Size) -> int | None:
-    """The whole factor by which `size` is smaller than the images on both axes, or None."""
+    """Returns the whole factor by which `size` is smaller than the images on both axes; None if there is none."""
     height, width = images.shape[-2:]
     factor = height // size[0]
     return factor if (factor * size[0], factor * size[1]) == (height, width) else None
 
 
 def bicubic(images: Tensor, size: Size) -> Tensor:
-    """Antialiased bicubic, a = -0.5, as MATLAB's imresize and the DASR protocol; exact borders for whole factors.
+    """Resizes by antialiased bicubic interpolation, a = -0.5, as MATLAB's imresize and the DASR protocol do.
 
-    torch renormalises the weights at the border; the protocol repeats the edge pixel instead, so the image is padded by
-    the filter's reach, resized, and cut.
+    torch renormalises the weights at the border, but the protocol repeats the edge pixel. For whole factors, the image
+    is therefore padded by the reach of the filter, resized and cropped, which makes the border exact.
     """
     factor = integer_factor(images, size)
     if factor is None or factor == 1:
@@ -38,25 +38,25 @@ def bicubic(images: Tensor, size: Size) -> Tensor:
 
 
 def bilinear(images: Tensor, size: Size) -> Tensor:
-    """Two-tap bilinear without antialiasing, as BSRGAN and Real-ESRGAN use it: shrinking aliases."""
+    """Resizes by bilinear interpolation without antialiasing, as BSRGAN and Real-ESRGAN do."""
     return _interpolate(images, size, "bilinear")
 
 
 def area(images: Tensor, size: Size) -> Tensor:
-    """Mean over the area that an output pixel covers."""
+    """Averages the area that each output pixel covers."""
     return _interpolate(images, size, "area")
 
 
 def nearest(images: Tensor, size: Size) -> Tensor:
-    """The pixel whose centre is nearest."""
+    """Takes, for each output pixel, the input pixel whose centre is nearest."""
     return _interpolate(images, size, "nearest-exact")
 
 
 def s_fold(images: Tensor, size: Size) -> Tensor:
-    """The upper-left pixel of every s x s block.
+    """Takes the upper left pixel of every s x s block.
 
     Raises:
-        ValueError: the images are not a whole multiple of `size`.
+        ValueError: The size of the images is not a whole multiple of `size`.
 
     Source: Zhang et al., "Deep Unfolding Network for Image Super-Resolution" (USRNet), CVPR 2020.
     """
@@ -67,14 +67,16 @@ def s_fold(images: Tensor, size: Size) -> Tensor:
 
 
 def bicubic_reach(factor: int) -> int:
-    """Input pixels beyond an output pixel's own block that `bicubic_taps` covers, to each side."""
+    """Computes how many input pixels `bicubic_taps` extend beyond the block of an output pixel, to each side."""
     return (4 * factor - factor % 2 - factor) // 2 if factor > 1 else 0
 
 
 def bicubic_taps(factor: int) -> Tensor:
-    """The bicubic (a = -0.5) weights of one output pixel for a whole down-sampling factor, float64, sum 1.
+    """Computes the bicubic (a = -0.5) weights of one output pixel for a whole down-sampling factor.
 
-    Centred on the factor x factor block of the output pixel: 4 * factor taps for even factors, 4 * factor - 1 for odd.
+    Returns:
+        Weights of sum 1, float64, centred on the block of the output pixel: 4 * factor for even factors, 4 * factor - 1
+        for odd ones.
     """
     count = 4 * factor - factor % 2
     distance = ((torch.arange(count, dtype=torch.float64) - (count - 1) / 2) / factor).abs()

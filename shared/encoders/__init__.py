@@ -1,7 +1,8 @@
-"""Degradation encoders: images in, a pooled vector and un-pooled maps out."""
+"""Degradation encoders (front-ends, timm's networks, DASR's CNN), and hand-made statistics to compare them with."""
 
 from shared.encoders.dasr import DasrBackbone
 from shared.encoders.encoder import Encoder, EncoderConfig, Representation, build_encoder
+from shared.encoders.statistics import degradation_statistics
 from shared.encoders.timm_backbone import MIN_IMAGE_SIDE
 
 __all__ = [
@@ -11,4 +12,5 @@ __all__ = [
     "EncoderConfig",
     "Representation",
     "build_encoder",
+    "degradation_statistics",
 ]

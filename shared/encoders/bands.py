@@ -1,14 +1,14 @@
-"""Fixed front-ends that take the content out of an image before an encoder sees it."""
+"""Fixed front-ends that reduce the content of an image before it is encoded."""
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-GRAY_WEIGHTS = (0.299, 0.587, 0.114)  # luma of Rec. 601, the Y that super-resolution is scored on
+GRAY_WEIGHTS = (0.299, 0.587, 0.114)  # luma of Rec. 601, the Y of super-resolution scores
 
-# Smoothing steps: (centre tap, tap 1, tap 2, ...), distance between taps in pixels. Variances add up:
-# 1/4 first, then 3/4 distance^2, so the Gaussian-like smoothings have sigma 1/2, 1, 2, 4, 8 exactly.
-# The five taps let nothing of the Nyquist frequency pass.
+# Each step: (centre tap, tap 1, tap 2, ...), distance between taps in pixels. The variances, 1/4 and then
+# 3/4 distance^2, add up, so that the Gaussian-like smoothings have sigma 1/2, 1, 2, 4, 8 exactly. Five taps suppress
+# the Nyquist frequency completely.
 SMOOTHING_STEPS = (
     ((0.75, 0.125), 1),
     ((0.4375, 0.25, 0.03125), 1),
@@ -19,19 +19,19 @@ SMOOTHING_STEPS = (
 NUMBER_OF_BANDS = len(SMOOTHING_STEPS)
 NUMBER_OF_LEVEL_BANDS = 2  # the bands below sigma 1, where noise stands out most from content
 
-MIN_CONTRAST = 1e-3  # of [0, 1], a quarter of an 8-bit level: below it a band is rounding, not content
-RELATIVE_UNIT = 1e-2  # of the contrast: about what 8-bit rounding leaves of the finest band in a photograph
-LEVEL_UNIT = 1 / 255  # one 8-bit level
+MIN_CONTRAST = 1e-3  # in units of [0, 1], a quarter of an 8-bit level: weaker bands are rounding, not content
+RELATIVE_UNIT = 1e-2  # in units of the contrast: about the rounding to 8 bits in the finest band of a photograph
+LEVEL_UNIT = 1 / 255  # in units of [0, 1], one 8-bit level
 
 
 def to_gray(images: Tensor) -> Tensor:
-    """Rec. 601 luma.
+    """Converts RGB to Rec. 601 luma.
 
     Args:
-        images: (B, 3, H, W) RGB.
+        images: RGB images, (B, 3, H, W).
 
     Returns:
-        (B, 1, H, W), float32 at least, since half precision would round away what fine bands are made of.
+        Gray images, (B, 1, H, W), at least float32, since half precision would round the finest bands away.
     """
     images = images.to(torch.promote_types(images.dtype, torch.float32))
     red, green, blue = images.split(1, dim=1)
@@ -39,26 +39,26 @@ def to_gray(images: Tensor) -> Tensor:
 
 
 def difference_of_gaussian_bands(gray: Tensor) -> Tensor:
-    """Octave-wide bands between the image and its smoothings of sigma 1/2, 1, 2, 4, 8; replicated border.
+    """Splits images into octave-wide bands, the differences of their smoothings with sigma 0, 1/2, 1, 2, 4, 8.
 
     Args:
-        gray: (B, 1, H, W), any H and W.
+        gray: Gray images, (B, 1, H, W), of any size. Borders are replicated.
 
     Returns:
-        (B, 5, H, W), finest first, linear in `gray`, 0 for a constant image.
+        Bands, (B, 5, H, W), finest first, linear in `gray`, 0 for a constant image.
 
     Source: Burt and Adelson, The Laplacian Pyramid as a Compact Image Code, 1983, without the down-sampling.
     """
     bands = []
     for taps, distance in SMOOTHING_STEPS:
-        smoother = _smooth(_smooth(gray, taps, distance, dim=3), taps, distance, dim=2)
-        bands.append(gray - smoother)
-        gray = smoother
+        smoothed = _smooth(_smooth(gray, taps, distance, dim=3), taps, distance, dim=2)
+        bands.append(gray - smoothed)
+        gray = smoothed
     return torch.cat(bands, dim=1)  # (B, 5, H, W)
 
 
 def _smooth(image: Tensor, taps: tuple[float, ...], distance: int, dim: int) -> Tensor:
-    """Shifts and adds: faster than a convolution here, and neither TF32 nor autocast can round it."""
+    """Smooths along one dimension by shifts and additions, which are faster than a convolution and never rounded."""
     radius = (len(taps) - 1) * distance
     size = image.shape[dim]
     padded = F.pad(image, (radius, radius, 0, 0) if dim == 3 else (0, 0, radius, radius), mode="replicate")
@@ -71,15 +71,15 @@ def _smooth(image: Tensor, taps: tuple[float, ...], distance: int, dim: int) -> 
 
 
 def signed_log(values: Tensor, unit: float) -> Tensor:
-    """sign(x) log(1 + |x| / unit): linear below `unit`, logarithmic above."""
-    return _with_sign_of(values, values.abs().mul_(1 / unit).log1p_())
+    """Computes sign(x) log(1 + |x| / unit), which is linear below the unit and logarithmic above."""
+    return _copy_sign(values, values.abs().mul_(1 / unit).log1p_())
 
 
 class ContrastFreeBands(nn.Module):
-    """Gray difference-of-Gaussian bands over the rms of the image's coarsest band, signed log; no parameters.
+    """Gray difference-of-Gaussian bands, divided by the rms of the coarsest band of the image, as signed logarithms.
 
-    What stays is how the spectrum falls off, hence blur; brightness, contrast and colour are gone, and with
-    the contrast the absolute level of noise. Each image is treated alone.
+    They keep the fall-off of the spectrum, hence the blur, but neither brightness, contrast and colour nor, with the
+    contrast, the absolute noise level. Each image is processed independently. There are no parameters.
     """
 
     channels = NUMBER_OF_BANDS
@@ -88,16 +88,16 @@ class ContrastFreeBands(nn.Module):
         """Splits images into bands.
 
         Args:
-            images: (B, 3, H, W) RGB in [0, 1], any H and W.
+            images: RGB images, (B, 3, H, W) in [0, 1], of any size.
 
         Returns:
-            (B, 5, H, W), finest band first, about -6..6, float32 at least.
+            Bands, (B, 5, H, W), finest first, about -6..6, at least float32.
         """
-        return _contrast_free(difference_of_gaussian_bands(to_gray(images)))
+        return _remove_contrast(difference_of_gaussian_bands(to_gray(images)))
 
 
 class ContrastFreeBandsWithLevel(nn.Module):
-    """`ContrastFreeBands`, and the two finest bands again in absolute units: they show the noise level."""
+    """`ContrastFreeBands`, and the two finest bands in absolute units, which show the noise level."""
 
     channels = NUMBER_OF_BANDS + NUMBER_OF_LEVEL_BANDS
 
@@ -105,22 +105,23 @@ class ContrastFreeBandsWithLevel(nn.Module):
         """Splits images into bands.
 
         Args:
-            images: (B, 3, H, W) RGB in [0, 1], any H and W.
+            images: RGB images, (B, 3, H, W) in [0, 1], of any size.
 
         Returns:
-            (B, 7, H, W): the five contrast-free bands, then the signed log of the two finest in 8-bit levels.
+            Bands, (B, 7, H, W): the five contrast-free ones, then the signed logarithms of the two finest in 8-bit
+            levels.
         """
         bands = difference_of_gaussian_bands(to_gray(images))
         level = signed_log(bands[:, :NUMBER_OF_LEVEL_BANDS], LEVEL_UNIT)
-        return torch.cat([_contrast_free(bands), level], dim=1)
+        return torch.cat([_remove_contrast(bands), level], dim=1)
 
 
-def _contrast_free(bands: Tensor) -> Tensor:
+def _remove_contrast(bands: Tensor) -> Tensor:
     power = bands[:, -1:].square().mean(dim=(2, 3), keepdim=True)  # (B, 1, 1, 1)
     contrast = (power + MIN_CONTRAST**2).sqrt()
-    return _with_sign_of(bands, bands.abs().div_(RELATIVE_UNIT * contrast).log1p_())
+    return _copy_sign(bands, bands.abs().div_(RELATIVE_UNIT * contrast).log1p_())
 
 
-def _with_sign_of(values: Tensor, magnitudes: Tensor) -> Tensor:
-    """In place but in an exported graph, where no signs are copied."""
+def _copy_sign(values: Tensor, magnitudes: Tensor) -> Tensor:
+    """Gives magnitudes the signs of values, in place except in an exported graph, which cannot contain `copysign`."""
     return magnitudes * values.sign() if torch.compiler.is_exporting() else magnitudes.copysign_(values)

@@ -1,4 +1,4 @@
-"""Degradation encoders: images in, a pooled vector and un-pooled maps out."""
+"""The contract of all degradation encoders: images to a pooled vector and un-pooled maps."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -23,23 +23,23 @@ OUTPUT_STRIDES = (8, 16, 32)
 
 @dataclass
 class EncoderConfig:
-    """Which encoder, and how it is built."""
+    """The architecture of an encoder."""
 
     name: str = "resnet50"  # a convolutional network of timm, or "dasr"
-    input: str = "rgb"  # rgb | bands (no content, no contrast) | bands_level (and the absolute noise level)
+    input: str = "rgb"  # rgb | bands (without contrast) | bands_level (and the absolute noise level)
     stem: str = "standard"  # standard | 3x3 (stride 1) | no_maxpool | 3x3_no_maxpool; timm only
-    output_stride: int = 32  # 8 | 16 | 32 (as the network is), before the stem option divides it; timm only
-    pretrained: bool = False  # start from timm's ImageNet weights
-    downsample: bool = True  # False: all strides 1, the map keeps the size of the image; dasr only
+    output_stride: int = 32  # 8 | 16 | 32 (unchanged), before the stem option divides it; timm only
+    pretrained: bool = False  # start from timm's ImageNet weights; timm only
+    downsample: bool = True  # false: all strides are 1, the map keeps the size of the image; dasr only
 
 
 @dataclass(frozen=True)
 class Representation:
-    """What an encoder knows of a batch.
+    """The representation of a batch of images (B, 3, H, W).
 
     Attributes:
-        vector: (B, D), the average of the last map.
-        maps: Fine to coarse, each (B, C_i, H/s_i, W/s_i), rounded as the network does.
+        vector: Pooled representation, (B, D), the average of the last map.
+        maps: Un-pooled maps from fine to coarse, each (B, C_i, H/s_i, W/s_i), sizes rounded as the network does.
     """
 
     vector: Tensor
@@ -47,13 +47,21 @@ class Representation:
 
 
 class Encoder(nn.Module):
-    """A front-end and a backbone; a contract that all encoders share.
+    """A front-end and a backbone with the contract of all encoders.
+
+    Args:
+        config: Architecture of the encoder.
+        front_end: Module from RGB images to the input of the backbone.
+        backbone: Module from this input to maps, fine to coarse.
 
     Attributes:
-        config: How it was built.
-        dim: D, length of the vector.
-        channels: C_i of each map.
-        strides: s_i of each map.
+        config: Architecture of the encoder.
+        dim: Length of the vector, D.
+        channels: Number of channels of each map, C_i.
+        strides: Stride of each map in pixels, s_i.
+
+    Raises:
+        ValueError: The strides of the backbone are not whole.
     """
 
     def __init__(self, config: EncoderConfig, front_end: nn.Module, backbone: nn.Module) -> None:
@@ -68,16 +76,18 @@ class Encoder(nn.Module):
         self.dim = self.channels[-1]
         if any(stride * map_.shape[2] != 64 for stride, map_ in zip(self.strides, maps, strict=True)):
             sizes = ", ".join(str(map_.shape[2]) for map_ in maps)
-            raise ValueError(f"{config.name} has no whole strides: 64 pixels become {sizes}; use another")
+            raise ValueError(
+                f"{config.name} has fractional strides: 64 pixels become {sizes} pixels; use another network"
+            )
 
     def forward(self, images: Tensor) -> Representation:
         """Encodes a batch.
 
         Args:
-            images: (B, 3, H, W) RGB in [0, 1], floating point; H and W at least 16.
+            images: RGB images, (B, 3, H, W) in [0, 1], floating point; H and W are at least 16.
 
         Returns:
-            The pooled vector (B, D) and all maps.
+            The pooled vector, (B, D), and all maps.
 
         Raises:
             ValueError: The images have another shape or type, or are too small.
@@ -86,17 +96,17 @@ class Encoder(nn.Module):
             raise ValueError(f"images must be (B, 3, H, W), not {tuple(images.shape)}")
         if min(images.shape[2:]) < MIN_IMAGE_SIDE:
             size = f"{images.shape[2]}x{images.shape[3]}"
-            raise ValueError(f"images of {size} pixels are too small: at least {MIN_IMAGE_SIDE} a side")
+            raise ValueError(f"images of {size} pixels are too small: each side needs at least {MIN_IMAGE_SIDE}")
         if not images.is_floating_point():
             raise ValueError(f"images must be floating point in [0, 1], not {images.dtype}: divide by 255")
-        # in this layout a CPU convolves up to a third faster, whatever the layout of the weights
+        # with this layout, CPUs convolve up to a third faster, whatever the layout of the weights
         features = self.front_end(images).contiguous(memory_format=torch.channels_last)
         maps = self.backbone(features)
         return Representation(vector=F.adaptive_avg_pool2d(maps[-1], 1).flatten(1), maps=maps)
 
 
 class RgbNormalisation(nn.Module):
-    """Mean and standard deviation that timm's weights expect; saved with the encoder."""
+    """Normalisation by the mean and standard deviation that timm's weights expect; saved with the encoder."""
 
     mean: Tensor
     std: Tensor
@@ -107,7 +117,7 @@ class RgbNormalisation(nn.Module):
         self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1))
 
     def forward(self, images: Tensor) -> Tensor:
-        """(B, 3, H, W) in [0, 1] to (B, 3, H, W) of about zero mean and unit variance."""
+        """Normalises images (B, 3, H, W) in [0, 1] to about zero mean and unit variance."""
         return (images - self.mean) / self.std
 
 
@@ -115,17 +125,17 @@ def build_encoder(config: EncoderConfig) -> Encoder:
     """Builds an encoder in training mode.
 
     Args:
-        config: Name and options. Options that do not apply to a network must keep their defaults.
+        config: Architecture of the encoder. Options that do not apply to a network must keep their defaults.
 
     Returns:
-        The encoder, on the CPU; parameters drawn from torch's global generator unless pretrained.
+        The encoder, on the CPU. Its weights are drawn from torch's global generator unless it is pretrained.
 
     Raises:
-        ValueError: A name or value is unknown, options do not fit the network, or weights cannot be had.
+        ValueError: A name or value is unknown, an option does not fit the network, or there are no pretrained weights.
     """
-    _require("input", config.input, INPUTS)
-    _require("stem", config.stem, STEMS)
-    _require("output_stride", config.output_stride, OUTPUT_STRIDES)
+    _check_choice("input", config.input, INPUTS)
+    _check_choice("stem", config.stem, STEMS)
+    _check_choice("output_stride", config.output_stride, OUTPUT_STRIDES)
     in_channels = 3 if config.input == "rgb" else BANDS[config.input].channels
     backbone: nn.Module
     if config.name == "dasr":
@@ -137,7 +147,7 @@ def build_encoder(config: EncoderConfig) -> Encoder:
         rgb_front_end: nn.Module = nn.Identity()
     else:
         if not config.downsample:
-            raise ValueError(f"downsample=False is for dasr; for {config.name} use stem or output_stride")
+            raise ValueError(f"downsample=False applies only to dasr; for {config.name} use stem or output_stride")
         backbone = TimmBackbone(
             name=config.name,
             in_channels=in_channels,
@@ -151,6 +161,6 @@ def build_encoder(config: EncoderConfig) -> Encoder:
     return Encoder(config, front_end, backbone)
 
 
-def _require(option: str, value: Any, choices: tuple[Any, ...]) -> None:
+def _check_choice(option: str, value: Any, choices: tuple[Any, ...]) -> None:
     if value not in choices:
         raise ValueError(f"{option}={value!r} is unknown: use one of {', '.join(map(str, choices))}")

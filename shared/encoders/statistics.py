@@ -1,4 +1,4 @@
-"""Hand-made statistics of an image: what a learned degradation encoder has to beat."""
+"""Hand-made statistics of images, the baseline of learned degradation encoders."""
 
 import torch
 import torch.nn.functional as F
@@ -7,16 +7,16 @@ from torch import Tensor
 from shared.encoders.bands import to_gray
 from shared.encoders.timm_backbone import MIN_IMAGE_SIDE
 
-SCALES = 3  # of the smallest image, MIN_IMAGE_SIDE a side, 4 x 4 pixels are left at the coarsest
-ENERGY_FLOOR = 1e-8  # a root mean square of 1/40 of an 8-bit level: keeps flat images finite and away from the rest
+NUMBER_OF_SCALES = 3  # at the coarsest, 4 x 4 pixels remain of the smallest images
+MIN_ENERGY = 1e-8  # a root mean square of 1/40 of an 8-bit level, which keeps flat images finite
 STATISTICS = ("horizontal", "vertical", "diagonal", "antidiagonal", "laplacian")
 
 
 def degradation_statistics(images: Tensor) -> Tensor:
-    """Log energies of gradients and Laplacians at three scales.
+    """Computes log energies of gradients and Laplacians at three scales.
 
-    Of the gray image g (Rec. 601 luma), and of its 2x2 averages, and of theirs, the log of the mean square
-    over all positions inside the image, plus 1e-8, of
+    The scales are the gray image g (Rec. 601 luma), its 2x2 averages, and their 2x2 averages. Each statistic is the
+    logarithm of 1e-8 plus the mean square, over all positions inside the image, of
 
     - horizontal: g[y, x + 1] - g[y, x]
     - vertical: g[y + 1, x] - g[y, x]
@@ -24,33 +24,33 @@ def degradation_statistics(images: Tensor) -> Tensor:
     - antidiagonal: (g[y + 1, x] - g[y, x + 1]) / sqrt 2, towards the lower left
     - laplacian: 4 g[y, x] minus its four neighbours
 
-    Blur lowers the fine scales against the coarse ones, noise raises them, and an elongated kernel lowers one
-    direction against the others. An odd last row or column is dropped before averaging.
+    Compared with the coarse scales, blur lowers the fine ones and noise raises them; an elongated kernel lowers one
+    direction compared with the others. An odd last row or column is dropped before averaging.
 
     Args:
-        images: (B, 3, H, W) RGB in [0, 1], H and W at least 16.
+        images: RGB images, (B, 3, H, W) in [0, 1]; H and W are at least 16.
 
     Returns:
-        (B, 15) float32, finite: the five statistics of the finest scale, then those of the next.
+        Statistics, (B, 15) float32, finite: five of the finest scale, then five of each coarser one.
 
     Raises:
-        ValueError: the images have another shape or are too small.
+        ValueError: The images have another shape or are too small.
     """
     if images.ndim != 4 or images.shape[1] != 3 or min(images.shape[2:]) < MIN_IMAGE_SIDE:
         raise ValueError(
-            f"statistics take RGB images (B, 3, H, W) with H, W >= {MIN_IMAGE_SIDE}, got {tuple(images.shape)}"
+            f"statistics need RGB images (B, 3, H, W) with H, W >= {MIN_IMAGE_SIDE}, got {tuple(images.shape)}"
         )
     gray = to_gray(images)
     energies = []
-    for scale in range(SCALES):
+    for scale in range(NUMBER_OF_SCALES):
         if scale:
             gray = F.avg_pool2d(gray, 2)
-        energies.append(_energies(gray))
-    return torch.log(torch.cat(energies, dim=1) + ENERGY_FLOOR)
+        energies.append(_compute_energies(gray))
+    return torch.log(torch.cat(energies, dim=1) + MIN_ENERGY)
 
 
-def _energies(gray: Tensor) -> Tensor:
-    """Mean squares (B, 5) of the filters in the order of STATISTICS, of images (B, 1, H, W)."""
+def _compute_energies(gray: Tensor) -> Tensor:
+    """Computes the mean squares, (B, 5) in the order of STATISTICS, of the filtered images (B, 1, H, W)."""
     responses = (
         gray[..., :, 1:] - gray[..., :, :-1],
         gray[..., 1:, :] - gray[..., :-1, :],

@@ -9,90 +9,98 @@ from torch import Tensor, nn
 
 from shared.inference import eval_mode
 
-MIN_IMAGE_SIDE = 16  # pixels, of the smallest image that every encoder takes
-FILL_RULES = ((MIN_IMAGE_SIDE, 1), (32, 1), (32, 32))  # smallest side, multiple of: the first that works
-MAX_POOL_PATHS = ("maxpool", "stem.pool", "features.pool0", "layer0.pool")  # where timm's families keep it
+MIN_IMAGE_SIDE = 16  # pixels, of the images that every encoder accepts
+PADDING_RULES = ((MIN_IMAGE_SIDE, 1), (32, 1), (32, 32))  # minimum and divisor of a side; the first that works is used
+MAX_POOL_PATHS = ("maxpool", "stem.pool", "features.pool0", "layer0.pool")  # names of the module in timm's families
 
 
 class TimmBackbone(nn.Module):
     """A convolutional network of timm without its head.
 
-    The last map is what the network's `forward_features` gives, the ones before it are its intermediate maps.
+    The last map is the output of the network's `forward_features`, the others are its intermediate maps. If the network
+    does not accept images of every size from 16x16 on, they are padded with repeated edge pixels.
 
     Args:
-        name: A timm model, with or without a tag for its weights (`resnet50`, `resnet50.a1_in1k`).
-        in_channels: Channels of the input; timm adapts the first convolution, pretrained or not.
-        stem: `standard`; `3x3` (first convolution 3x3, stride 1); `no_maxpool`; `3x3_no_maxpool`.
-        output_stride: 8, 16 or 32, before the stem option divides it; 32 leaves the network as it is.
+        name: Name of a timm model, with or without a tag for its weights (`resnet50`, `resnet50.a1_in1k`).
+        in_channels: Number of channels of the input; timm adapts the first convolution, pretrained or not.
+        stem: `standard`; `3x3` (the first convolution is 3x3 with stride 1); `no_maxpool`; `3x3_no_maxpool`.
+        output_stride: 8, 16 or 32, before the stem option divides it; 32 leaves the network unchanged.
         pretrained: Whether to start from timm's weights.
 
+    Attributes:
+        network: The network of timm.
+        min_side: Smallest side, in pixels, that the network accepts.
+        side_divisor: Number by which the sides must be divisible.
+
     Raises:
-        ValueError: The name is unknown, an option does not fit the network, there are no weights, or it is no
-            convolutional network that takes any image from 16x16 on.
+        ValueError: The name is unknown, an option does not fit the network, there are no pretrained weights, or the
+            network is not convolutional.
     """
 
     def __init__(self, *, name: str, in_channels: int, stem: str, output_stride: int, pretrained: bool) -> None:
         super().__init__()
         self.network: Any = _create_network(name, in_channels, output_stride, pretrained)
         if output_stride != 32:
-            stride = 64 // self._measured_maps(name, in_channels, 64, 64)[-1].shape[-1]
+            stride = 64 // self._compute_maps(name, in_channels, 64, 64)[-1].shape[-1]
             if stride != output_stride:
-                raise ValueError(f"{name} does not take output_stride={output_stride} (it stays at {stride}); use 32")
+                raise ValueError(
+                    f"{name} does not support output_stride={output_stride} (it stays at {stride}); use 32"
+                )
         if stem in ("3x3", "3x3_no_maxpool"):
-            _use_3x3_stride_1(self.network, name, pretrained)
+            _replace_first_convolution(self.network, name, pretrained)
         if stem in ("no_maxpool", "3x3_no_maxpool"):
-            _leave_out_max_pool(self.network, name, stem)
-        self.smallest_side, self.side_multiple = self._find_fill_rule(name, in_channels)
-        self._remove_what_is_never_called(name, in_channels)
+            _remove_max_pool(self.network, name, stem)
+        self.min_side, self.side_divisor = self._find_padding_rule(name, in_channels)
+        self._remove_unused_layers(name, in_channels)
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
-        """Maps, fine to coarse.
+        """Computes the maps.
 
         Args:
-            x: (B, in_channels, H, W). For the networks that do not take every size, the sides are filled
-                up to `smallest_side` and a multiple of `side_multiple` with repeated edge pixels.
+            x: Input, (B, in_channels, H, W).
 
         Returns:
-            Tuple of (B, C_i, H/s_i, W/s_i).
+            Maps from fine to coarse, (B, C_i, H/s_i, W/s_i).
         """
-        missing_rows, missing_columns = self._missing(x.shape[2]), self._missing(x.shape[3])
+        missing_rows, missing_columns = self._count_missing(x.shape[2]), self._count_missing(x.shape[3])
         if missing_rows or missing_columns:
             x = F.pad(x, (0, missing_columns, 0, missing_rows), mode="replicate")
         last, maps = self.network.forward_intermediates(x)
         return (*maps[:-1], last)
 
-    def _missing(self, side: int) -> int:
-        return max(self.smallest_side, -(-side // self.side_multiple) * self.side_multiple) - side
+    def _count_missing(self, side: int) -> int:
+        """Counts the pixels that a side lacks."""
+        return max(self.min_side, -(-side // self.side_divisor) * self.side_divisor) - side
 
-    def _measured_maps(self, name: str, in_channels: int, height: int, width: int) -> tuple[Tensor, ...]:
-        """Maps of an empty image, after checking that they are maps."""
+    def _compute_maps(self, name: str, in_channels: int, height: int, width: int) -> tuple[Tensor, ...]:
+        """Computes the maps of an empty image, and refuses networks whose output is not a map."""
         with eval_mode(self):
             last, maps = self.network.forward_intermediates(torch.zeros(1, in_channels, height, width))
         if not torch.is_tensor(last) or last.dim() != 4 or last.shape[2:] != maps[-1].shape[2:]:
-            raise ValueError(f"{name} ends in no plain (B, C, H, W) map; use a convolutional network")
+            raise ValueError(f"{name} does not end in a (B, C, H, W) map; use a convolutional network")
         return (*maps[:-1], last)
 
-    def _find_fill_rule(self, name: str, in_channels: int) -> tuple[int, int]:
+    def _find_padding_rule(self, name: str, in_channels: int) -> tuple[int, int]:
         reason = ""
-        for side, multiple in FILL_RULES:
+        for side, divisor in PADDING_RULES:
             try:
-                self._measured_maps(name, in_channels, side, side)
-                self._measured_maps(name, in_channels, side + max(1, multiple), side + max(7, multiple))
-                return side, multiple
+                self._compute_maps(name, in_channels, side, side)
+                self._compute_maps(name, in_channels, side + max(1, divisor), side + max(7, divisor))
+                return side, divisor
             except (RuntimeError, AssertionError, IndexError, AttributeError) as error:
                 reason = str(error).split("\n")[0]
         raise ValueError(
-            f"{name} with these options does not take images of any size from {MIN_IMAGE_SIDE} pixels on "
+            f"{name} with these options does not accept images of every size from {MIN_IMAGE_SIDE} pixels on "
             f"({reason}); use a plain convolutional network such as resnet50 with stem=standard"
         )
 
-    def _remove_what_is_never_called(self, name: str, in_channels: int) -> None:
-        """Layers of the head would be parameters without a gradient, which DDP refuses."""
+    def _remove_unused_layers(self, name: str, in_channels: int) -> None:
+        """Removes layers of the head, since DDP refuses parameters without a gradient."""
         called: set[nn.Module] = set()
         hooks = [
             module.register_forward_hook(lambda module, *_: called.add(module)) for module in self.network.modules()
         ]
-        self._measured_maps(name, in_channels, 64, 64)
+        self._compute_maps(name, in_channels, 64, 64)
         for hook in hooks:
             hook.remove()
         for child_name, child in list(self.network.named_children()):
@@ -101,11 +109,11 @@ class TimmBackbone(nn.Module):
 
 
 def _create_network(name: str, in_channels: int, output_stride: int, pretrained: bool) -> nn.Module:
-    import timm  # 4 s, only for those who use it
+    import timm  # here, since it needs 4 s
 
     if not timm.is_model(name):
-        near = difflib.get_close_matches(name, ["dasr", *timm.list_models()], n=3, cutoff=0.5)
-        hint = f"did you mean {' or '.join(near)}?" if near else "use dasr or a name of timm.list_models()"
+        nearest = difflib.get_close_matches(name, ["dasr", *timm.list_models()], n=3, cutoff=0.5)
+        hint = f"did you mean {' or '.join(nearest)}?" if nearest else "use dasr or a name of timm.list_models()"
         raise ValueError(f"unknown encoder {name!r}: {hint}")
     try:
         weights = timm.get_pretrained_cfg(name)
@@ -113,15 +121,15 @@ def _create_network(name: str, in_channels: int, output_stride: int, pretrained:
         tagged = timm.list_models(name.split(".")[0] + ".*", pretrained=True)
         raise ValueError(f"timm has no weights called {name!r}: use {', '.join(tagged)}") from error
     if pretrained and not (weights and weights.has_weights):
-        raise ValueError(f"pretrained=true: timm has no weights for {name}, use pretrained=false")
+        raise ValueError(f"pretrained=true: timm has no weights for {name}; use pretrained=false")
     stride_option: dict[str, Any] = {} if output_stride == 32 else {"output_stride": output_stride}
     try:
         return timm.create_model(name, pretrained=pretrained, num_classes=0, in_chans=in_channels, **stride_option)
     except (TypeError, AssertionError, NotImplementedError) as error:
         if not stride_option:
-            raise ValueError(f"{name} does not take {in_channels} input channels: {error}") from error
-        raise ValueError(f"{name} does not take output_stride={output_stride}; use 32") from error
-    except Exception as error:  # whatever a download, a cache or a file of weights can raise
+            raise ValueError(f"{name} does not support {in_channels} input channels: {error}") from error
+        raise ValueError(f"{name} does not support output_stride={output_stride}; use 32") from error
+    except Exception as error:  # a download, a cache or a file of weights can raise errors of any kind
         if not pretrained:
             raise
         reason = str(error).split("\n")[0].split(". ")[0]
@@ -131,17 +139,18 @@ def _create_network(name: str, in_channels: int, output_stride: int, pretrained:
         ) from error
 
 
-def _use_3x3_stride_1(network: Any, name: str, pretrained: bool) -> None:
+def _replace_first_convolution(network: Any, name: str, pretrained: bool) -> None:
+    """Replaces the first convolution by a 3x3 convolution with stride 1."""
     from timm.layers import Conv2dSame
 
     path = network.pretrained_cfg.get("first_conv")
     convolution = dict(network.named_modules()).get(path) if isinstance(path, str) else None
     if type(convolution) not in (nn.Conv2d, Conv2dSame):
-        raise ValueError(f"{name} has no plain first convolution to replace by stem=3x3; use stem=standard")
+        raise ValueError(f"{name} has no plain first convolution that stem=3x3 could replace; use stem=standard")
     assert isinstance(convolution, nn.Conv2d)
     if convolution.kernel_size == (3, 3):
         if convolution.stride == (1, 1):
-            raise ValueError(f"{name} already starts with a 3x3 convolution of stride 1; use stem=standard")
+            raise ValueError(f"{name} already starts with a 3x3 convolution with stride 1; use stem=standard")
         convolution.stride = (1, 1)
         return
     if pretrained:
@@ -155,11 +164,11 @@ def _use_3x3_stride_1(network: Any, name: str, pretrained: bool) -> None:
     network.set_submodule(path, smaller)
 
 
-def _leave_out_max_pool(network: nn.Module, name: str, stem: str) -> None:
+def _remove_max_pool(network: nn.Module, name: str, stem: str) -> None:
     modules = dict(network.named_modules())
     for path in MAX_POOL_PATHS:
         if path in modules and not isinstance(modules[path], nn.Identity):
             network.set_submodule(path, nn.Identity())
             return
-    instead = "standard" if stem == "no_maxpool" else "3x3"
-    raise ValueError(f"{name} has no max-pool in its stem to leave out; use stem={instead}")
+    alternative = "standard" if stem == "no_maxpool" else "3x3"
+    raise ValueError(f"{name} has no max-pooling in its stem that could be removed; use stem={alternative}")

@@ -1,18 +1,30 @@
-"""Image files: headers, reading, writing, and transparency where it cannot be kept."""
+"""Image files (headers, reading, writing), transparency, windows of images and the symmetries of the square."""
 
 from shared.images.deep import ALPHA_SUFFIXES, DEEP_SUFFIXES, open_image_writer, read_deep_image
 from shared.images.files import IMAGE_SUFFIXES, LOSSLESS_WEBP, check_format, read_image, write_image
+from shared.images.header import check_pixels, read_header
+from shared.images.symmetries import SYMMETRIES, TRANSPOSE, dihedral, dihedral_window, inverse_element
 from shared.images.transparency import composite_over_gray
+from shared.images.windows import Window, spread_windows
 
 __all__ = [
     "ALPHA_SUFFIXES",
     "DEEP_SUFFIXES",
     "IMAGE_SUFFIXES",
     "LOSSLESS_WEBP",
+    "SYMMETRIES",
+    "TRANSPOSE",
+    "Window",
     "check_format",
+    "check_pixels",
     "composite_over_gray",
+    "dihedral",
+    "dihedral_window",
+    "inverse_element",
     "open_image_writer",
     "read_deep_image",
+    "read_header",
     "read_image",
+    "spread_windows",
     "write_image",
 ]

@@ -1,4 +1,4 @@
-"""Reading and writing images as they are: gray stays gray, alpha and 16 bits are kept."""
+"""Reading and writing of images with their own channels and depth: gray, alpha and 16 bits are kept."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -8,35 +8,35 @@ from pathlib import Path
 import numpy as np
 
 from shared.files import open_atomic
-from shared.images.files import check_format, decode, encode, not_an_image
+from shared.images.files import check_format, decode, encode, not_an_image_error
 from shared.images.header import read_header
 from shared.images.png_rows import PngRows
 
-DEEP_SUFFIXES = (".png", ".tif", ".tiff")  # of formats with 16 bits a channel
-ALPHA_SUFFIXES = (".png", ".webp")
-MAX_BYTES_PER_PIXEL = 8  # of the largest kind of image, 16-bit RGBA; a file holds hardly more
-MAX_METADATA_BYTES = 2**26  # of a file, such as profiles and previews
+DEEP_SUFFIXES = (".png", ".tif", ".tiff")  # formats that can store 16 bits per channel
+ALPHA_SUFFIXES = (".png", ".webp")  # formats that can store transparency
+MAX_BYTES_PER_PIXEL = 8  # 16-bit RGBA, the largest kind of image; compressed files hardly exceed it
+MAX_METADATA_BYTES = 2**26  # colour profiles, previews and the like
 
 WriteRows = Callable[[np.ndarray], None]
 """Appends rows (n, W, C) to an image."""
 
 
 def read_deep_image(path: str | Path, max_pixels: int) -> np.ndarray:
-    """Reads an image file with the channels and the depth that it has.
+    """Reads an image file with its own channels and depth.
 
-    Palettes are resolved and the EXIF orientation is applied; CMYK becomes RGB. Colour profiles are ignored.
+    Palettes are resolved, the EXIF orientation is applied and CMYK is converted to RGB. Colour profiles are ignored.
 
     Args:
-        path: a png, jpg, bmp, tif or webp file, whatever its suffix says.
-        max_pixels: larger images are refused before they are decoded.
+        path: A png, jpg, bmp, tif or webp file. Its content decides the format, not its suffix.
+        max_pixels: Largest accepted number of pixels. Larger images are refused before they are decoded.
 
     Returns:
-        (H, W, C) uint8 or uint16; C is 1 gray, 2 gray and alpha, 3 RGB, 4 RGBA.
+        Image, (H, W, C) uint8 or uint16; C is 1 for gray, 2 for gray and alpha, 3 for RGB, 4 for RGBA.
 
     Raises:
-        ValueError: naming the file, if it is too large, empty, damaged, not an image, or of a kind that is not handled,
-            see `shared.images.files.read_image`.
-        OSError: the file cannot be read.
+        ValueError: The file is too large, empty, damaged, not an image, or of an unsupported kind, see
+            `shared.images.files.read_image`. The message names the file.
+        OSError: The file cannot be read.
     """
     with open(path, "rb") as file:
         length = os.fstat(file.fileno()).st_size
@@ -48,7 +48,7 @@ def read_deep_image(path: str | Path, max_pixels: int) -> np.ndarray:
         data = file.read()
     header = read_header(data)
     if header is None and data:
-        raise not_an_image(path)
+        raise not_an_image_error(path)
     decoded = decode(data, header, path, max_pixels)
     if decoded.ndim == 2:
         return np.ascontiguousarray(decoded[..., None])
@@ -60,22 +60,22 @@ def read_deep_image(path: str | Path, max_pixels: int) -> np.ndarray:
 
 @contextmanager
 def open_image_writer(path: Path, *, height: int, width: int, channels: int, dtype: np.dtype) -> Iterator[WriteRows]:
-    """Writes an image that arrives from top to bottom, as a whole or not at all.
+    """Opens an image file for writing from top to bottom; an error leaves the old file as it was.
 
-    A PNG is written as its rows arrive; any other format takes as much memory as the image, and then as the file.
+    The rows of a PNG are written as they arrive; every other format is collected in memory and encoded at the end.
 
     Args:
-        path: its suffix, one of `IMAGE_SUFFIXES`, selects the format; its folder exists.
-        height, width: of the image.
-        channels: 1 gray, 2 gray and alpha, 3 RGB, 4 RGBA.
-        dtype: uint8, or uint16 where the suffix is one of `DEEP_SUFFIXES`; alpha needs one of `ALPHA_SUFFIXES`.
+        path: Path of the file. Its suffix, one of `IMAGE_SUFFIXES`, selects the format; its folder must exist.
+        height, width: Size of the image in pixels.
+        channels: 1 for gray, 2 for gray and alpha, 3 for RGB, 4 for RGBA; alpha only with `ALPHA_SUFFIXES`.
+        dtype: uint8, or uint16, only with `DEEP_SUFFIXES`.
 
     Yields:
-        A function that appends rows.
+        A function that appends rows, (n, W, C).
 
     Raises:
-        ValueError: as `check_format`.
-        OSError: the folder cannot be written, the disk is full.
+        ValueError: See `check_format`.
+        OSError: The folder cannot be written, or the disk is full.
     """
     check_format(path, height, width)
     suffix = path.suffix.lower()
@@ -98,7 +98,7 @@ def open_image_writer(path: Path, *, height: int, width: int, channels: int, dty
 
 
 def _to_storable(image: np.ndarray, suffix: str) -> np.ndarray:
-    """Gives an image the channels that OpenCV writes in a format, in its order."""
+    """Converts an image to the channels, and their order, that OpenCV writes in a format."""
     if image.shape[2] == 1 and suffix == ".webp":
         image = np.repeat(image, 3, axis=2)
     if image.shape[2] == 2:

@@ -1,4 +1,4 @@
-"""Reading and writing image files."""
+"""Reading and writing of image files as 8-bit RGB, and the decoding and encoding behind it."""
 
 from pathlib import Path
 from types import ModuleType
@@ -9,35 +9,36 @@ from shared.images.header import ImageHeader, check_pixels, read_header
 from shared.images.transparency import composite_over_gray
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
-MAX_SIDE = {".jpg": 65500, ".jpeg": 65500, ".webp": 16383}  # pixels, of libjpeg and of the format
+MAX_SIDE = {".jpg": 65500, ".jpeg": 65500, ".webp": 16383}  # pixels, limits of libjpeg and of the WebP format
 JPEG_QUALITY = 95
 LOSSLESS_WEBP = 101  # OpenCV: a WebP quality above 100 means lossless
-TIFF_SAMPLES = {0: 1, 1: 1, 2: 3, 3: 1, 5: 4, 6: 3}  # per photometric: gray, gray, RGB, palette, CMYK, YCbCr
-TIFF_16_BIT_PHOTOMETRICS = (1, 2)  # gray and RGB, which OpenCV decodes rightly at 16 bits
+TIFF_SAMPLES = {0: 1, 1: 1, 2: 3, 3: 1, 5: 4, 6: 3}  # channels by photometric: gray, gray, RGB, palette, CMYK, YCbCr
+TIFF_16_BIT_PHOTOMETRICS = (1, 2)  # gray and RGB, which OpenCV decodes correctly at 16 bits
 
 
 def read_image(path: str | Path, max_pixels: int | None = None) -> np.ndarray:
-    """Reads an image file as 8-bit RGB, whatever its suffix says about the format.
+    """Reads an image file as 8-bit RGB.
 
-    Gray is repeated, palettes are resolved, CMYK is converted, 16 bits are rounded to 8 by value / 257, the
-    EXIF orientation is applied, and transparency is laid over mid-gray, where both black and white drawings
-    stay visible and the artificial edges are weakest. Colour profiles are ignored, as in all published
-    super-resolution results. Of several pages or frames the first is read. The fourth channel of a BMP, which
-    is mostly unused, is dropped.
+    Gray is repeated, palettes are resolved, CMYK is converted, 16 bits are rounded to 8 by value / 257, the EXIF
+    orientation is applied, and transparent images are composited over mid-gray, on which both black and white
+    drawings stay visible and artificial edges are weakest. Colour profiles are ignored, as in all published
+    super-resolution results. Only the first page or frame is read. The fourth channel of a BMP, which is mostly
+    unused, is dropped.
 
     Args:
-        path: a png, jpg, bmp, tif or webp file; other formats are read where OpenCV can.
-        max_pixels: larger images are refused, before they are decoded where the header gives their size; None leaves
-            the limit to OpenCV.
+        path: A png, jpg, bmp, tif or webp file, or any other that OpenCV can read. Its content decides the format, not
+            its suffix.
+        max_pixels: Largest accepted number of pixels. Larger images are refused before they are decoded if the header
+            gives their size; None leaves the limit to OpenCV.
 
     Returns:
         RGB image, (H, W, 3) uint8.
 
     Raises:
-        ValueError: naming the file, if it is too large, empty, damaged, not an image, or of a kind that is not handled
-            (float or 32-bit values, TIFF with transparency or in a rare colour space, BigTIFF).
-        OSError: if the file cannot be read.
-        ImportError: if OpenCV cannot be loaded, saying what to install.
+        ValueError: The file is too large, empty, damaged, not an image, or of an unsupported kind (float or 32-bit
+            values, TIFF with transparency or in a rare colour space, BigTIFF). The message names the file.
+        OSError: The file cannot be read.
+        ImportError: OpenCV cannot be loaded. The message says what to install.
     """
     data = Path(path).read_bytes()
     decoded = decode(data, read_header(data), path, max_pixels)
@@ -53,19 +54,20 @@ def read_image(path: str | Path, max_pixels: int | None = None) -> np.ndarray:
 
 
 def decode(data: bytes, header: ImageHeader | None, path: str | Path, max_pixels: int | None = None) -> np.ndarray:
-    """Decodes the content of an image file as it is stored, but for its EXIF orientation, which is applied.
+    """Decodes an image file with its own channels and depth, and applies its EXIF orientation.
 
     Args:
-        data: the whole file.
-        header: of the file, None for a format of which Pillow reads none.
-        path: named in errors.
-        max_pixels: as in `read_image`. Where the header tells no size, the decoded image is measured.
+        data: Content of the whole file.
+        header: Header of the file; None for formats whose header Pillow does not read.
+        path: Path of the file, for error messages.
+        max_pixels: Largest accepted number of pixels; None leaves the limit to OpenCV. If the header gives no size,
+            the decoded image is checked.
 
     Returns:
-        (H, W) gray, (H, W, 3) BGR or (H, W, 4) BGR and alpha; uint8 or uint16.
+        Image, (H, W) gray, (H, W, 3) BGR or (H, W, 4) BGR and alpha; uint8 or uint16.
 
     Raises:
-        ValueError, ImportError: as `read_image`.
+        ValueError, ImportError: See `read_image`.
     """
     if not data:
         raise ValueError(f"{str(path)!r} is empty (0 bytes); expected an image file")
@@ -73,13 +75,13 @@ def decode(data: bytes, header: ImageHeader | None, path: str | Path, max_pixels
         check_pixels(header.size, max_pixels, path)
     if header is not None and header.format == "TIFF":
         _check_tiff(header, path)
-    cv2 = opencv()
+    cv2 = load_opencv()
     try:
         decoded = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     except cv2.error as error:
         raise ValueError(f"{str(path)!r} cannot be decoded; OpenCV requires {error.err.strip()}") from error
     if decoded is None:
-        raise not_an_image(path)
+        raise not_an_image_error(path)
     if max_pixels is not None:
         check_pixels(decoded.shape[:2], max_pixels, path)
     if decoded.dtype not in (np.uint8, np.uint16):
@@ -92,25 +94,25 @@ def decode(data: bytes, header: ImageHeader | None, path: str | Path, max_pixels
         raise ValueError(
             f"{str(path)!r} is a 16-bit TIFF with photometric {header.photometric}; convert it to RGB or gray"
         )
-    # OpenCV has applied the orientation of a TIFF, and gives CMYK a fourth channel without meaning.
+    # OpenCV has already applied the orientation of a TIFF, and adds a meaningless fourth channel to CMYK.
     return decoded if decoded.ndim == 2 else decoded[..., :3]
 
 
-def not_an_image(path: str | Path) -> ValueError:
-    """The error for a file that cannot be decoded at all."""
+def not_an_image_error(path: str | Path) -> ValueError:
+    """Returns the error for a file that cannot be decoded at all."""
     formats = ", ".join(suffix.lstrip(".") for suffix in IMAGE_SUFFIXES)
     return ValueError(f"{str(path)!r} is not an image or is damaged; expected a complete {formats} file")
 
 
 def check_format(path: Path, height: int, width: int) -> None:
-    """Refuses a path whose suffix names no format, or one that cannot hold an image of this size.
+    """Refuses a path whose format is unknown or cannot hold an image of this size.
 
     Args:
-        path: to be written.
-        height, width: of the image, in pixels.
+        path: Path of the image to write.
+        height, width: Size of the image in pixels.
 
     Raises:
-        ValueError: in one sentence.
+        ValueError: The suffix names no supported format, or the image is too large for it.
     """
     suffix = path.suffix.lower()
     if suffix not in IMAGE_SUFFIXES:
@@ -118,20 +120,21 @@ def check_format(path: Path, height: int, width: int) -> None:
     max_side = MAX_SIDE.get(suffix)
     if max_side is not None and max(height, width) > max_side:
         raise ValueError(
-            f"cannot write {width}x{height} pixels as {str(path)!r}: {suffix} holds {max_side} a side; use .png"
+            f"cannot write {width}x{height} pixels as {str(path)!r}: {suffix} holds at most {max_side} pixels per "
+            "side; use .png"
         )
 
 
 def write_image(path: str | Path, image: np.ndarray) -> None:
-    """Writes an image without loss, or as JPEG of quality 95 where the suffix says so.
+    """Writes an image without loss, or as JPEG of quality 95.
 
     Args:
-        path: its suffix, one of `IMAGE_SUFFIXES`, selects the format; the folder must exist.
-        image: RGB, (H, W, 3) uint8.
+        path: Path of the file. Its suffix, one of `IMAGE_SUFFIXES`, selects the format; its folder must exist.
+        image: RGB image, (H, W, 3) uint8.
 
     Raises:
-        ValueError: for another suffix, shape or type, or an image that the format cannot hold.
-        OSError: if the file cannot be written.
+        ValueError: The image has another shape or type, or the suffix names no format that can hold it.
+        OSError: The file cannot be written.
     """
     path = Path(path)
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or image.size == 0:
@@ -141,19 +144,19 @@ def write_image(path: str | Path, image: np.ndarray) -> None:
 
 
 def encode(image: np.ndarray, path: Path) -> np.ndarray:
-    """Encodes an image without loss, or as JPEG.
+    """Encodes an image without loss, or as JPEG of quality 95.
 
     Args:
-        image: (H, W, C) gray, BGR or BGR and alpha; uint8 or uint16.
-        path: its suffix selects the format.
+        image: Image, (H, W, C) gray, BGR or BGR and alpha; uint8 or uint16.
+        path: Path of the file to be; its suffix selects the format.
 
     Returns:
-        The content of the file, (n,) uint8.
+        Content of the file, (n,) uint8.
 
     Raises:
-        ValueError: OpenCV refuses the image; names the path.
+        ValueError: OpenCV cannot encode the image. The message names the path.
     """
-    cv2 = opencv()
+    cv2 = load_opencv()
     suffix = path.suffix.lower()
     options = []
     if suffix == ".webp":
@@ -166,25 +169,25 @@ def encode(image: np.ndarray, path: Path) -> np.ndarray:
         raise ValueError(f"cannot write {image.shape} as {str(path)!r}: {error.err.strip()}") from error
 
 
-def opencv() -> ModuleType:
-    """OpenCV, loaded at the first use.
+def load_opencv() -> ModuleType:
+    """Imports OpenCV, at its first use.
 
     Raises:
-        ImportError: it cannot be loaded; says what to install.
+        ImportError: It cannot be loaded. The message says what to install.
     """
     try:
         import cv2
     except ImportError as error:
         raise ImportError(
-            f"OpenCV cannot be loaded ({error}). Where a system library such as libGL is missing, run "
+            f"OpenCV cannot be loaded ({error}). If a system library such as libGL is missing, run "
             "`apt-get install libgl1 libglib2.0-0`, or replace opencv-python by opencv-python-headless."
         ) from error
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # it would repeat our errors
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # its messages would repeat our errors
     return cv2
 
 
 def _check_tiff(header: ImageHeader, path: str | Path) -> None:
-    """Refuses what OpenCV decodes wrongly in silence: transparency, rare colour spaces, BigTIFF."""
+    """Refuses the kinds of TIFF that OpenCV silently decodes wrongly: transparency, rare colour spaces, BigTIFF."""
     photometric, samples = header.photometric, header.samples
     if photometric is None or TIFF_SAMPLES.get(photometric) != samples:
         found = f"TIFF with {samples} channels, photometric {photometric}"

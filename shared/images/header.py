@@ -1,4 +1,4 @@
-"""Headers of image files as Pillow reads them; no pixel is decoded."""
+"""Headers of image files, read with Pillow without decoding any pixels."""
 
 import io
 import threading
@@ -17,25 +17,26 @@ from PIL.WebPImagePlugin import WebPImageFile
 
 READERS = (PngImageFile, JpegImageFile, BmpImageFile, TiffImageFile, WebPImageFile)  # registered by their import
 FORMATS = tuple(reader.format for reader in READERS)
-PNG_START = 33  # bytes of the signature and the chunk IHDR
+PNG_HEADER_BYTES = 33  # the signature and the chunk IHDR
 PNG_END = b"\0\0\0\0IEND\xae\x42\x60\x82"
-PNG_COLOUR_TYPE, GRAY, GRAY_AND_ALPHA = 25, 0, 4  # the place of a byte and two of its values
+PNG_COLOUR_TYPE_OFFSET = 25  # position of the byte with the colour type
+PNG_GRAY_TYPES = (0, 4)  # gray, gray and alpha
 
 _pillow_lock = threading.Lock()
 
 
 @dataclass(frozen=True)
 class ImageHeader:
-    """What the header of an image file says.
+    """Header of an image file.
 
     Attributes:
-        format: one of `FORMATS`.
-        size: height and width in pixels, before an orientation is applied; None where Pillow cannot read the header,
+        format: One of `FORMATS`.
+        size: Height and width in pixels, before the orientation is applied; None if Pillow cannot read the header,
             although OpenCV may be able to decode the file.
-        is_gray: whether a PNG holds gray, with or without alpha; False for other formats.
-        orientation: EXIF orientation 1..8; other numbers mean 1.
-        photometric: colour space of a TIFF by the number of TIFF 6.0; None for other formats and for BigTIFF.
-        samples: number of channels of a TIFF.
+        is_gray: Whether a PNG is gray, with or without alpha; False for other formats.
+        orientation: EXIF orientation, 1..8; other values mean 1.
+        photometric: Colour space of a TIFF, a code of TIFF 6.0; None for other formats and for BigTIFF.
+        samples: Number of channels of a TIFF.
     """
 
     format: str
@@ -47,12 +48,15 @@ class ImageHeader:
 
 
 def read_header(data: bytes) -> ImageHeader | None:
-    """Reads the header of a file; None if it is of none of the `FORMATS`.
+    """Reads the header of an image file.
 
     Args:
-        data: the whole file. The first bytes decide the format.
+        data: Content of the whole file; its first bytes decide the format.
+
+    Returns:
+        The header, or None if the file has none of the `FORMATS`.
     """
-    name = next((name for name in FORMATS if _begins_as(name, data)), None)
+    name = next((name for name in FORMATS if _has_format(name, data)), None)
     if name is None:
         return None
     try:
@@ -68,12 +72,12 @@ def check_pixels(size: tuple[int, int], max_pixels: int, path: str | Path) -> No
     """Refuses an image that is too large.
 
     Args:
-        size: height and width.
-        max_pixels: largest number of pixels that is accepted.
-        path: named in the error.
+        size: Height and width in pixels.
+        max_pixels: Largest accepted number of pixels.
+        path: Path of the image, for the error message.
 
     Raises:
-        ValueError: in one sentence.
+        ValueError: The image has more pixels.
     """
     height, width = size
     if height * width > max_pixels:
@@ -82,16 +86,16 @@ def check_pixels(size: tuple[int, int], max_pixels: int, path: str | Path) -> No
         )
 
 
-def _begins_as(name: str, data: bytes) -> bool:
+def _has_format(name: str, data: bytes) -> bool:
     accepts = Image.OPEN[name][1]
     return accepts is not None and bool(accepts(data[:16]))
 
 
 @contextmanager
 def _quiet_unlimited_pillow() -> Iterator[None]:
-    """Lifts Pillow's limit on pixels, since callers have their own, and silences its warnings of damaged metadata.
+    """Lifts Pillow's limit on pixels, since callers have their own, and silences its warnings about damaged metadata.
 
-    Both are settings of the whole process: they change for the moment that a header takes, in one thread at a time.
+    Both settings are global to the process, so only one thread at a time may change them, and only briefly.
     """
     with _pillow_lock, warnings.catch_warnings():
         warnings.filterwarnings("ignore", module=r"PIL\.")
@@ -105,61 +109,61 @@ def _quiet_unlimited_pillow() -> Iterator[None]:
 def _read_image(name: str, data: bytes) -> ImageHeader:
     with Image.open(io.BytesIO(data), formats=[name]) as image:
         width, height = image.size
-        return ImageHeader(name, (height, width), orientation=_exif_orientation(image.info.get("exif", b"")))
+        return ImageHeader(name, (height, width), orientation=_read_orientation(image.info.get("exif", b"")))
 
 
 def _read_png(data: bytes) -> ImageHeader:
-    # Pillow refuses a PNG for wrong checksums and long texts that do not matter here: it gets the first chunk alone.
-    with Image.open(io.BytesIO(data[:PNG_START] + PNG_END), formats=["PNG"]) as image:
+    # Pillow refuses wrong checksums and long texts, which do not matter here, so it gets only the first chunk
+    with Image.open(io.BytesIO(data[:PNG_HEADER_BYTES] + PNG_END), formats=["PNG"]) as image:
         width, height = image.size
     return ImageHeader(
         "PNG",
         (height, width),
-        is_gray=data[PNG_COLOUR_TYPE] in (GRAY, GRAY_AND_ALPHA),  # to Pillow 16-bit gray and alpha is RGBA
-        orientation=_exif_orientation(_png_exif(data)),
+        is_gray=data[PNG_COLOUR_TYPE_OFFSET] in PNG_GRAY_TYPES,  # Pillow reports 16-bit gray and alpha as RGBA
+        orientation=_read_orientation(_find_png_exif(data)),
     )
 
 
-def _png_exif(data: bytes) -> bytes:
-    """Finds the EXIF chunk, which may follow the pixels, where Pillow finds it only by decoding them."""
-    name = data.find(b"eXIf")
-    if name < 0:
+def _find_png_exif(data: bytes) -> bytes:
+    """Finds the EXIF chunk, which Pillow finds only by decoding the pixels if it follows them."""
+    start = data.find(b"eXIf")
+    if start < 0:
         return b""
-    length = int.from_bytes(data[name - 4 : name], "big")
-    return data[name + 4 : name + 4 + length]
+    length = int.from_bytes(data[start - 4 : start], "big")
+    return data[start + 4 : start + 4 + length]
 
 
-def _exif_orientation(exif: bytes) -> int:
+def _read_orientation(exif: bytes) -> int:
     directory = Image.Exif()
     try:
         directory.load(exif)
-    except Exception:  # damaged metadata make no damaged image
+    except Exception:  # an image with damaged metadata is still an image
         return 1
-    return _integer(directory, ExifTags.Base.Orientation) or 1
+    return _read_integer(directory, ExifTags.Base.Orientation) or 1
 
 
 def _read_tiff(data: bytes) -> ImageHeader:
-    """Reads the first directory alone, since Pillow opens fewer kinds of TIFF than OpenCV decodes.
+    """Reads only the first directory, since Pillow opens fewer kinds of TIFF than OpenCV decodes.
 
-    BigTIFF is an error, since its header is longer.
+    BigTIFF, whose header is longer, is an error.
     """
     directory = Image.Exif()
     directory.load_from_fp(io.BytesIO(data))
     samples_tag = ExifTags.Base.SamplesPerPixel
-    if not any(tag >= samples_tag for tag in directory):  # Pillow has stopped at a damaged tag, and tags are sorted
+    if not any(tag >= samples_tag for tag in directory):  # tags are sorted, and Pillow stops at a damaged one
         raise ValueError("the number of channels is unknown")
-    height, width = (_integer(directory, tag) for tag in (ExifTags.Base.ImageLength, ExifTags.Base.ImageWidth))
+    height, width = (_read_integer(directory, tag) for tag in (ExifTags.Base.ImageLength, ExifTags.Base.ImageWidth))
     return ImageHeader(
         "TIFF",
         (height, width) if height and width else None,
-        orientation=_integer(directory, ExifTags.Base.Orientation) or 1,
-        photometric=_integer(directory, ExifTags.Base.PhotometricInterpretation),
-        samples=_integer(directory, samples_tag) or 1,
+        orientation=_read_integer(directory, ExifTags.Base.Orientation) or 1,
+        photometric=_read_integer(directory, ExifTags.Base.PhotometricInterpretation),
+        samples=_read_integer(directory, samples_tag) or 1,
     )
 
 
-def _integer(directory: Image.Exif, tag: int) -> int | None:
-    """First value of a tag; None if there is none or it is no integer."""
+def _read_integer(directory: Image.Exif, tag: int) -> int | None:
+    """Reads the first value of a tag; None if the tag is missing or not an integer."""
     value = directory.get(tag)
     if isinstance(value, tuple) and value:
         value = value[0]

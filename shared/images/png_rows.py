@@ -1,4 +1,4 @@
-"""PNG files written row by row, so that no more of an image than a few rows is ever in memory."""
+"""Writing of PNG files row by row, with only a few rows of the image in memory."""
 
 import struct
 import zlib
@@ -7,23 +7,23 @@ from typing import BinaryIO
 import numpy as np
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
-COLOUR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}  # per number of channels: gray, gray and alpha, RGB, RGBA
-NONE, SUB, UP, PAETH = 0, 1, 2, 4  # filters; Average was hardly ever chosen
-LEVEL = 4  # of zlib: on enlarged photographs files are 6 % larger than with 6, in a third of the time
-ROW_CHUNK = 16  # choosing their filters takes 20 times their bytes
+COLOUR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}  # by number of channels: gray, gray and alpha, RGB, RGBA
+NONE, SUB, UP, PAETH = 0, 1, 2, 4  # filters; Average, number 3, was hardly ever the best
+ZLIB_LEVEL = 4  # files of enlarged photographs are 6 % larger than at level 6, in a third of the time
+ROW_CHUNK = 16  # rows per chunk; choosing their filters needs 20 times their bytes
 
 
 class PngRows:
-    """Writes a PNG file, of which `finish` is the end.
+    """Writer of a PNG file: `write` appends rows, `finish` completes the file.
 
     Args:
-        file: open for writing, at its start.
-        height, width: of the image.
-        channels: 1 gray, 2 gray and alpha, 3 RGB, 4 RGBA.
+        file: Empty file, open for writing bytes.
+        height, width: Size of the image in pixels.
+        channels: 1 for gray, 2 for gray and alpha, 3 for RGB, 4 for RGBA.
         dtype: uint8 or uint16.
 
-    Source: Portable Network Graphics (PNG) Specification, third edition; the filter of a row is the one with the least
-    sum of absolute differences, as section 12.7 suggests.
+    Source: Portable Network Graphics (PNG) Specification, third edition. Each row gets the filter with the smallest sum
+    of absolute differences, as section 12.7 suggests.
     """
 
     def __init__(self, file: BinaryIO, *, height: int, width: int, channels: int, dtype: np.dtype) -> None:
@@ -31,29 +31,29 @@ class PngRows:
         self._bytes_per_pixel = channels * dtype.itemsize
         self._stored = dtype.newbyteorder(">")
         self._above = np.zeros(width * self._bytes_per_pixel, np.uint8)
-        self._deflate = zlib.compressobj(LEVEL)
+        self._deflate = zlib.compressobj(ZLIB_LEVEL)
         file.write(SIGNATURE)
         header = struct.pack(">IIBBBBB", width, height, 8 * dtype.itemsize, COLOUR_TYPES[channels], 0, 0, 0)
         self._write_chunk(b"IHDR", header)
 
     def write(self, rows: np.ndarray) -> None:
-        """Appends (n, width, channels)."""
+        """Appends rows, (n, width, channels) of the writer's dtype."""
         assert rows.shape[1:] == self._row
         for start in range(0, len(rows), ROW_CHUNK):
             part = np.ascontiguousarray(rows[start : start + ROW_CHUNK], self._stored)
             raw = part.view(np.uint8).reshape(len(part), -1)  # (n, width * bytes per pixel)
-            self._write_data(self._deflate.compress(self._filtered(raw)))
+            self._write_data(self._deflate.compress(self._filter(raw)))
             self._above = raw[-1].copy()
 
     def finish(self) -> None:
-        """Writes what is left."""
+        """Writes the rest of the compressed data and the end of the file."""
         self._write_data(self._deflate.flush())
         self._write_chunk(b"IEND", b"")
 
-    def _filtered(self, raw: np.ndarray) -> bytes:
-        """Each row with the byte of its filter before it."""
+    def _filter(self, raw: np.ndarray) -> bytes:
+        """Filters rows (n, bytes) and puts the code of its filter before each."""
         above = np.concatenate((self._above[None], raw[:-1]))
-        left, above_left = (_shifted(rows, self._bytes_per_pixel) for rows in (raw, above))
+        left, above_left = (_shift_right(rows, self._bytes_per_pixel) for rows in (raw, above))
         candidates = {
             NONE: raw,
             SUB: raw - left,
@@ -61,12 +61,12 @@ class PngRows:
             PAETH: raw - _paeth(left, above, above_left),
         }
         cost = [np.abs(rows.view(np.int8).astype(np.int16)).sum(1, dtype=np.int64) for rows in candidates.values()]
-        chosen = np.argmin(cost, axis=0)  # (n,)
-        stacked = np.empty((len(raw), 1 + raw.shape[1]), np.uint8)
+        cheapest = np.argmin(cost, axis=0)  # (n,)
+        filtered = np.empty((len(raw), 1 + raw.shape[1]), np.uint8)
         for i, (code, rows) in enumerate(candidates.items()):
-            stacked[chosen == i, 0] = code
-            stacked[chosen == i, 1:] = rows[chosen == i]
-        return stacked.tobytes()
+            filtered[cheapest == i, 0] = code
+            filtered[cheapest == i, 1:] = rows[cheapest == i]
+        return filtered.tobytes()
 
     def _write_data(self, data: bytes) -> None:
         if data:
@@ -76,16 +76,16 @@ class PngRows:
         self._file.write(struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)))
 
 
-def _shifted(rows: np.ndarray, by: int) -> np.ndarray:
-    """Each row moved to the right, zeros before it."""
-    moved = np.zeros_like(rows)
-    moved[:, by:] = rows[:, :-by]
-    return moved
+def _shift_right(rows: np.ndarray, by: int) -> np.ndarray:
+    """Shifts each row to the right by some bytes and fills with zeros."""
+    shifted = np.zeros_like(rows)
+    shifted[:, by:] = rows[:, :-by]
+    return shifted
 
 
 def _paeth(left: np.ndarray, above: np.ndarray, above_left: np.ndarray) -> np.ndarray:
-    """Of three neighbours the one nearest to left + above - above_left; ties go to the left, then to the one above."""
+    """Predicts each byte by the neighbour nearest to left + above - above_left; on ties left wins, then above."""
     a, b, c = (rows.astype(np.int16) for rows in (left, above, above_left))
-    to_left, to_above, to_both = np.abs(b - c), np.abs(a - c), np.abs(a + b - 2 * c)
-    nearest = np.where(to_above <= to_both, above, above_left)
-    return np.where((to_left <= to_above) & (to_left <= to_both), left, nearest)
+    to_left, to_above, to_above_left = np.abs(b - c), np.abs(a - c), np.abs(a + b - 2 * c)
+    nearest = np.where(to_above <= to_above_left, above, above_left)
+    return np.where((to_left <= to_above) & (to_left <= to_above_left), left, nearest)

@@ -5,41 +5,42 @@ from torch import Tensor
 from shared.images.windows import Window
 
 SYMMETRIES = 8
-MIRROR_LEFT_RIGHT, MIRROR_TOP_BOTTOM, TRANSPOSE = 1, 2, 4  # bits of an element; the mirrors come first
+MIRROR_LEFT_RIGHT, MIRROR_TOP_BOTTOM, TRANSPOSE = 1, 2, 4  # bits of an element; images are mirrored first
 
 
 def dihedral(images: Tensor, element: int) -> Tensor:
-    """Mirrors images, then swaps their rows and columns, as the bits of the element say.
+    """Applies a symmetry of the square to images.
 
     Args:
-        images: (..., H, W).
-        element: one of the 8 symmetries, 0..7: bit 0 mirrors left and right, bit 1 top and bottom, then bit 2 swaps
+        images: Images, (..., H, W).
+        element: One of the 8 symmetries, 0..7: bit 0 mirrors left and right, bit 1 top and bottom, then bit 2 swaps
             rows and columns.
 
     Returns:
-        (..., H, W), or (..., W, H) for an element with bit 2: a copy, contiguous only without bit 2.
+        A copy, (..., H, W) and contiguous, or (..., W, H) and not contiguous if bit 2 is set.
     """
     mirrored = images.flip([axis for axis, bit in ((-1, 1), (-2, 2)) if element & bit])
     return mirrored.transpose(-1, -2) if element & TRANSPOSE else mirrored
 
 
-def inverse(element: int) -> int:
-    """The element that undoes another; a mirror moved past the transposition becomes the other mirror."""
+def inverse_element(element: int) -> int:
+    """Returns the symmetry, 0..7, that undoes another."""
+    # the mirrors of the inverse come before its transposition, which turns each into the other
     if not element & TRANSPOSE:
         return element
     return TRANSPOSE | (element & MIRROR_LEFT_RIGHT) << 1 | (element & MIRROR_TOP_BOTTOM) >> 1
 
 
 def dihedral_window(window: Window, element: int, height: int, width: int) -> Window:
-    """Locates a window of an image in the image under a symmetry.
+    """Finds the window that shows the same pixels after a symmetry was applied to the image.
 
     Args:
-        window: a part of the image as it was.
-        element: the symmetry, see `dihedral`.
-        height, width: sides in pixels of the image as it was.
+        window: Window of the original image.
+        element: The symmetry, 0..7, see `dihedral`.
+        height, width: Size of the original image in pixels.
 
     Returns:
-        The window whose pixels in `dihedral(image, element)` are those of `window` in the image, under the symmetry.
+        The window of `dihedral(image, element)` that holds the pixels of `window`.
     """
     top, left = window.top, window.left
     if element & MIRROR_LEFT_RIGHT:

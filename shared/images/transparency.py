@@ -1,16 +1,16 @@
-"""Transparency, laid over a background where it cannot be kept."""
+"""Compositing of transparent images over a background."""
 
 import numpy as np
 
-BACKGROUND = 128  # of 255; hides neither black nor white drawings and adds the weakest artificial edges
+BACKGROUND = 128  # of 255; hides neither black nor white drawings, and its artificial edges are the weakest
 
 
 def composite_over_gray(colours: np.ndarray, alpha: np.ndarray) -> np.ndarray:
-    """Lays colours over mid-gray as opaque as their alpha says.
+    """Composites colours over mid-gray.
 
     Args:
-        colours: (H, W, C) uint8 or uint16, not multiplied by alpha.
-        alpha: (H, W, 1) of the same type; its largest value is opaque.
+        colours: Colours, (H, W, C) uint8 or uint16, not premultiplied by alpha.
+        alpha: Opacity, (H, W, 1) of the same type; the largest value of the type is opaque.
 
     Returns:
         Opaque colours, (H, W, C) of the same type.

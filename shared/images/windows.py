@@ -1,4 +1,4 @@
-"""Windows of images, and grids of them."""
+"""Rectangular windows of images, and grids of them."""
 
 from typing import NamedTuple
 
@@ -6,7 +6,7 @@ from torch import Tensor
 
 
 class Window(NamedTuple):
-    """A rectangle of an image, in pixels."""
+    """A rectangle of an image, in pixels from its upper left corner."""
 
     top: int
     left: int
@@ -14,20 +14,20 @@ class Window(NamedTuple):
     width: int
 
     def crop(self, image: Tensor) -> Tensor:
-        """This part of an image (..., H, W), as a view."""
+        """Returns this part of an image (..., H, W) as a view."""
         return image[..., self.top : self.top + self.height, self.left : self.left + self.width]
 
 
 def spread_windows(height: int, width: int, side: int, count: int) -> list[Window]:
-    """Spreads windows evenly over an image, each in the middle of its share of the image.
+    """Spreads a grid of windows evenly over an image, each in the centre of its cell.
 
     Args:
-        height, width: sides of the image in pixels.
-        side: largest side of a window in pixels; a smaller image gives windows of its own height or width.
-        count: wanted number of windows, at least 1; the grid comes near it, and windows that coincide are one.
+        height, width: Size of the image in pixels.
+        side: Side of the windows in pixels; on a smaller image they have its height or width instead.
+        count: Approximate number of windows, at least 1. Windows that would coincide are returned once.
 
     Returns:
-        Windows of one size, row by row.
+        Windows of equal size, row by row.
     """
     window_height, window_width = min(side, height), min(side, width)
     rows = min(count, max(1, round((count * height / width) ** 0.5)))

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from shared.data.sampling import generator_for, source_size
+from shared.data.sampling import make_generator, source_size
 from shared.data.store import ImageStore
 from shared.degradations import Degradation, Space, load_space
 from shared.probing.probe_set import UNLISTED, ProbeSet
@@ -30,7 +30,7 @@ def build_run_probe(space: Space, store: ImageStore, patch: int, seed: int = 0) 
     Raises:
         ValueError: An image is too small for a patch.
     """
-    generator = generator_for(seed, 0x9B0BE)
+    generator = make_generator(seed, 0x9B0BE)
     side = source_side(space, patch)
     smallest = int(torch.minimum(store.heights, store.widths).min())
     if smallest < side:
@@ -67,9 +67,9 @@ def listed_degradations(space: Space) -> tuple[Degradation, list[str]]:
         grid = load_space(space.probe)
         if grid.scale != space.scale:
             raise ValueError(f"space {space.name}: its probe {space.probe} has scale {grid.scale}, not {space.scale}")
-        return grid.listed(generator_for(0)), grid.row_names
-    listed = space.draw(LISTED_WITHOUT_GRID, generator_for(0, 0x115ED))
-    return listed, listed.words()
+        return grid.draw_listed(make_generator(0)), grid.row_names
+    listed = space.draw(LISTED_WITHOUT_GRID, make_generator(0, 0x115ED))
+    return listed, listed.describe()
 
 
 def build_probe_set(space: Space, store: ImageStore, *, patch: int, size: int, seed: int) -> ProbeSet:
@@ -92,7 +92,7 @@ def build_probe_set(space: Space, store: ImageStore, *, patch: int, size: int, s
     """
     if len(store) < 2:
         raise ValueError(f"a probe set needs at least two images to hold one out, got {len(store)}: {store.names}")
-    generator = generator_for(seed, 0xA11A)
+    generator = make_generator(seed, 0xA11A)
     copies = len(space.row_names) if space.is_list else 1
     if space.is_list and copies < 2:
         raise ValueError(f"probe {space.name} lists only one degradation; it needs two or more")
@@ -102,12 +102,12 @@ def build_probe_set(space: Space, store: ImageStore, *, patch: int, size: int, s
             f"size={size} patches are too few for {copies} degradations of two images: use at least {2 * copies}"
         )
     if contents < len(store):
-        drawn = torch.randperm(len(store), generator=generator_for(seed, 0x1A6E))[:contents]
+        drawn = torch.randperm(len(store), generator=make_generator(seed, 0x1A6E))[:contents]
         store = store.select(sorted(drawn.tolist()))
     image = torch.arange(len(store)).repeat_interleave(contents // len(store))  # (M,)
     top, left = _draw_positions(store, image, source_side(space, patch), generator)
     if space.is_list:
-        listed = space.listed(generator)
+        listed = space.draw_listed(generator)
         _check_rows_differ(space, listed)
         degradation = listed.repeat(len(image))
         label = np.arange(copies).repeat(len(image))
@@ -152,7 +152,7 @@ def _draw_noise(degradation: Degradation, generator: torch.Generator) -> Degrada
 
 
 def _check_rows_differ(space: Space, listed: Degradation) -> None:
-    steps = [json.dumps(row["steps"], sort_keys=True, default=str) for row in space.written["rows"]]
+    steps = [json.dumps(row["steps"], sort_keys=True, default=str) for row in space.definition["rows"]]
     columns: dict[str, list] = {"name": space.row_names, "steps": steps, "degradation": _serialise(listed)}
     for title, values in columns.items():
         for i, value in enumerate(values):

@@ -106,7 +106,7 @@ class ProbeSet:
 
     def words(self) -> list[str]:
         """Describes the degradation of each patch, without the final rounding, which all have."""
-        return [text.removesuffix("quantize").removesuffix(", ") or "none" for text in self.degradation.words()]
+        return [text.removesuffix("quantize").removesuffix(", ") or "none" for text in self.degradation.describe()]
 
     def parameters(self) -> dict[str, np.ndarray]:
         """Returns the known parameters, (N,) float64 by name, without those that do not vary.

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from shared.command.text_table import aligned_blocks, number, with_interval
+from shared.command import align_columns, format_interval, format_number
 from shared.files import without_nan
 from shared.probing.scores import EmbeddingScores
 
@@ -49,22 +49,22 @@ def score_table(rows: dict[str, EmbeddingScores]) -> str:
     for name, row in rows.items():
         if row.chance != chance or row.r2.keys() != parameters:
             raise ValueError(f"{name!r} was scored on another probe set than {next(iter(rows))!r}")
-    knn_accuracy = [with_interval(row.values["knn_accuracy"], row.interval("knn_accuracy")) for row in scores]
+    knn_accuracy = [format_interval(row.values["knn_accuracy"], row.interval("knn_accuracy")) for row in scores]
     columns = [
         ["kNN accuracy", *knn_accuracy],
-        ["NMI", *(number(row.values["nmi"]) for row in scores)],
-        *([f"R^2 {parameter}", *(number(row.r2[parameter]) for row in scores)] for parameter in parameters),
-        ["content kNN", *(number(row.values["content_knn"]) for row in scores)],
+        ["NMI", *(format_number(row.values["nmi"]) for row in scores)],
+        *([f"R^2 {parameter}", *(format_number(row.r2[parameter]) for row in scores)] for parameter in parameters),
+        ["content kNN", *(format_number(row.values["content_knn"]) for row in scores)],
     ]
     ahead = _compare_with_first(rows) if len(rows) > 1 else []
     caption = (
         "In brackets: the 95 % interval over images. kNN: the degradation is predicted from neighbours in\n"
         "other images. Content kNN (lower is better): the image is predicted from neighbours under other\n"
         "degradations. R^2: ridge probe on held-out images.\n"
-        f"Chance level: kNN accuracy {number(chance['knn_accuracy'])}, NMI {number(chance['nmi'])}, R^2 0.00, "
-        f"content kNN {number(chance['content_knn'])}."
+        f"Chance level: kNN accuracy {format_number(chance['knn_accuracy'])}, NMI {format_number(chance['nmi'])}, "
+        f"R^2 0.00, content kNN {format_number(chance['content_knn'])}."
     )
-    return "\n\n".join([*aligned_blocks(["", *rows], columns), *ahead, caption])
+    return "\n\n".join([*align_columns(["", *rows], columns), *ahead, caption])
 
 
 def _compare_with_first(rows: dict[str, EmbeddingScores]) -> list[str]:
@@ -74,5 +74,5 @@ def _compare_with_first(rows: dict[str, EmbeddingScores]) -> list[str]:
     columns = []
     for key, title in titles.items():
         differences = [first.ahead_of(other, key) for _, other in others]
-        columns.append([title, *(with_interval(value, (low, high)) for value, low, high in differences)])
-    return aligned_blocks([f"{first_name} ahead of", *(f"  {other}" for other, _ in others)], columns)
+        columns.append([title, *(format_interval(value, (low, high)) for value, low, high in differences)])
+    return align_columns([f"{first_name} ahead of", *(f"  {other}" for other, _ in others)], columns)

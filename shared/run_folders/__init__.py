@@ -1,10 +1,11 @@
-"""Folders of runs and reports: one configuration each, never overwritten."""
+"""Folders of training runs and reports: one configuration each, never overwritten."""
 
 from shared.run_folders.report_folder import ReportFolder
-from shared.run_folders.run_folder import RunFolder, newest_run
+from shared.run_folders.run_folder import RunFolder, check_free_space, find_newest_run
 
 __all__ = [
     "ReportFolder",
     "RunFolder",
-    "newest_run",
+    "check_free_space",
+    "find_newest_run",
 ]

@@ -1,4 +1,4 @@
-"""Folders of results that are made in one go: there whole or not at all, and found again by what was asked."""
+"""Folders of reports, which are written completely or not at all and found again by their configuration."""
 
 import hashlib
 import json
@@ -9,94 +9,104 @@ from pathlib import Path
 from typing import Any
 
 from shared.files import write_json
-from shared.run_folders.run_folder import RunFolder, differences, without_free_options
+from shared.run_folders.run_folder import CONFIG_FILE, RunFolder, list_differences, without_free_options
 
-CONFIG = "config.json"
+HASH_DIGITS = 6  # of a configuration, behind the name of a folder
 
 
 class ReportFolder:
-    """`<runs_dir>/<stage>/<name>/` of one report.
+    """The folder `<runs_dir>/<stage>/<name>/` of one report.
 
     Args:
-        runs_dir: root of all runs.
-        stage: `analysis` or `sr-eval`.
-        name: as the user gave it; empty takes `default`, with some digits behind it where another report has that name.
-        default: a plain folder name.
-        asked: everything that the report depends on, as plain JSON.
-        results: name of the JSON file with the results.
-        needed: files without which the report is made again.
+        runs_dir: Root folder of all runs.
+        stage: Name of the folder under `runs_dir`: `analysis` or `sr-eval`.
+        name: Name given by the user; empty for `default`, with a hash of the configuration appended if another report
+            has that name.
+        default: Default name, a plain folder name.
+        config: Everything that the report depends on, as plain JSON values.
+        results: Name of the JSON file with the results.
+        required: Names of further files without which the report counts as incomplete.
 
     Raises:
-        ValueError: the name is not a plain folder name.
+        ValueError: The name is not a plain folder name.
     """
 
     def __init__(
-        self, runs_dir: str, stage: str, *, name: str, default: str, asked: dict[str, Any], results: str,
-        needed: tuple[str, ...] = (),
-    ) -> None:  # fmt: skip
-        self._asked = json.loads(json.dumps(asked))
-        self._results, self._needed = results, needed
+        self,
+        runs_dir: str,
+        stage: str,
+        *,
+        name: str,
+        default: str,
+        config: dict[str, Any],
+        results: str,
+        required: tuple[str, ...] = (),
+    ) -> None:
+        self._config = json.loads(json.dumps(config))
+        self._results, self._required = results, required
         self._run = RunFolder(runs_dir, stage, name or default, results)
         if not name:
-            digits = hashlib.sha256(json.dumps(without_free_options(self._asked), sort_keys=True).encode()).hexdigest()[
-                :6
-            ]
+            text = json.dumps(without_free_options(self._config), sort_keys=True)
+            digits = hashlib.sha256(text.encode()).hexdigest()[:HASH_DIGITS]
             with_digits = RunFolder(runs_dir, stage, f"{default}-{digits}", results)
-            if with_digits.finished or self._is_of_another():
+            if with_digits.is_finished or self._belongs_to_another_report():
                 self._run = with_digits
         self.path = self._run.path
 
     def lock(self) -> AbstractContextManager[None]:
-        """Keep a second process out, see `RunFolder.locked`."""
+        """Keeps other processes out of the folder, see `RunFolder.lock`."""
         return self._run.lock()
 
     def load(self) -> dict[str, Any] | None:
-        """The results of the report where it has been made before; None where it is to be made.
+        """Reads the results of a complete report; None if there is none yet.
 
         Raises:
-            ValueError: another report has the name (the differences are listed), or other files are there.
+            ValueError: The folder belongs to another report (the message lists the differences) or holds other files.
         """
-        self._run.check(self._asked)
-        if not all((self.path / one).exists() for one in (self._results, *self._needed)):
+        self._run.check(self._config)
+        if not all((self.path / file).exists() for file in (self._results, *self._required)):
             return None
         return json.loads((self.path / self._results).read_text(encoding="utf-8"))
 
     @contextmanager
     def writing(self) -> Iterator[Path]:
-        """A private folder to write the report's files to, which takes its place when the block ends.
+        """Makes a private folder for the files of the report and publishes it when the block ends.
 
-        An error or Ctrl-C in the block leaves nothing; what a kill leaves is deleted the next time.
+        An error or Ctrl-C in the block leaves nothing behind; what a kill leaves is deleted by the next call.
+
+        Yields:
+            The private folder, which already holds the configuration.
 
         Raises:
-            ValueError: it cannot be written.
+            ValueError: The folder cannot be written.
         """
         private = self.path.with_name(f".{self.path.name}.partial")
         try:
             shutil.rmtree(private, ignore_errors=True)
             private.mkdir(parents=True)
-            write_json(private / CONFIG, self._asked)
+            write_json(private / CONFIG_FILE, self._config)
         except OSError as error:
             raise ValueError(f"{private} cannot be written ({error.strerror}): give another runs_dir=") from error
         try:
             yield private
             if self.path.exists():
-                self._mend(private)
+                self._complete_from(private)
             else:
                 private.rename(self.path)
         finally:
             shutil.rmtree(private, ignore_errors=True)
         self._run.make_latest()
 
-    def _mend(self, private: Path) -> None:
-        """Files take the place of those of an earlier report that is not whole, the results last; others stay."""
-        for made in sorted(private.iterdir(), key=lambda path: path.name == self._results):
-            old = self.path / made.name
+    def _complete_from(self, private: Path) -> None:
+        """Replaces the files of an incomplete report, the results last; files of other names stay."""
+        for new in sorted(private.iterdir(), key=lambda path: path.name == self._results):
+            old = self.path / new.name
             if old.is_dir():
                 shutil.rmtree(old)
-            made.replace(old)
+            new.replace(old)
 
-    def _is_of_another(self) -> bool:
+    def _belongs_to_another_report(self) -> bool:
         try:
-            return bool(differences(self._run.load_config(), self._asked)) if self._run.path.exists() else False
+            return self._run.path.exists() and bool(list_differences(self._run.load_config(), self._config))
         except ValueError:
             return True  # a corrupt configuration

@@ -1,4 +1,4 @@
-"""Run folders: one configuration each, locked while in use, never overwritten, found again by `latest`."""
+"""Folders of training runs: one configuration each, locked while in use, never overwritten; `latest` is the newest."""
 
 import fcntl
 import json
@@ -12,22 +12,39 @@ from typing import Any
 
 from shared.files import write_json
 
-# What may differ between two starts of one run: it changes neither the weights nor the scores.
-FREE_TO_CHANGE = frozenset({"name", "runs_dir", "checkpoint_every", "log_every", "workers", "dry_run", "probe_every",
-                            "panel_every", "figures_every", "validate_every", "data.cache_dir"})  # fmt: skip
+CONFIG_FILE = "config.json"
+# Options that may differ when a run is resumed, since they change neither the weights nor the scores.
+FREE_OPTIONS = frozenset(
+    {
+        "name",
+        "runs_dir",
+        "checkpoint_every",
+        "log_every",
+        "workers",
+        "dry_run",
+        "probe_every",
+        "panel_every",
+        "figures_every",
+        "validate_every",
+        "data.cache_dir",
+    }
+)
 
 
 class RunFolder:
-    """`<runs_dir>/<stage>/<name>/`: config.json, TensorBoard events, last.ckpt, the artefact; the scores last of all.
+    """The folder `<runs_dir>/<stage>/<name>/` of one run.
+
+    It holds config.json, TensorBoard events, last.ckpt and the artefact; the file with the scores, written last, marks
+    the run as finished.
 
     Args:
-        runs_dir: root of all runs.
-        stage: `pretrain`, `analysis`, `sr` or `sr-eval`.
-        name: of the run, one path component.
-        scores: name of the file with the scores, whose presence marks the run finished.
+        runs_dir: Root folder of all runs.
+        stage: Name of the folder under `runs_dir`: `pretrain`, `analysis`, `sr` or `sr-eval`.
+        name: Name of the run, one path component.
+        scores: Name of the file with the scores.
 
     Raises:
-        ValueError: the name is not a plain folder name.
+        ValueError: The name is not a plain folder name.
     """
 
     def __init__(self, runs_dir: str, stage: str, name: str, scores: str = "metrics.json") -> None:
@@ -36,34 +53,38 @@ class RunFolder:
         self.path = Path(runs_dir) / stage / name
         self.checkpoint = self.path / "last.ckpt"
         self.metrics = self.path / scores
-        self._config = self.path / "config.json"
+        self._config = self.path / CONFIG_FILE
 
     @property
-    def finished(self) -> bool:
-        """Whether the run ended and its scores are there."""
+    def is_finished(self) -> bool:
+        """Whether the run has ended and written its scores."""
         return self.metrics.is_file()
 
     def check(self, config: dict[str, Any]) -> None:
-        """Refuse a folder that this configuration cannot have; writes nothing.
+        """Refuses the folder if it belongs to a run with another configuration; writes nothing.
+
+        Args:
+            config: Configuration as plain JSON values.
 
         Raises:
-            ValueError: another configuration has the name (the differences are listed), or other files are there.
+            ValueError: The stored configuration differs (the message lists the differences), or the folder holds files
+                of another kind.
         """
         if self._config.is_file():
             stored = self.load_config()
-            changed = differences({key: value for key, value in stored.items() if key in config}, config)
+            changed = list_differences({key: value for key, value in stored.items() if key in config}, config)
             if changed:
                 raise ValueError(
-                    f"{self.path} holds a run of another configuration ({'; '.join(changed)}): give another name="
+                    f"{self.path} holds a run with another configuration ({'; '.join(changed)}): give another name="
                 )
         elif self.path.is_dir() and any(not path.name.startswith(".") for path in self.path.iterdir()):
-            raise ValueError(f"{self.path} holds files that are not of a run: give another name=")
+            raise ValueError(f"{self.path} holds files that do not belong to a run: give another name=")
 
     def load_config(self) -> dict[str, Any]:
-        """The configuration that a run of this name was started with; empty where there is none.
+        """Reads the configuration that a run with this name was started with; empty if there is none.
 
         Raises:
-            ValueError: it is corrupt.
+            ValueError: The file is corrupt.
         """
         if not self._config.is_file():
             return {}
@@ -77,10 +98,10 @@ class RunFolder:
         raise ValueError(f"{self._config} is corrupt ({reason}): restore it, or give another name=")
 
     def claim(self, config: dict[str, Any]) -> None:
-        """Take the folder for this configuration, or go on with it.
+        """Creates the folder for this configuration, or checks that it already belongs to it.
 
         Raises:
-            ValueError: as `check`, or the folder is not writable.
+            ValueError: See `check`; or the folder cannot be written.
         """
         self.check(config)
         try:
@@ -92,10 +113,10 @@ class RunFolder:
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Keep a second process out of the folder; the lock goes with the process, however it ends.
+        """Keeps other processes out of the folder; the system frees the lock of a process that dies.
 
         Raises:
-            ValueError: another process has it.
+            ValueError: Another process uses the folder, or the lock file cannot be written.
         """
         lock_folder = self.path.parent
         try:
@@ -113,59 +134,68 @@ class RunFolder:
             yield
 
     def finish(self, metrics: dict[str, Any]) -> None:
-        """Point `latest` at the run, then write its scores, which marks it finished; a rerun mends a kill between."""
+        """Points `latest` at the run, then writes its scores, which marks it as finished.
+
+        After a kill between the two, resuming the run does both again.
+        """
         self.make_latest()
         write_json(self.metrics, metrics)
 
     def make_latest(self) -> None:
-        """Point `latest` at the run."""
-        link, fresh = self.path.parent / "latest", self.path.parent / f".latest-{uuid.uuid4().hex}"
-        fresh.symlink_to(self.path.name)
-        os.replace(fresh, link)
+        """Points the symbolic link `latest` at the run."""
+        link, temporary = self.path.parent / "latest", self.path.parent / f".latest-{uuid.uuid4().hex}"
+        temporary.symlink_to(self.path.name)
+        os.replace(temporary, link)
 
 
-def newest_run(runs_dir: str, stage: str) -> Path | None:
-    """The folder of the newest finished run of a stage, by its own name; None where there is none."""
+def find_newest_run(runs_dir: str, stage: str) -> Path | None:
+    """Finds the folder of the newest finished run of a stage, under its own name; None if there is none."""
     latest = Path(runs_dir) / stage / "latest"
     return latest.parent / (latest.readlink() if latest.is_symlink() else "latest") if latest.exists() else None
 
 
-def differences(old: dict[str, Any], new: dict[str, Any], prefix: str = "") -> list[str]:
-    """The settings that differ, as "steps: 500 -> 600"; those in `FREE_TO_CHANGE` do not count."""
+def list_differences(old: dict[str, Any], new: dict[str, Any], prefix: str = "") -> list[str]:
+    """Lists the options that differ, such as "steps: 500 -> 600", without `FREE_OPTIONS`.
+
+    Args:
+        old, new: Nested configurations.
+        prefix: Dotted key of these configurations in larger ones, with a final dot.
+    """
     found = []
     for key in sorted(old.keys() | new.keys()):
-        if f"{prefix}{key}" in FREE_TO_CHANGE:
+        if f"{prefix}{key}" in FREE_OPTIONS:
             continue
         before, after = old.get(key), new.get(key)
         if isinstance(before, dict) and isinstance(after, dict):
-            found += differences(before, after, f"{prefix}{key}.")
+            found += list_differences(before, after, f"{prefix}{key}.")
         elif before != after:
             found.append(f"{prefix}{key}: {before} -> {after}")
     return found
 
 
 def without_free_options(config: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """The settings without those in `FREE_TO_CHANGE`."""
+    """Copies a nested configuration without `FREE_OPTIONS`; `prefix` as in `list_differences`."""
     return {
         key: without_free_options(value, f"{prefix}{key}.") if isinstance(value, dict) else value
-        for key, value in config.items() if f"{prefix}{key}" not in FREE_TO_CHANGE
-    }  # fmt: skip
+        for key, value in config.items()
+        if f"{prefix}{key}" not in FREE_OPTIONS
+    }
 
 
-def check_free_space(folder: Path, needed: int) -> None:
-    """Refuse to start what the disk cannot hold.
+def check_free_space(folder: Path, required: int) -> None:
+    """Refuses to start a run whose checkpoints the disk cannot hold.
 
     Args:
-        folder: of the run; its nearest existing parent is asked.
-        needed: bytes.
+        folder: Folder of the run; it need not exist.
+        required: Size of the checkpoints in bytes.
 
     Raises:
-        ValueError: less is free.
+        ValueError: Less space is free.
     """
     while not folder.exists():
         folder = folder.parent
     free = shutil.disk_usage(folder).free
-    if free < needed:
+    if free < required:
         raise ValueError(
-            f"{folder}: {free / 1e9:.1f} GB are free, and the run's checkpoints take {needed / 1e9:.1f} GB"
+            f"{folder}: {free / 1e9:.1f} GB are free, but the checkpoints of the run need {required / 1e9:.1f} GB"
         )

@@ -7,7 +7,7 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
-from shared.data.sampling import Plan
+from shared.data import Plan
 from shared.training.planned_module import PlannedTraining
 
 

@@ -12,8 +12,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.utils.data import DataLoader
 
-from shared.data.sampling import Plan, PlannedBatches, Planner
-from shared.data.sources import ImageStore
+from shared.data import ImageStore, Plan, PlannedBatches, Planner
 from shared.training.ema import MovingAverage
 from shared.training.optimizers import build_optimizer, build_schedule
 from shared.training.run_config import RunConfig

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from shared.data.sources import DataConfig
+from shared.data import DataConfig
 from shared.training.optimizers import OptimizerConfig
 
 PRECISIONS = ("fp32", "bf16")

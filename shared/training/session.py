@@ -12,12 +12,11 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 
-from shared.command.config import to_plain
-from shared.data.cache import checksum
-from shared.data.sources import ImageStore
+from shared.command import to_plain
+from shared.data import ImageStore, compute_checksum
 from shared.degradations import Space
-from shared.devices import device_of, precision_of
-from shared.run_folders.run_folder import RunFolder, check_free_space
+from shared.devices import resolve_precision, select_device
+from shared.run_folders import RunFolder, check_free_space
 from shared.training.fit import build_trainer, check_devices, checkpoint_step, fit, is_first_process, quiet_libraries
 from shared.training.planned_module import PlannedTraining
 from shared.training.run_config import RunConfig
@@ -69,7 +68,7 @@ def run_session(config: RunConfig, stage: str, artefact: str, prepare: Callable[
     first = is_first_process()  # of a distributed run: it keeps the folder; all refuse or leave together
     with folder.lock() if first else nullcontext():
         folder.check(to_plain(config))
-        if folder.finished:
+        if folder.is_finished:
             if first:
                 left = folder.path / artefact
                 print(f"{folder.path} is finished: its {artefact} is {left}; give another name= for a new run")
@@ -81,7 +80,7 @@ def _precision(config: RunConfig, folder: RunFolder) -> str:
     """With nothing left open; a run that goes on keeps the one it was started with."""
     started_with = str(folder.load_config().get("precision", "auto"))
     chosen = started_with if config.precision == "auto" else config.precision
-    return precision_of(chosen, device_of(config.accelerator))
+    return resolve_precision(chosen, select_device(config.accelerator))
 
 
 def _train(config: RunConfig, folder: RunFolder, prepared: Prepared) -> int:
@@ -108,11 +107,11 @@ def _train(config: RunConfig, folder: RunFolder, prepared: Prepared) -> int:
 
 def inputs_of(space: Space, training: ImageStore, held_out: ImageStore) -> dict[str, object]:
     """What a resumed run must find unchanged: the space's text and the images' pixels."""
-    return {"space": space.written, "training_images": _summary(training), "held_out_images": _summary(held_out)}
+    return {"space": space.definition, "training_images": _summary(training), "held_out_images": _summary(held_out)}
 
 
 def _summary(store: ImageStore) -> str:
-    pixels = checksum(store.file) if store.file else 0
+    pixels = compute_checksum(store.file) if store.file else 0
     described = json.dumps([store.names, store.heights.tolist(), store.widths.tolist(), pixels])
     return f"{len(store)} images, {hashlib.sha256(described.encode()).hexdigest()[:12]}"
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from shared.artefacts import EncoderArtefact
 from shared.degradations import load_space
-from shared.run_folders import newest_run
+from shared.run_folders import find_newest_run
 
 
 def is_network_name(encoder: str) -> bool:
@@ -18,7 +18,7 @@ def find_newest_encoder(runs_dir: str) -> str:
     Raises:
         ValueError: There is none.
     """
-    newest = newest_run(runs_dir, "pretrain")
+    newest = find_newest_run(runs_dir, "pretrain")
     if newest is None:
         raise ValueError(
             f"there is no finished encoder in {runs_dir}/pretrain: train one with `make pretrain`, give encoder=PATH, "

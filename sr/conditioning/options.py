@@ -7,7 +7,7 @@ from omegaconf import MISSING
 
 from pretrain.methods import METHODS, PositivesConfig
 from shared.artefacts import EncoderArtefact
-from shared.command.config import named_options
+from shared.command import make_choice
 from shared.encoders import Encoder, EncoderConfig
 from sr.conditioning.encoder_choice import check_scale, find_newest_encoder, is_network_name
 
@@ -195,7 +195,7 @@ class Contrast(Conditioned):
     """
 
     contrastive: float = 1.0
-    method: Any = field(default_factory=named_options("moco", METHODS["moco"].config))  # DASR's
+    method: Any = field(default_factory=make_choice("moco", METHODS["moco"].config))  # DASR's
     positives: PositivesConfig = field(default_factory=PositivesConfig)
     key_momentum: float = 0.999
 

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from shared.degradations.summary import SUMMARY_RANGES
+from shared.degradations import SUMMARY_RANGES
 from shared.encoders import DasrBackbone, Encoder, Representation
 from sr.conditioning.adapter import RepresentationShape
 

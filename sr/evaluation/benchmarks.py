@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from shared.data.fingerprints import fingerprint
+from shared.data import fingerprint
 from shared.images import IMAGE_SUFFIXES, read_image
 
 MAX_PIXELS = 100_000_000  # larger images are refused before they are decoded

@@ -5,8 +5,8 @@ import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from shared.command.config import Shorthand
-from shared.degradations.space import YAML_SUFFIXES
+from shared.command import Shorthand
+from shared.degradations import YAML_SUFFIXES
 from shared.training.run_config import PRECISIONS
 from sr.evaluation.protocols import PROTOCOLS, REAL
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from shared.probing.bootstrap import bootstrap_over_images, percentile_interval
+from shared.probing import bootstrap_over_images, percentile_interval
 
 MEASURES = ("psnr", "ssim")
 CAPTION = "In brackets: 95 % interval over images. PSNR (dB) and SSIM on luma, `scale` border pixels excluded."

@@ -10,9 +10,7 @@ from typing import Any
 
 import torch
 
-from shared.degradations import Degradation, Space, load_space
-from shared.degradations.operations import CODES, OPERATIONS
-from shared.degradations.space import YAML_SUFFIXES
+from shared.degradations import CODES, OPERATIONS, YAML_SUFFIXES, Degradation, Space, load_space
 
 REAL = "real"
 PROTOCOLS = {
@@ -161,7 +159,7 @@ def _load_custom(path: str, scale: int, seed: int) -> Protocol:
 
 
 def _build_protocol(space: Space, seed: int, name: str) -> Protocol:
-    degradation = space.listed(torch.Generator().manual_seed(seed))
+    degradation = space.draw_listed(torch.Generator().manual_seed(seed))
     rows = degradation.rows()
     return Protocol(
         name=name,

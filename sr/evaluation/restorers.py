@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from shared.data.fingerprints import seen_fingerprints
+from shared.data import read_fingerprints
 from shared.devices import exact_convolutions
 from shared.inference import eval_mode
-from shared.run_folders.run_folder import newest_run
+from shared.run_folders import find_newest_run
 from sr.model import ModelArtefact, SRModel
 from sr.networks.bicubic import upsample_bicubic
 from sr.upscaling.tiled import upscale
@@ -146,12 +146,12 @@ def _open(path: str, device: torch.device) -> Restorer:
     key = json.dumps([artefact.config["model"], artefact.config["weights_sha256"]], sort_keys=True)
     digest = hashlib.sha256(key.encode()).hexdigest()[:12]
     metadata = artefact.metadata
-    seen = seen_fingerprints(metadata) | seen_fingerprints(metadata.get("encoder") or {})
+    seen = read_fingerprints(metadata) | read_fingerprints(metadata.get("encoder") or {})
     return Restorer(artefact.run_name, digest, artefact.load().to(device), seen)
 
 
 def _find_newest_model(runs_dir: str) -> str:
-    newest = newest_run(runs_dir, "sr")
+    newest = find_newest_run(runs_dir, "sr")
     if newest is None:
         raise ValueError(f"there is no finished model in {runs_dir}/sr: give the path of one, or `{BICUBIC}`")
     return str(newest)

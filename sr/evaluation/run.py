@@ -11,12 +11,12 @@ import numpy as np
 import torch
 from tqdm.auto import tqdm
 
-from shared.command.config import to_plain
-from shared.devices import device_of
+from shared.command import to_plain
+from shared.devices import select_device
 from shared.encoders import MIN_IMAGE_SIDE
 from shared.files import write_atomically, write_json
 from shared.images import write_image
-from shared.run_folders.report_folder import ReportFolder
+from shared.run_folders import ReportFolder
 from sr.evaluation.benchmarks import Benchmark, open_benchmarks
 from sr.evaluation.config import EvaluationConfig
 from sr.evaluation.image_scores import Bootstrap, ImageScores, describe_mean
@@ -42,7 +42,7 @@ def run(config: EvaluationConfig, models: Sequence[str]) -> int:
         ValueError: Models, images and options do not fit; raised before anything is written, with one sentence.
     """
     started = time.perf_counter()
-    device = device_of(config.accelerator)
+    device = select_device(config.accelerator)
     restorers = open_restorers(models, config.runs_dir, device)
     config.scale = resolve_scale(restorers, config.scale)
     assert config.data.root is not None  # `config.check` refuses it
@@ -66,7 +66,7 @@ def run(config: EvaluationConfig, models: Sequence[str]) -> int:
         STAGE,
         name=config.name,
         default=_make_default_name(config, restorers),
-        asked=to_plain(config) | inputs,
+        config=to_plain(config) | inputs,
         results=RESULTS,
     )
     with report.lock():

@@ -6,8 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from shared.degradations import Degradation, degrade
-from shared.degradations.summary import targets
+from shared.degradations import Degradation, degrade, summarise_as_vector
 from sr.evaluation.benchmarks import Benchmark
 from sr.evaluation.image_scores import ImageScores
 from sr.evaluation.protocols import Protocol, derive_seed
@@ -118,7 +117,7 @@ class _RepresentationInputs:
     def __init__(
         self, benchmark: Benchmark, protocol: Protocol, index: int, representation: str, seed: int, device: torch.device
     ) -> None:
-        self.parameters = targets(protocol.degradation).to(device)  # (D, 6)
+        self.parameters = summarise_as_vector(protocol.degradation).to(device)  # (D, 6)
         self.row = torch.arange(len(protocol))  # the degradation used in place of each
         self.hr_image: Tensor | None = None
         if representation == "own":

@@ -5,7 +5,7 @@ import io
 import textwrap
 from collections.abc import Mapping, Sequence
 
-from shared.command.text_table import TABLE_WIDTH, aligned_blocks, with_interval
+from shared.command import TABLE_WIDTH, align_columns, format_interval
 from sr.evaluation.benchmarks import Benchmark
 from sr.evaluation.image_scores import CAPTION, Bootstrap, ImageScores, format_difference
 from sr.evaluation.protocols import Protocol
@@ -115,10 +115,10 @@ def _format_table(
     means = [(MEAN, list(rows))] if len(rows) > 1 else []
     for title, selected in [*means, *((protocol.kernels[row], [row]) for row in rows)]:
         column_scores = [one.select(selected) for one in scores.values()]
-        cells = [with_interval(one.mean(), one.interval(bootstrap=bootstrap)) for one in column_scores]
+        cells = [format_interval(one.mean(), one.interval(bootstrap=bootstrap)) for one in column_scores]
         cells += [format_difference(*column_scores[0].ahead_of(one, bootstrap)) for one in column_scores[1:]]
         cells += [f"{one.psnr[title]:.2f}" if title in one.psnr else "-" for one in published]
         columns.append([title, *cells])
     similarity = [f"{one.select(rows).mean('ssim'):.4f}" for one in scores.values()]
     columns.append(["SSIM", *similarity, *[""] * len(others), *["-"] * len(published)])
-    return aligned_blocks(names, columns)
+    return align_columns(names, columns)

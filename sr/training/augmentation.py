@@ -6,7 +6,7 @@ from itertools import permutations
 import torch
 from torch import Tensor
 
-from shared.data.sampling import generator_for
+from shared.data import make_generator
 
 AUGMENTATION = 0xA06  # separates these draws from those of crops and degradations
 
@@ -53,7 +53,7 @@ def augment(crops: Tensor, config: AugmentationConfig, *, seed: int, step: int, 
     """
     if not config.channel_shuffle and not config.mixup:
         return crops
-    generator = generator_for(seed, step, AUGMENTATION)
+    generator = make_generator(seed, step, AUGMENTATION)
     shuffled, blended, share = torch.rand(3, rows, generator=generator)
     order = torch.tensor(list(permutations(range(3))))[torch.randint(6, (rows,), generator=generator)]  # (rows, 3)
     own = slice(first_row, first_row + len(crops))

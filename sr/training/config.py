@@ -8,8 +8,7 @@ from omegaconf import MISSING
 
 from pretrain.methods import METHODS, Positives, positives_overrides
 from pretrain.views import ViewsConfig
-from shared.command.config import named_options
-from shared.command.options import Group
+from shared.command import Group, make_choice
 from shared.encoders import MIN_IMAGE_SIDE
 from shared.training.run_config import RunConfig
 from sr.conditioning import CONDITIONINGS
@@ -101,7 +100,7 @@ class SRConfig(RunConfig):
 
 
 def _collect_options(table: Any, attribute: str) -> dict[str, type]:
-    return {name: named_options(name, getattr(entry, attribute)) for name, entry in table.items()}
+    return {name: make_choice(name, getattr(entry, attribute)) for name, entry in table.items()}
 
 
 GROUPS: dict[str, Group] = {

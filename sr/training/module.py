@@ -5,9 +5,8 @@ from torch import Tensor, nn
 
 from pretrain.methods import Method
 from pretrain.views import ViewBatch
-from shared.data.sampling import Plan, Planner
-from shared.degradations import degrade
-from shared.degradations.summary import targets
+from shared.data import Plan, Planner
+from shared.degradations import degrade, summarise_as_vector
 from shared.training.planned_module import PlannedTraining
 from sr.model import SRModel
 from sr.training.augmentation import augment
@@ -87,7 +86,7 @@ class SRTraining(PlannedTraining):
         model, method = self.trained.model, self.trained.method
         if not model.needs_parameters and (method is None or not method.needs_parameters):
             return None
-        return targets(plan.degradation).to(self.device, non_blocking=True)
+        return summarise_as_vector(plan.degradation).to(self.device, non_blocking=True)
 
     def _prepare_views(self, plan: Plan) -> tuple[tuple[Tensor, ...], Tensor]:
         """Crops, augments and degrades.

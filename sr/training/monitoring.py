@@ -62,7 +62,7 @@ class SRLog(pl.Callback):
             return
         rows = min(PANEL_ROWS, len(module.last_images[0]))
         board.experiment.add_image("LR, SR, HR, bicubic", draw_panel(module.last_images, rows), step)
-        words = [f"row {i}: {text}" for i, text in enumerate(module.last_plan.degradation[:rows].words(), 1)]
+        words = [f"row {i}: {text}" for i, text in enumerate(module.last_plan.degradation[:rows].describe(), 1)]
         board.experiment.add_text("degradations", "\n\n".join(words), step)
 
 

@@ -7,10 +7,8 @@ import torch
 
 from pretrain.methods import Method, Positives, build_method
 from shared.artefacts import save_encoder
-from shared.command.config import to_plain
-from shared.data.fingerprints import seen_fingerprints, training_images
-from shared.data.sampling import Planner, source_size
-from shared.data.sources import ImageStore, open_images
+from shared.command import to_plain
+from shared.data import ImageStore, Planner, describe_training_images, open_images, read_fingerprints, source_size
 from shared.degradations import Space, load_space
 from shared.run_folders import RunFolder
 from shared.training.progress import Bar, Speed
@@ -131,7 +129,7 @@ def _finish(
         "config": to_plain(config),
         "degradation": space.name,
         "train_seconds": seconds,
-    } | training_images(module.planner.store)
+    } | describe_training_images(module.planner.store)
     model_metadata = run_metadata | {"scores": scores}
     earlier = config.conditioning.encoder_metadata()
     if earlier:
@@ -146,7 +144,7 @@ def _finish(
             metadata=run_metadata
             | {
                 "patch": module.planner.sizes[0].patch,
-                "training_image_hashes": " ".join(sorted(seen_fingerprints(run_metadata) | seen_fingerprints(earlier))),
+                "training_image_hashes": " ".join(sorted(read_fingerprints(run_metadata) | read_fingerprints(earlier))),
             },
             projector=getattr(module.trained.method, "projector", None),
         )

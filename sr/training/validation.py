@@ -5,11 +5,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from shared.command.text_table import aligned_blocks, with_interval
-from shared.data.sampling import generator_for
+from shared.command import align_columns, format_interval
+from shared.data.sampling import make_generator
 from shared.data.sources import ImageStore
 from shared.degradations import Space
-from shared.degradations.summary import targets
+from shared.degradations.summary import summarise_as_vector
 from shared.probing import listed_degradations
 from sr.evaluation.image_scores import CAPTION, ImageScores, format_difference
 from sr.evaluation.restorers import BICUBIC, Restorer
@@ -49,12 +49,12 @@ def build_validation(space: Space, held_out: ImageStore, size: int) -> Validatio
     for index in range(len(held_out)):
         image = held_out.image(index).cpu().permute(2, 0, 1).float().div(255)  # (3, H, W)
         hr_images.append(_crop_centre(image, size, space.scale)[None])
-    seeds = torch.randint(2**62, (len(listed), len(held_out)), generator=generator_for(0, 0x7A11))
+    seeds = torch.randint(2**62, (len(listed), len(held_out)), generator=make_generator(0, 0x7A11))
     lr_images = [
         [make_lr_images(hr, listed[[d]].with_seed(seeds[d, i : i + 1])) for i, hr in enumerate(hr_images)]
         for d in range(len(listed))
     ]
-    return ValidationSet(hr_images, lr_images, names, targets(listed), held_out.names)
+    return ValidationSet(hr_images, lr_images, names, summarise_as_vector(listed), held_out.names)
 
 
 def _crop_centre(image: Tensor, size: int, scale: int) -> Tensor:
@@ -99,11 +99,11 @@ def format_scores(rows: dict[str, ImageScores], names: list[str]) -> str:
         rows: The scores by the name of the restorer.
         names: Names of the degradations.
     """
-    columns = [["PSNR-Y", *(with_interval(one.mean(), one.interval()) for one in rows.values())]]
+    columns = [["PSNR-Y", *(format_interval(one.mean(), one.interval()) for one in rows.values())]]
     columns.append(["SSIM-Y", *(f"{one.mean('ssim'):.4f}" for one in rows.values())])
     for d, name in enumerate(names):
         columns.append([name, *(f"{one.select([d]).mean():.2f}" for one in rows.values())])
-    blocks = aligned_blocks(["", *rows], columns)
+    blocks = align_columns(["", *rows], columns)
     (first_name, first), *others = rows.items()
     ahead = [
         f"{first_name} ahead of {name}, paired: {format_difference(*first.ahead_of(other))} dB"

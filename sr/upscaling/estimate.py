@@ -20,7 +20,7 @@ from shared.data.sources import DataConfig, open_images
 from shared.degradations import Space, load_space
 from shared.encoders import Representation
 from shared.files import write_atomically
-from shared.images.windows import spread_windows
+from shared.images import spread_windows
 from shared.inference import embed_batches, eval_mode
 from shared.probing import (
     DegradationReader,
@@ -137,7 +137,7 @@ class _ModelEncoder(nn.Module):
 
 def _cache_key(path: str | Path, space: Space) -> str:
     config = ModelArtefact.open(path).config
-    parts = [VERSION, PATCH, config["model"], config["weights_sha256"], space.written]
+    parts = [VERSION, PATCH, config["model"], config["weights_sha256"], space.definition]
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:24]
 
 

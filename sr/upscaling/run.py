@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from shared.command.command_line import is_out_of_memory
-from shared.devices import device_of
+from shared.command import is_out_of_memory
+from shared.devices import select_device
 from shared.encoders import MIN_IMAGE_SIDE
 from shared.images import (
     ALPHA_SUFFIXES,
@@ -97,7 +97,7 @@ class Worker:
 
     def __init__(self, config: UpscaleConfig, model_path: Path) -> None:
         self._config = config
-        self._device = device_of(config.accelerator)
+        self._device = select_device(config.accelerator)
         self._max_pixels = round(config.max_megapixels * 1e6)
         self._tiling = Tiling(config.tile, config.overlap)
         model = load_model(model_path)

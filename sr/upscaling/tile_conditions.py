@@ -6,8 +6,7 @@ import torch
 from torch import Tensor
 
 from shared.encoders import Representation
-from shared.images.symmetries import TRANSPOSE, dihedral, dihedral_window, inverse
-from shared.images.windows import Window, spread_windows
+from shared.images import TRANSPOSE, Window, dihedral, dihedral_window, inverse_element, spread_windows
 from sr.conditioning.adapter import Condition
 from sr.model import SRModel
 from sr.upscaling.tiles import ALIGNMENT
@@ -50,7 +49,7 @@ class ImageView:
 
     def cut(self, window: Window) -> Tensor:
         """Cuts a window out of this view, (1, 3, h, w) in [0, 1]."""
-        source = dihedral_window(window, inverse(self.element), self.height, self.width)
+        source = dihedral_window(window, inverse_element(self.element), self.height, self.width)
         pixels = source.crop(self._image)
         largest = 1.0 if pixels.is_floating_point() else float(torch.iinfo(pixels.dtype).max)
         return dihedral(pixels.float() / largest, self.element).expand(3, -1, -1)[None]

@@ -9,8 +9,7 @@ from torch import Tensor
 
 from shared.devices import exact_convolutions
 from shared.encoders import MIN_IMAGE_SIDE
-from shared.images.symmetries import SYMMETRIES, dihedral, inverse
-from shared.images.windows import Window
+from shared.images import SYMMETRIES, Window, dihedral, inverse_element
 from shared.inference import eval_mode
 from sr.model import SRModel
 from sr.networks.bicubic import upsample_bicubic
@@ -169,7 +168,7 @@ class Upscaling:
             view_window = view.locate(window)
             lr_image = view.cut(view_window).to(self.model.network.mean.device)
             sr_image = self.model.network(lr_image, condition=conditions.for_tile(view_window))[0].float().cpu()
-            sr_image = dihedral(sr_image, inverse(view.element))
+            sr_image = dihedral(sr_image, inverse_element(view.element))
             total = total + sr_image if total.numel() else sr_image
         total = total / len(self._views)
         if self._is_gray:

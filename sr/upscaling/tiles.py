@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from shared.images.windows import Window
+from shared.images import Window
 
 ALIGNMENT = 32  # pixels; tiles start at its multiples, so that windows and strides are those of the whole image
 MIN_TILE = 64  # pixels a side

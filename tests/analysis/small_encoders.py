@@ -5,8 +5,8 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from shared.artefacts.encoder import save_encoder
-from shared.data.fingerprints import training_images
+from shared.artefacts import save_encoder
+from shared.data.fingerprints import describe_training_images
 from shared.data.store import ImageStore
 from shared.encoders import EncoderConfig, build_encoder
 
@@ -23,6 +23,6 @@ def save_small_encoder(
     torch.manual_seed(seed)
     encoder = build_encoder(EncoderConfig(name="dasr", input="bands"))
     metadata = {"degradation": "blur", "patch": 32, "config": {"seed": seed, "method": {"name": method}}}
-    metadata |= training_images(seen) if seen is not None else {}
+    metadata |= describe_training_images(seen) if seen is not None else {}
     save_encoder(folder, encoder, card="", metadata=metadata, projector=projector)
     return folder

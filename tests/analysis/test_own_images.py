@@ -133,7 +133,7 @@ def test_windows_cover_an_image_evenly():
     [
         ((), (), "no images given"),
         (("nowhere.png",), (), "nowhere.png: no such file or folder"),
-        (("mine/broken.png",), (), "1 of 1 images in what was given cannot be used"),
+        (("mine/broken.png",), (), "1 of 1 images in the given paths cannot be used"),
         (("mine",), ("patch=200",), "is smaller than 200"),
         (("mine",), ("probe=blur",), "own images are compared with listed degradations"),
         (("mine",), ("patches=0",), "patches=0 must be at least 1"),

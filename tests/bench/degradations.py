@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from shared.data.sampling import source_size
+from shared.data import source_size
 from shared.degradations import Degradation, Space, degrade
 from tests.bench.measuring import Row, Settings, speed_row, time_in_turn
 from tests.bench.plain_degradations import Widths, degrade_plainly, draw_widths

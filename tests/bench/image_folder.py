@@ -5,7 +5,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from shared.data.dead_leaves import dead_leaves
+from shared.data import draw_dead_leaves
 
 SOURCE_IMAGES = 4
 
@@ -13,7 +13,7 @@ SOURCE_IMAGES = 4
 def write_images(folder: Path, count: int, side: int) -> Path:
     """Writes different JPEG files of side x side pixels, cut from a few dead-leaves images, into a new folder."""
     folder.mkdir(parents=True)
-    sources = [dead_leaves(seed, 2 * side, 2 * side) for seed in range(min(count, SOURCE_IMAGES))]
+    sources = [draw_dead_leaves(seed, 2 * side, 2 * side) for seed in range(min(count, SOURCE_IMAGES))]
     corners = np.random.default_rng(0).integers(0, side + 1, (count, 2))
     for number, (top, left) in enumerate(corners):
         crop = sources[number % len(sources)][top : top + side, left : left + side]

@@ -19,7 +19,7 @@ from torchvision.transforms.functional import to_tensor
 
 from pretrain.config import PretrainConfig
 from pretrain.module import Pretraining
-from shared.data.sources import ImageStore
+from shared.data import ImageStore
 from shared.encoders import build_encoder
 from tests.bench.measuring import Row, Settings, speed_row
 from tests.bench.real_run import recipe_config, run_in_turn

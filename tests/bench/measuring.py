@@ -8,7 +8,7 @@ from statistics import median
 
 import torch
 
-from shared.devices import precision_of
+from shared.devices import resolve_precision
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Settings:
     @property
     def precision(self) -> str:
         """Precision that runs choose on the device by default."""
-        return precision_of("auto", self.device)
+        return resolve_precision("auto", self.device)
 
     def autocast(self) -> torch.autocast:
         """Returns the autocast context of runs."""

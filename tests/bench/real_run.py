@@ -13,7 +13,7 @@ from pretrain.module import Pretraining
 from pretrain.monitoring import PretrainLog
 from pretrain.run import build
 from pretrain.train import RECIPES
-from shared.command.config import load_config
+from shared.command import load_config
 from shared.training.fit import build_trainer, fit, quiet_libraries
 from shared.training.progress import Speed
 from tests.bench.image_folder import write_images

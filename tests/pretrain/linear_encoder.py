@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from torch.nn.functional import adaptive_avg_pool2d
 
 from pretrain.views import ViewBatch
-from shared.degradations.summary import SUMMARY_RANGES
+from shared.degradations import SUMMARY_RANGES
 from shared.encoders import Representation
 
 

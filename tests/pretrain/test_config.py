@@ -6,7 +6,7 @@ import pytest
 
 from pretrain.config import GROUPS, SHORTHANDS, PretrainConfig
 from pretrain.train import RECIPES
-from shared.command.config import ConfigError, load_config, to_plain
+from shared.command import ConfigError, load_config, to_plain
 
 
 def load(*arguments: str) -> PretrainConfig:

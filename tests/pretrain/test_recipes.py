@@ -7,8 +7,8 @@ from pretrain.config import GROUPS, SHORTHANDS, PretrainConfig
 from pretrain.run import build
 from pretrain.train import RECIPES
 from pretrain.views import ViewBatch, degrade_crops
-from shared.command.config import load_config
-from shared.degradations.summary import targets
+from shared.command import load_config
+from shared.degradations.summary import summarise_as_vector
 
 NAMES = sorted(path.stem for path in RECIPES.glob("*.yaml"))
 TINY = ["batch_size=4", "precision=fp32", "data.dead_leaves=2"]
@@ -28,7 +28,7 @@ def train_one_step(module) -> None:
     weight_before = first_convolution.detach().clone()
     plan = module.planner.plan(0)
     views = degrade_crops(module.fetch(plan), plan.degradation, module.planner.margin, torch.device("cpu"))
-    loss, logs, _ = module.trained(ViewBatch(views, targets(plan.degradation)))
+    loss, logs, _ = module.trained(ViewBatch(views, summarise_as_vector(plan.degradation)))
     loss.backward()
     optimizer.step()
     module.trained.after_step()

@@ -1,9 +1,9 @@
-"""Which precision `auto` stands for."""
+"""The precision that `auto` selects."""
 
 import pytest
 import torch
 
-from shared.devices import precision_of
+from shared.devices import resolve_precision
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
 
@@ -17,23 +17,23 @@ CPU, GPU = torch.device("cpu"), torch.device("cuda")
         ({"neon": True, "bf16": True}, "bf16"),
     ],
 )
-def test_a_cpu_computes_in_bf16_where_it_has_units_for_it(units, expected, monkeypatch):
+def test_a_cpu_computes_in_bf16_if_it_has_instructions_for_it(units, expected, monkeypatch):
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: units, raising=False)
-    assert precision_of("auto", CPU) == expected
+    assert resolve_precision("auto", CPU) == expected
 
 
-def test_a_torch_that_does_not_name_the_units_gives_fp32(monkeypatch):
+def test_a_torch_that_does_not_list_the_instructions_selects_fp32(monkeypatch):
     monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
-    assert precision_of("auto", CPU) == "fp32"
+    assert resolve_precision("auto", CPU) == "fp32"
 
 
 @pytest.mark.parametrize(("native", "expected"), [(True, "bf16"), (False, "fp32")])
-def test_a_gpu_is_asked_without_emulation(native, expected, monkeypatch):
+def test_a_gpu_that_would_emulate_bf16_computes_in_fp32(native, expected, monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: native or including_emulation)
-    assert precision_of("auto", GPU) == expected
+    assert resolve_precision("auto", GPU) == expected
 
 
-@pytest.mark.parametrize("said", ["fp32", "bf16"])
-def test_what_is_said_is_taken(said, monkeypatch):
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": said == "fp32"}, raising=False)
-    assert precision_of(said, CPU) == said
+@pytest.mark.parametrize("explicit", ["fp32", "bf16"])
+def test_an_explicit_precision_is_kept(explicit, monkeypatch):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": explicit == "fp32"}, raising=False)
+    assert resolve_precision(explicit, CPU) == explicit

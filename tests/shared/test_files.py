@@ -1,3 +1,5 @@
+"""Atomic writing."""
+
 from pathlib import Path
 
 import pytest

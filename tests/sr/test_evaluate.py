@@ -108,7 +108,7 @@ def test_a_finished_evaluation_is_printed_again_and_never_another(root, capsys, 
     with pytest.raises(SystemExit):
         evaluate(root, "bicubic", "scale=3", *arguments[2:])
     error = capsys.readouterr().err
-    assert "holds a run of another configuration" in error
+    assert "holds a run with another configuration" in error
     assert "scale: 2 -> 3" in error
 
 

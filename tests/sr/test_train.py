@@ -9,8 +9,8 @@ import torch
 
 from analysis.measures.run_log import read_final_loss
 from shared.artefacts import EncoderArtefact, load_encoder, save_encoder
-from shared.command.config import load_config
-from shared.data.fingerprints import seen_fingerprints
+from shared.command import load_config
+from shared.data import read_fingerprints
 from sr.evaluation.restorers import open_restorers
 from sr.model import ModelArtefact, load_model
 from sr.train import RECIPES, main
@@ -84,8 +84,8 @@ def test_the_trained_encoder_is_saved_for_analysis_and_other_runs(finished, caps
     assert torch.equal(encoder(images).vector, model.represent(images).vector)
     assert EncoderArtefact.open(folder).load_projector()(encoder(images).vector).shape == (2, 16)
     assert (
-        seen_fingerprints(EncoderArtefact.open(folder).metadata)
-        == seen_fingerprints(ModelArtefact.open(folder).metadata)
+        read_fingerprints(EncoderArtefact.open(folder).metadata)
+        == read_fingerprints(ModelArtefact.open(folder).metadata)
         != frozenset()
     )
     loss = read_final_loss(folder)
@@ -102,11 +102,11 @@ def test_images_of_the_encoders_earlier_training_are_recorded(finished, tmp_path
     arguments = [one for one in SMALL if not one.startswith(("encoder=", "steps="))]
     assert main([*arguments, f"encoder={tmp_path / 'one'}", "steps=1", f"runs_dir={tmp_path}", "name=on"]) == 0
     folder = tmp_path / "sr" / "on"
-    assert seen_fingerprints(EncoderArtefact.open(folder).metadata) == seen_fingerprints(
+    assert read_fingerprints(EncoderArtefact.open(folder).metadata) == read_fingerprints(
         ModelArtefact.open(folder).metadata
     ) | {"an-earlier-image"}
     (restorer,) = open_restorers([str(folder)], str(tmp_path), torch.device("cpu"))
-    assert restorer.seen == seen_fingerprints(EncoderArtefact.open(folder).metadata)
+    assert restorer.seen == read_fingerprints(EncoderArtefact.open(folder).metadata)
 
 
 LOGGED = {

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from analysis.embedding.blocks import BLOCK, draw_even_rows, unit_blocks
-from shared.probing.measures import unit_rows
+from shared.probing import unit_rows
 
 
 def embedding(rows: int) -> np.ndarray:

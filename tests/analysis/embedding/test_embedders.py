@@ -7,7 +7,7 @@ from lightly.models.modules.heads import BYOLProjectionHead
 from analysis.embedding.embedders import open_embedders
 from shared.artefacts import EncoderArtefact, load_encoder
 from shared.encoders.statistics import degradation_statistics
-from shared.run_folders.run_folder import newest_run
+from shared.run_folders.run_folder import find_newest_run
 from tests.analysis.small_encoders import save_small_encoder
 
 IMAGES = torch.rand(2, 3, 32, 40, generator=torch.Generator().manual_seed(0))
@@ -61,7 +61,7 @@ def test_a_run_may_be_a_link_to_a_folder_of_another_name(tmp_path):
     (tmp_path / "pretrain").mkdir()
     (tmp_path / "pretrain" / "mine").symlink_to(elsewhere)
     (tmp_path / "pretrain" / "latest").symlink_to("mine")
-    assert newest_run(str(tmp_path), "pretrain") == tmp_path / "pretrain" / "mine"
+    assert find_newest_run(str(tmp_path), "pretrain") == tmp_path / "pretrain" / "mine"
     assert open_embedders([], str(tmp_path), "vector")[0][0].path.endswith("mine")
 
 

@@ -1,3 +1,5 @@
+"""Artefacts of encoders: saved, loaded, followed from run folders, and refused when damaged."""
+
 import json
 import os
 
@@ -20,8 +22,8 @@ OPTIONS = [
 ]
 
 
-def trained_encoder(**options):
-    """An encoder whose batch norm statistics have moved."""
+def make_encoder(**options):
+    """Makes an encoder whose batch norm statistics are not those of a new one."""
     torch.manual_seed(0)
     encoder = build_encoder(EncoderConfig(**options))
     with torch.no_grad():
@@ -32,7 +34,7 @@ def trained_encoder(**options):
 @pytest.fixture
 def artefact(tmp_path):
     folder = tmp_path / "runs" / "one" / "encoder"
-    save_encoder(folder, trained_encoder(name="dasr"), card="# A card\n", metadata={"space": "blur"})
+    save_encoder(folder, make_encoder(name="dasr"), card="# A card\n", metadata={"space": "blur"})
     return folder
 
 
@@ -43,7 +45,7 @@ def edit_config(folder, **changes):
 
 @pytest.mark.parametrize("options", OPTIONS, ids=lambda options: "-".join(map(str, options.values())))
 def test_a_loaded_encoder_gives_the_same_output(tmp_path, options):
-    encoder = trained_encoder(**options)
+    encoder = make_encoder(**options)
     save_encoder(tmp_path / "encoder", encoder, card="card", metadata={})
     loaded = load_encoder(str(tmp_path / "encoder"))
     assert not any(module.training for module in loaded.modules())
@@ -56,7 +58,7 @@ def test_a_loaded_encoder_gives_the_same_output(tmp_path, options):
     assert all(torch.equal(a, b) for a, b in zip(found.maps, expected.maps, strict=True))
 
 
-def test_artefact_is_a_hub_folder(artefact):
+def test_an_artefact_is_a_hub_folder(artefact):
     assert sorted(os.listdir(artefact)) == ["README.md", "config.json", "model.safetensors"]
     config = json.loads((artefact / "config.json").read_text())
     assert (config["format"], config["format_version"]) == ("unblind-encoder", 1)
@@ -67,9 +69,9 @@ def test_artefact_is_a_hub_folder(artefact):
     assert card == "\n# A card\n"
 
 
-def test_metadata(tmp_path):
+def test_metadata_is_plain_json(tmp_path):
     metadata = {"scores": {"knn": 0.5, "loss": float("nan")}, "sizes": (64, 48)}
-    encoder = trained_encoder(name="dasr")
+    encoder = make_encoder(name="dasr")
     save_encoder(tmp_path, encoder, card="", metadata=metadata)
     assert EncoderArtefact.open(tmp_path).metadata == {"scores": {"knn": 0.5, "loss": None}, "sizes": [64, 48]}
     with pytest.raises(ValueError, match="plain JSON"):
@@ -86,7 +88,7 @@ def test_a_run_folder_and_a_link_to_it_are_followed(artefact, tmp_path):
 
 
 def test_loading_downloads_nothing_and_draws_nothing(tmp_path):
-    encoder = trained_encoder(name="resnet18")
+    encoder = make_encoder(name="resnet18")
     encoder.config.pretrained = True  # as if it had started from timm's weights
     save_encoder(tmp_path, encoder, card="", metadata={})
     state = torch.random.get_rng_state()
@@ -94,34 +96,31 @@ def test_loading_downloads_nothing_and_draws_nothing(tmp_path):
     assert torch.equal(torch.random.get_rng_state(), state)
 
 
-def test_saved_normalisation_wins(tmp_path):
-    encoder = trained_encoder(name="resnet18")
+def test_the_saved_normalisation_is_loaded(tmp_path):
+    encoder = make_encoder(name="resnet18")
     encoder.front_end.mean.fill_(0.25)
     save_encoder(tmp_path, encoder, card="", metadata={})
     assert (load_encoder(tmp_path).front_end.mean == 0.25).all()
 
 
-def test_hash_depends_on_weights_and_config_alone(artefact, tmp_path):
-    encoder = trained_encoder(name="dasr")
+def test_the_digest_depends_on_weights_and_architecture_alone(artefact, tmp_path):
+    digest = EncoderArtefact.open(artefact).digest
+    assert EncoderArtefact.open(artefact.parent).digest == digest
+    encoder = make_encoder(name="dasr")
     save_encoder(tmp_path / "same", encoder, card="another card", metadata={"space": "noise"})
-    assert (
-        EncoderArtefact.open(tmp_path / "same").digest
-        == EncoderArtefact.open(artefact).digest
-        == EncoderArtefact.open(artefact.parent).digest
-    )
+    assert EncoderArtefact.open(tmp_path / "same").digest == digest
     save_encoder(tmp_path / "again", load_encoder(artefact), card="", metadata={})
-    assert EncoderArtefact.open(tmp_path / "again").digest == EncoderArtefact.open(artefact).digest
+    assert EncoderArtefact.open(tmp_path / "again").digest == digest
     encoder.backbone.stages[0][0].bias.data[0] += 1
-    save_encoder(tmp_path / "moved", encoder, card="", metadata={})
-    assert EncoderArtefact.open(tmp_path / "moved").digest != EncoderArtefact.open(artefact).digest
-    strided = trained_encoder(name="dasr", downsample=False)
-    save_encoder(tmp_path / "strided", strided, card="", metadata={})
-    assert EncoderArtefact.open(tmp_path / "strided").digest != EncoderArtefact.open(artefact).digest
+    save_encoder(tmp_path / "changed", encoder, card="", metadata={})
+    assert EncoderArtefact.open(tmp_path / "changed").digest != digest
+    save_encoder(tmp_path / "strides", make_encoder(name="dasr", downsample=False), card="", metadata={})
+    assert EncoderArtefact.open(tmp_path / "strides").digest != digest
 
 
 def test_saving_again_replaces_the_encoder_and_keeps_other_files(artefact):
     (artefact / "plot.png").write_bytes(b"plot")
-    save_encoder(artefact, trained_encoder(name="regnety_002"), card="", metadata={})
+    save_encoder(artefact, make_encoder(name="regnety_002"), card="", metadata={})
     assert load_encoder(artefact).config.name == "regnety_002"
     assert (artefact / "plot.png").read_bytes() == b"plot"
     assert len(os.listdir(artefact)) == 4
@@ -131,40 +130,40 @@ def test_saving_again_replaces_the_encoder_and_keeps_other_files(artefact):
 def test_a_killed_save_leaves_nothing_that_loads_wrongly(artefact, monkeypatch, kill_before, tmp_path):
     replace = os.replace
 
-    class Killed(BaseException):
+    class Kill(BaseException):
         pass
 
-    def until_killed(self, target):
+    def replace_or_die(self, target):
         if target.name == kill_before:
-            raise Killed
+            raise Kill
         return replace(self, target)
 
-    monkeypatch.setattr("pathlib.Path.replace", until_killed)
+    monkeypatch.setattr("pathlib.Path.replace", replace_or_die)
     vector = load_encoder(artefact)(torch.ones(1, 3, 16, 16)).vector
-    other = trained_encoder(name="dasr", input="bands")
+    other = make_encoder(name="dasr", input="bands")
     for folder in (tmp_path / "new", artefact):
-        with pytest.raises(Killed):
+        with pytest.raises(Kill):
             save_encoder(folder, other, card="", metadata={})
     with pytest.raises(FileNotFoundError, match="is missing"):
         load_encoder(tmp_path / "new")
     if kill_before == "model.safetensors":
         assert torch.equal(load_encoder(artefact)(torch.ones(1, 3, 16, 16)).vector, vector)
     else:
-        with pytest.raises(ValueError, match="damaged, or half saved"):
+        with pytest.raises(ValueError, match="damaged or partly saved"):
             load_encoder(artefact)
 
 
 def test_a_full_disk_leaves_no_partial_file(tmp_path, monkeypatch):
-    def full(_):
+    def fail(_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(os, "fsync", full)
+    monkeypatch.setattr(os, "fsync", fail)
     with pytest.raises(OSError, match="No space left"):
-        save_encoder(tmp_path, trained_encoder(name="dasr"), card="", metadata={})
+        save_encoder(tmp_path, make_encoder(name="dasr"), card="", metadata={})
     assert not os.listdir(tmp_path)
 
 
-def test_missing_and_unfinished(artefact, tmp_path):
+def test_missing_and_unfinished_artefacts_are_refused(artefact, tmp_path):
     with pytest.raises(FileNotFoundError, match="nowhere does not exist"):
         load_encoder(tmp_path / "nowhere")
     with pytest.raises(FileNotFoundError, match=r"holds no encoder, model\.safetensors is missing"):
@@ -180,30 +179,30 @@ def test_missing_and_unfinished(artefact, tmp_path):
 
 
 @pytest.mark.parametrize("keep", [0, 5, 1000, -1])
-def test_cut_weights(artefact, keep):
+def test_truncated_weights_are_refused(artefact, keep):
     weights = artefact / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:keep])
     with pytest.raises(ValueError, match=r"model\.safetensors is corrupt"):
         load_encoder(artefact)
 
 
-def test_a_flipped_bit_in_the_weights(artefact):
+def test_a_flipped_bit_in_the_weights_is_refused(artefact):
     weights = artefact / "model.safetensors"
     data = bytearray(weights.read_bytes())
     data[-1] ^= 1
     weights.write_bytes(data)
-    with pytest.raises(ValueError, match="damaged, or half saved"):
+    with pytest.raises(ValueError, match="damaged or partly saved"):
         load_encoder(artefact)
 
 
 @pytest.mark.parametrize("text", ["", "{", '{"format": "unblind', "\x00\x01", "[1, 2]", '{"model": "bert"}'])
-def test_corrupt_or_foreign_config(artefact, text):
+def test_a_corrupt_or_foreign_config_is_refused(artefact, text):
     (artefact / "config.json").write_text(text)
     with pytest.raises(ValueError, match=r"config\.json (is corrupt|does not describe an unblind encoder)"):
         load_encoder(artefact)
 
 
-def test_config_that_is_not_text(artefact):
+def test_a_config_that_is_not_text_is_refused(artefact):
     (artefact / "config.json").write_bytes(b"\xff\xfe\xff")
     with pytest.raises(ValueError, match=r"config\.json is corrupt"):
         load_encoder(artefact)
@@ -212,15 +211,15 @@ def test_config_that_is_not_text(artefact):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"format_version": 2}, "has format version 2, this unblind reads 1"),
+        ({"format_version": 2}, "has format version 2, but this unblind reads only version 1"),
         ({"encoder": None}, "'encoder' is missing"),
         ({"metadata": []}, "'metadata' is missing"),
         ({"weights_sha256": None}, "'weights_sha256' is missing"),
-        ({"encoder": {"name": "dasr"}}, '"encoder" must hold name'),
-        ({"encoder": {"name": "dasr", "code": "import os"}}, '"encoder" must hold name'),
+        ({"encoder": {"name": "dasr"}}, '"encoder" must contain name'),
+        ({"encoder": {"name": "dasr", "code": "import os"}}, '"encoder" must contain name'),
     ],
 )
-def test_config_that_does_not_fit(artefact, changes, message):
+def test_a_config_with_missing_or_wrong_entries_is_refused(artefact, changes, message):
     edit_config(artefact, **changes)
     with pytest.raises(ValueError, match=message):
         load_encoder(artefact)
@@ -235,14 +234,14 @@ def test_config_that_does_not_fit(artefact, changes, message):
         ({"name": "resnet1800"}, "unknown encoder 'resnet1800'"),
     ],
 )
-def test_encoder_config_that_does_not_fit(artefact, changes, message):
+def test_an_architecture_that_does_not_fit_the_weights_is_refused(artefact, changes, message):
     encoder = json.loads((artefact / "config.json").read_text())["encoder"]
     edit_config(artefact, encoder=encoder | changes)
     with pytest.raises(ValueError, match=message):
         load_encoder(artefact)
 
 
-def test_weights_from_elsewhere(artefact):
+def test_weights_of_another_network_are_refused(artefact):
     safetensors.torch.save_file({"weight": torch.zeros(1)}, artefact / "model.safetensors")
-    with pytest.raises(ValueError, match=r"model\.safetensors is corrupt, not what its config\.json was written for"):
+    with pytest.raises(ValueError, match=r"model\.safetensors is corrupt: it does not match its config\.json"):
         load_encoder(artefact)

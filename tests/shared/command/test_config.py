@@ -1,4 +1,4 @@
-"""The loader of configurations on dataclasses of its own: recipes, overrides, groups in groups, and what is refused."""
+"""The loader of configurations: recipes, overrides, groups in groups, and what is refused."""
 
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from omegaconf import MISSING
 
-from shared.command.config import ConfigError, Group, load_config, named_options, to_plain
+from shared.command import ConfigError, Group, load_config, make_choice, to_plain
 
 
 @dataclass
@@ -26,7 +26,7 @@ class Frozen:
     path: str = ""
 
 
-OPTIMIZERS = Group({"sgd": named_options("sgd", Sgd), "adam": named_options("adam", Adam)})
+OPTIMIZERS = Group({"sgd": make_choice("sgd", Sgd), "adam": make_choice("adam", Adam)})
 
 
 @dataclass
@@ -43,7 +43,7 @@ class Fixed:
 
 
 SOURCES = Group(
-    {name: named_options(name, kind) for name, kind in (("frozen", Frozen), ("tuned", Tuned), ("fixed", Fixed))},
+    {name: make_choice(name, kind) for name, kind in (("frozen", Frozen), ("tuned", Tuned), ("fixed", Fixed))},
     keeps_common=True,
 )
 
@@ -98,7 +98,7 @@ def compose(tmp_path):
     return compose
 
 
-def test_without_recipe_and_overrides_all_is_default():
+def test_without_recipe_and_overrides_all_options_have_their_defaults():
     assert load_config(Config, None, [], groups=GROUPS) == ("options", Config())
 
 
@@ -137,7 +137,7 @@ def test_the_recipe_is_named_and_quick_is_the_default(tmp_path):
         ("ä\nö", "ä\nö"),
     ],
 )
-def test_text_is_taken_as_it_stands(argument, value):
+def test_text_is_taken_literally(argument, value):
     config = load(f"name={argument}")
     assert config.name == value
     assert to_plain(config)["name"] == value
@@ -170,7 +170,7 @@ def test_an_optional_text_may_be_null_and_the_word_in_quotes():
         ("data", "folder", Data(kind="folder")),
     ],
 )
-def test_all_else_is_yaml_of_the_option_s_type(key, argument, value):
+def test_all_other_options_are_yaml_of_their_type(key, argument, value):
     found: Any = load(f"{key}={argument}")
     for part in key.split("."):
         found = getattr(found, part)
@@ -178,7 +178,7 @@ def test_all_else_is_yaml_of_the_option_s_type(key, argument, value):
     assert type(found) is type(value)
 
 
-def test_of_two_overrides_the_last_one_counts():
+def test_the_last_of_two_overrides_counts():
     config = load("steps=1", "model=adam", "steps=2", "model=sgd")
     assert (config.steps, config.model.name) == (2, "sgd")
 
@@ -195,8 +195,8 @@ def test_a_choice_and_its_options_in_any_order():
 
 
 def test_the_name_is_the_first_field_and_the_docstring_stays():
-    kind = named_options("tuned", Tuned)
-    assert [one.name for one in fields(kind)] == ["name", "path", "lr", "optimizer"]
+    kind = make_choice("tuned", Tuned)
+    assert [field.name for field in fields(kind)] == ["name", "path", "lr", "optimizer"]
     assert kind().name == "tuned"
     assert issubclass(kind, Tuned)
     assert kind.__doc__ == Tuned.__doc__
@@ -223,7 +223,7 @@ def test_options_of_the_default_choice(compose):
     assert compose("model: {momentum: 0.1}", "model=adam").model == OPTIMIZERS.choices["adam"]()
 
 
-def test_common_options_stay_where_the_group_says_so(compose):
+def test_common_options_are_kept_if_the_group_keeps_them(compose):
     recipe = "source: {name: tuned, path: /a, lr: 3, optimizer: {name: sgd, momentum: 0.2}}"
     assert to_plain(compose(recipe, "source=frozen"))["source"] == {"name": "frozen", "path": "/a"}
     fixed = compose(recipe, "source=fixed")
@@ -242,7 +242,7 @@ def test_a_group_inside_a_choice(compose):
     assert not hasattr(compose(recipe, "source=frozen").source, "optimizer")
 
 
-def test_aliases_are_old_keys_of_the_command_line(compose):
+def test_aliases_are_resolved_only_on_the_command_line(compose):
     config = load("source=tuned", "optimizer=sgd", "optimizer.momentum=0.4")
     assert (config.source.optimizer.name, config.source.optimizer.momentum) == ("sgd", 0.4)
     assert load("source=tuned", "optimizer.beta1=0.4").source.optimizer.beta == 0.4
@@ -292,7 +292,7 @@ def test_nothing_is_an_interpolation_in_a_recipe(compose, monkeypatch):
         (["steps=many"], "^steps: Value 'many' of type 'str' could not be converted to Integer$"),
         (["steps=1.5"], "^steps: Value '1.5' of type 'float' could not be converted to Integer$"),
         (["steps="], "^steps: field 'steps' is not Optional$"),
-        (["steps=${x}"], r"^steps: Value '\$\{x\}' is text, which this option does not take$"),
+        (["steps=${x}"], r"^steps: Value '\$\{x\}' is text, which this option does not accept$"),
         (["lr=fast"], "^lr: Value 'fast' of type 'str' could not be converted to Float$"),
         (["fast=maybe"], "^fast: Value 'maybe' is not a valid bool"),
         (["steps=[1"], r"^steps: '\[1' is not valid YAML, line 1: expected ',' or '\]'"),
@@ -310,20 +310,21 @@ def test_nothing_is_an_interpolation_in_a_recipe(compose, monkeypatch):
         (["na\nme=5"], "^unknown option 'na.*nme'"),
     ],
 )
-def test_what_is_wrong_on_the_command_line_is_one_sentence(arguments, message):
+def test_an_error_on_the_command_line_is_one_sentence(arguments, message):
     with pytest.raises(ConfigError, match=message) as raised:
         load(*arguments)
     assert "\n" not in str(raised.value)
 
 
-def test_a_group_of_options_takes_no_single_value():
-    with pytest.raises(ConfigError, match="^data holds options: set data.kind, data.root, data.names, data.sizes$"):
+def test_a_group_of_options_cannot_have_a_single_value():
+    message = "^data is a group of options: set data.kind, data.root, data.names, data.sizes$"
+    with pytest.raises(ConfigError, match=message):
         load("data=folder", shorthands={})
     assert load("data={kind: folder, root: /a}", shorthands={}).data == Data("folder", "/a")
 
 
-def test_a_choice_is_never_changed_in_name_alone(compose):
-    with pytest.raises(ConfigError, match="mine.yaml: model.name does not choose here: give model=adam$"):
+def test_the_name_of_a_choice_cannot_be_set(compose):
+    with pytest.raises(ConfigError, match="mine.yaml: model.name cannot be set: give model=adam$"):
         compose("model.name: adam")
 
 
@@ -333,8 +334,8 @@ def test_a_choice_is_never_changed_in_name_alone(compose):
         ("stesp: 5", "unknown option 'stesp'; did you mean steps"),
         ("5: 5", "unknown option '5'"),
         ("data: {rot: a}", "unknown option 'data.rot'; did you mean data.root"),
-        ("data: folder", "data holds options: set data.kind, data.root"),
-        ("data:", "data holds options"),
+        ("data: folder", "data is a group of options: set data.kind, data.root"),
+        ("data:", "data is a group of options"),
         ("model: adm", r"unknown model 'adm'; did you mean adam\? \(there are sgd, adam\)"),
         ("model: {name: adam, momentum: 1}", "unknown option 'model.momentum' .valid with model=adam: "),
         ("model: [adam]", "model is not a choice: write `model: {name: sgd}`"),
@@ -349,10 +350,10 @@ def test_a_choice_is_never_changed_in_name_alone(compose):
         ("steps: 1\nsteps: 2", "not valid YAML, line 2: 'steps' is given twice"),
         ("- steps", "must be a mapping of options"),
         ("", "must be a mapping of options"),
-        ("defaults: [schema, {model: adam}, _self_]", "`defaults` is no longer read; .*`method: {name: moco, "),
+        ("defaults: [schema, {model: adam}, _self_]", "`defaults` is no longer supported; .*`method: {name: moco, "),
     ],
 )
-def test_what_is_wrong_in_a_recipe_names_the_file(compose, tmp_path, recipe, message):
+def test_an_error_in_a_recipe_names_the_file(compose, tmp_path, recipe, message):
     if message is None:
         message, start = r"source.optimizer is not chosen: give source.optimizer=NAME \(there are sgd, adam\)", "^"
     else:
@@ -362,7 +363,7 @@ def test_what_is_wrong_in_a_recipe_names_the_file(compose, tmp_path, recipe, mes
     assert "\n" not in str(raised.value)
 
 
-def test_what_is_wrong_with_the_name_of_a_recipe(tmp_path):
+def test_errors_in_the_name_of_a_recipe(tmp_path):
     for name in ("quick", "other"):
         (tmp_path / f"{name}.yaml").write_text("steps: 1")
     with pytest.raises(ConfigError, match=r"^unknown recipe 'quik'; did you mean quick\? \(there are other, quick\)$"):
@@ -375,7 +376,7 @@ def test_what_is_wrong_with_the_name_of_a_recipe(tmp_path):
         load("steps", recipes=tmp_path)
 
 
-def test_what_has_no_default_must_be_given():
+def test_an_option_without_default_is_required():
     groups = {"model": OPTIMIZERS}
     with pytest.raises(ConfigError, match=r"^model is not chosen: give model=NAME \(there are sgd, adam\)$"):
         load("title=a", schema=Required, groups=groups)
@@ -384,7 +385,7 @@ def test_what_has_no_default_must_be_given():
     assert load("model=adam", "title=a", schema=Required, groups=groups).model.name == "adam"
 
 
-def test_an_error_of_a_shorthand_or_an_alias_says_what_was_given():
+def test_an_error_in_a_shorthand_or_an_alias_quotes_the_argument():
     with pytest.raises(ConfigError, match="^data=3: steps: Value 'x'"):
         load("data=3", shorthands={"data": lambda key, value: ["steps=x"]})
     with pytest.raises(ConfigError, match="^old=x: steps: Value 'x'"):

@@ -1,8 +1,8 @@
-"""Plain values as YAML 1.2 reads them."""
+"""Values by the rules of YAML 1.2."""
 
 import pytest
 
-from shared.command.yaml_text import parse_yaml
+from shared.command import parse_yaml
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_values(text, value):
         ("a\0", "^not valid YAML, unacceptable character"),
     ],
 )
-def test_what_is_not_valid_is_one_sentence(text, message):
+def test_invalid_yaml_is_refused_in_one_sentence(text, message):
     with pytest.raises(ValueError, match=message) as raised:
         parse_yaml(text)
     assert "\n" not in str(raised.value)

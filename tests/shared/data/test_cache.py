@@ -1,3 +1,5 @@
+"""The cache: built once, shared by processes, never trusted when damaged."""
+
 import logging
 import multiprocessing
 import resource
@@ -24,28 +26,28 @@ def slow_picture(seed: int, log: Path) -> np.ndarray:
     return picture(seed)
 
 
-def refused() -> np.ndarray:
+def fail_to_decode() -> np.ndarray:
     raise ValueError("damaged")
 
 
-def sources(count: int = 5, stamp: str = "1") -> list[ImageSource]:
+def make_sources(count: int = 5, stamp: str = "1") -> list[ImageSource]:
     return [ImageSource(f"image {seed}", stamp, partial(picture, seed, 30 + seed)) for seed in range(count)]
 
 
-def never_loaded(like: list[ImageSource]) -> list[ImageSource]:
+def forbid_loading(sources: list[ImageSource]) -> list[ImageSource]:
     def fail() -> np.ndarray:
         raise AssertionError("decoded again")
 
-    return [ImageSource(source.name, source.stamp, fail) for source in like]
+    return [ImageSource(source.name, source.stamp, fail) for source in sources]
 
 
-def folders(cache_dir: Path) -> list[Path]:
+def list_folders(cache_dir: Path) -> list[Path]:
     return sorted(path for path in cache_dir.iterdir() if path.is_dir())
 
 
-def test_second_opening_decodes_nothing_and_gives_the_same(tmp_path):
-    first = open_cached_images(sources(), "set", tmp_path / "new" / "cache")
-    second = open_cached_images(never_loaded(sources()), "set", tmp_path / "new" / "cache")
+def test_the_second_opening_decodes_nothing_and_gives_the_same(tmp_path):
+    first = open_cached_images(make_sources(), "set", tmp_path / "new" / "cache")
+    second = open_cached_images(forbid_loading(make_sources()), "set", tmp_path / "new" / "cache")
     for found in (first, second):
         assert found.store.names == tuple(f"image {seed}" for seed in range(5))
         for seed in range(5):
@@ -53,32 +55,32 @@ def test_second_opening_decodes_nothing_and_gives_the_same(tmp_path):
         assert found.skipped == ()
 
 
-def test_what_could_not_be_decoded_is_remembered(tmp_path):
-    mixed = [*sources(2), ImageSource("bad \udce9", "1", refused), *sources(3)[2:]]
+def test_images_that_cannot_be_decoded_are_remembered(tmp_path):
+    mixed = [*make_sources(2), ImageSource("bad \udce9", "1", fail_to_decode), *make_sources(3)[2:]]
     open_cached_images(mixed, "set", tmp_path)
-    found = open_cached_images(never_loaded(mixed), "set", tmp_path)
+    found = open_cached_images(forbid_loading(mixed), "set", tmp_path)
     assert found.store.names == ("image 0", "image 1", "image 2")
     assert found.skipped == (("bad \udce9", "damaged"),)
 
 
 def test_nothing_decodable(tmp_path):
-    found = open_cached_images([ImageSource("bad", "1", refused)], "set", tmp_path)
+    found = open_cached_images([ImageSource("bad", "1", fail_to_decode)], "set", tmp_path)
     assert len(found.store) == 0
     assert found.skipped == (("bad", "damaged"),)
 
 
 @pytest.mark.parametrize("change", ["stamp", "name", "identity", "order", "fewer"])
 def test_any_change_is_another_cache(tmp_path, change):
-    open_cached_images(sources(), "set", tmp_path)
+    open_cached_images(make_sources(), "set", tmp_path)
     changed = {
-        "stamp": sources(stamp="2"),
-        "name": [ImageSource("other", "1", partial(picture, 9)), *sources()[1:]],
-        "order": sources()[::-1],
-        "fewer": sources(4),
-    }.get(change, sources())
+        "stamp": make_sources(stamp="2"),
+        "name": [ImageSource("other", "1", partial(picture, 9)), *make_sources()[1:]],
+        "order": make_sources()[::-1],
+        "fewer": make_sources(4),
+    }.get(change, make_sources())
     found = open_cached_images(changed, "elsewhere" if change == "identity" else "set", tmp_path)
     assert found.store.names == tuple(source.name for source in changed)
-    assert len(folders(tmp_path)) == 2
+    assert len(list_folders(tmp_path)) == 2
 
 
 def damage(folder: Path, kind: str) -> None:
@@ -104,21 +106,21 @@ def damage(folder: Path, kind: str) -> None:
     "kind", ["truncated pixels", "hole", "no pixels", "truncated index", "other index", "empty folder"]
 )
 def test_damaged_cache_is_built_again(tmp_path, kind, caplog):
-    open_cached_images(sources(), "set", tmp_path)
-    damage(folders(tmp_path)[0], kind)
+    open_cached_images(make_sources(), "set", tmp_path)
+    damage(list_folders(tmp_path)[0], kind)
     with caplog.at_level(logging.WARNING):
-        found = open_cached_images(sources(), "set", tmp_path)
+        found = open_cached_images(make_sources(), "set", tmp_path)
     assert np.array_equal(found.store.image(4).numpy(), picture(4, 34))
     assert "damaged" in caplog.text
-    open_cached_images(never_loaded(sources()), "set", tmp_path)
+    open_cached_images(forbid_loading(make_sources()), "set", tmp_path)
 
 
-def test_left_overs_of_a_killed_run_are_removed(tmp_path):
-    open_cached_images(sources(), "set", tmp_path)
-    (folder,) = folders(tmp_path)
+def test_the_remains_of_a_killed_run_are_deleted(tmp_path):
+    open_cached_images(make_sources(), "set", tmp_path)
+    (folder,) = list_folders(tmp_path)
     folder.rename(tmp_path / f".{folder.name}-killed")
-    open_cached_images(sources(), "set", tmp_path)
-    assert folders(tmp_path) == [folder]
+    open_cached_images(make_sources(), "set", tmp_path)
+    assert list_folders(tmp_path) == [folder]
 
 
 def test_interrupted_build_leaves_nothing(tmp_path):
@@ -126,8 +128,8 @@ def test_interrupted_build_leaves_nothing(tmp_path):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        open_cached_images([*sources(), ImageSource("stop", "1", interrupt)], "set", tmp_path)
-    assert folders(tmp_path) == []
+        open_cached_images([*make_sources(), ImageSource("stop", "1", interrupt)], "set", tmp_path)
+    assert list_folders(tmp_path) == []
 
 
 def open_in_process(cache_dir: Path, log: Path, results) -> None:
@@ -136,7 +138,7 @@ def open_in_process(cache_dir: Path, log: Path, results) -> None:
     results.put((found.store.image(5).numpy().copy(), found.store.names))
 
 
-def test_processes_that_start_at_once_decode_once(tmp_path):
+def test_processes_that_start_together_decode_once(tmp_path):
     context = multiprocessing.get_context("spawn")
     results = context.Queue()
     arguments = (tmp_path / "cache", tmp_path / "log", results)
@@ -151,7 +153,7 @@ def test_processes_that_start_at_once_decode_once(tmp_path):
         assert np.array_equal(last, picture(5))
         assert len(names) == 6
     assert sorted((tmp_path / "log").read_text().split()) == list("012345")
-    assert len(folders(tmp_path / "cache")) == 1
+    assert len(list_folders(tmp_path / "cache")) == 1
 
 
 def test_without_locks_the_slower_process_discards_its_copy(tmp_path, monkeypatch):
@@ -161,19 +163,19 @@ def test_without_locks_the_slower_process_discards_its_copy(tmp_path, monkeypatc
     monkeypatch.setattr(cache.fcntl, "flock", no_locks)
 
     def faster_elsewhere() -> np.ndarray:
-        open_cached_images(sources(1), "set", tmp_path)
+        open_cached_images(make_sources(1), "set", tmp_path)
         return picture(0)
 
     slower = [ImageSource("image 0", "1", faster_elsewhere)]
     found = open_cached_images(slower, "set", tmp_path)
     assert len(found.store) == 1
-    assert len(folders(tmp_path)) == 1
+    assert len(list_folders(tmp_path)) == 1
 
 
 def test_memory_is_bounded_for_any_number_of_images(tmp_path):
     size = 3 * 500 * 500
     many = [ImageSource(str(seed), "1", partial(np.full, (500, 500, 3), seed, np.uint8)) for seed in range(60)]
-    open_cached_images(sources(), "warm up", tmp_path)
+    open_cached_images(make_sources(), "warm up", tmp_path)
     tracemalloc.start()
     try:
         open_cached_images(many, "set", tmp_path)
@@ -188,26 +190,26 @@ def test_full_disk_is_one_clear_error(tmp_path):
     resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, hard))
     try:
         with pytest.raises(ValueError, match=r"cannot write the image cache in .*too large.*cache_dir"):
-            open_cached_images(sources(20), "set", tmp_path)
+            open_cached_images(make_sources(20), "set", tmp_path)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    assert folders(tmp_path) == []
+    assert list_folders(tmp_path) == []
 
 
-def test_place_that_cannot_be_written(tmp_path):
+def test_a_folder_that_cannot_be_written_is_refused(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(ValueError, match=r"cannot write the image cache in .*cache_dir"):
-        open_cached_images(sources(), "set", tmp_path / "file" / "cache")
+        open_cached_images(make_sources(), "set", tmp_path / "file" / "cache")
 
 
-def test_older_states_of_the_same_images_are_mentioned(tmp_path, caplog, monkeypatch):
-    open_cached_images(sources(), "set", tmp_path)
-    open_cached_images(sources(), "another set", tmp_path)
-    old = open_cached_images(sources(), "set", tmp_path).store.file.parent.name
-    open_cached_images(sources(stamp="2"), "set", tmp_path)
-    assert "older states" not in caplog.text
-    monkeypatch.setattr(cache, "MENTION_THRESHOLD", 1)
-    open_cached_images(sources(stamp="3"), "set", tmp_path)
-    assert "older states of the same images take" in caplog.text
+def test_older_caches_of_the_same_images_are_mentioned(tmp_path, caplog, monkeypatch):
+    open_cached_images(make_sources(), "set", tmp_path)
+    open_cached_images(make_sources(), "another set", tmp_path)
+    old = open_cached_images(make_sources(), "set", tmp_path).store.file.parent.name
+    open_cached_images(make_sources(stamp="2"), "set", tmp_path)
+    assert "older caches" not in caplog.text
+    monkeypatch.setattr(cache, "OLD_CACHE_THRESHOLD", 1)
+    open_cached_images(make_sources(stamp="3"), "set", tmp_path)
+    assert "older caches of the same images occupy" in caplog.text
     assert old in caplog.text
-    assert len(folders(tmp_path)) == 4
+    assert len(list_folders(tmp_path)) == 4

@@ -1,9 +1,19 @@
+"""Plans: functions of (seed, step), the same for any number of ranks and workers."""
+
 import numpy as np
 import pytest
 import torch
 from torch.utils.data import DataLoader
 
-from shared.data.sampling import CropSize, PlannedBatches, Planner, ViewSources, draw_distinct, source_size, turn_crops
+from shared.data.sampling import (
+    CropSize,
+    PlannedBatches,
+    Planner,
+    ViewSources,
+    apply_symmetries,
+    draw_distinct,
+    source_size,
+)
 from shared.data.store import ImageStore
 from shared.degradations import load_space
 
@@ -39,8 +49,8 @@ def make_planner(**changes) -> Planner:
     )
 
 
-def same_plan(a, b) -> bool:
-    parts = ("image", "top", "left", "turn")
+def are_equal(a, b) -> bool:
+    parts = ("image", "top", "left", "symmetry")
     return all(torch.equal(getattr(a, part), getattr(b, part)) for part in parts) and (
         torch.equal(a.degradation.parameters, b.degradation.parameters)
         and torch.equal(a.degradation.seed, b.degradation.seed)
@@ -50,9 +60,9 @@ def same_plan(a, b) -> bool:
 def test_a_plan_is_a_function_of_seed_and_step():
     first, again = make_planner(), make_planner()
     again.plan(0)
-    assert same_plan(first.plan(5), again.plan(5))
-    assert not same_plan(first.plan(5), first.plan(6))
-    assert not same_plan(first.plan(5), make_planner(seed=4).plan(5))
+    assert are_equal(first.plan(5), again.plan(5))
+    assert not are_equal(first.plan(5), first.plan(6))
+    assert not are_equal(first.plan(5), make_planner(seed=4).plan(5))
 
 
 @pytest.mark.parametrize("world", [2, 4])
@@ -63,7 +73,7 @@ def test_ranks_divide_the_global_batch(world):
     assert torch.equal(torch.cat([p.degradation.parameters for p in parts]), whole.degradation.parameters)
 
 
-def test_crops_are_where_the_plan_says():
+def test_crops_are_taken_from_the_planned_positions():
     planner = make_planner()
     plan = planner.plan(0)
     for size, side, crops, first in zip(planner.sizes, planner.source_sizes, planner.fetch(plan), (0, 2), strict=True):
@@ -75,30 +85,30 @@ def test_crops_are_where_the_plan_says():
         assert torch.equal(corners[..., 2], plan.left[:, views])
 
 
-def test_crops_are_turned_as_the_plan_says():
+def test_crops_have_the_planned_symmetries():
     upright = make_planner(seed=5)
     planner = make_planner(seed=5, sources=ViewSources(turned=True))
     plan = planner.plan(0)
-    assert set(plan.turn.flatten().tolist()) == set(range(8))
+    assert set(plan.symmetry.flatten().tolist()) == set(range(8))
     start = 0
     for crops, expected in zip(planner.fetch(plan), upright.fetch(plan), strict=True):
         count = len(crops) // 8
-        turn = plan.turn[:, start : start + count].flatten().tolist()
+        elements = plan.symmetry[:, start : start + count].flatten().tolist()
         start += count
-        for crop, source, code in zip(crops, expected, turn, strict=True):
+        for crop, source, element in zip(crops, expected, elements, strict=True):
             array = source.numpy().transpose(1, 2, 0)
-            array = np.fliplr(array) if code & 1 else array
-            array = np.flipud(array) if code & 2 else array
-            array = array.transpose(1, 0, 2) if code & 4 else array
+            array = np.fliplr(array) if element & 1 else array
+            array = np.flipud(array) if element & 2 else array
+            array = array.transpose(1, 0, 2) if element & 4 else array
             assert np.array_equal(crop.numpy().transpose(1, 2, 0), array)
 
 
-def test_the_eight_turns_of_a_square_differ():
+def test_the_eight_symmetries_of_a_square_differ():
     square = torch.arange(27, dtype=torch.uint8).view(1, 3, 3, 3).expand(8, 3, 3, 3)
-    assert len({crop.numpy().tobytes() for crop in turn_crops(square, torch.arange(8))}) == 8
+    assert len({crop.numpy().tobytes() for crop in apply_symmetries(square, torch.arange(8))}) == 8
 
 
-def test_every_place_is_reached_and_none_outside():
+def test_every_position_is_drawn_and_none_outside():
     planner = make_planner(store=make_store([(54, 53)]), sizes=(CropSize(1, 32),), batch_size=256)
     plan = planner.plan(0)
     assert planner.source_sizes == (source_size(32, 1, 10),) == (52,)
@@ -116,7 +126,7 @@ def test_share_of_views_from_other_images(share, images):
     assert (image[:, 1:] != image[:, :1]).float().mean() == pytest.approx(share, abs=0.03)
 
 
-def test_views_are_dealt_in_turn_among_different_images():
+def test_views_alternate_among_distinct_images():
     planner = make_planner(sizes=(CropSize(2, 32), CropSize(4, 24)), sources=ViewSources(images=3), batch_size=64)
     image = planner.plan(0).image
     assert torch.equal(image[:, :3], image[:, 3:])
@@ -132,7 +142,7 @@ def test_distinct_draws_are_uniform_over_ordered_choices():
 
 
 @pytest.mark.parametrize("workers", [0, 2])
-def test_a_loader_started_late_goes_on_where_the_first_would_be(workers):
+def test_a_loader_that_starts_late_continues_as_the_first_one_would(workers):
     planner = make_planner()
     late = list(
         DataLoader(
@@ -144,20 +154,20 @@ def test_a_loader_started_late_goes_on_where_the_first_would_be(workers):
     )
     assert [plan.step for plan in late] == [3, 4, 5, 6]
     for plan in late:
-        assert same_plan(plan, planner.plan(plan.step))
+        assert are_equal(plan, planner.plan(plan.step))
         assert all(torch.equal(a, b) for a, b in zip(plan.crops, planner.fetch(plan), strict=True))
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"store": make_store([(90, 100), (51, 100)])}, "side of 51 pixels.*takes 52"),
+        ({"store": make_store([(90, 100), (51, 100)])}, "side of 51 pixels.*needs 52"),
         ({"world_size": 3}, "batch_size 8 cannot be divided among 3"),
-        ({"sources": ViewSources(images=2)}, "5 views cannot be dealt evenly among views.images=2"),
+        ({"sources": ViewSources(images=2)}, "5 views cannot be divided evenly among views.images=2"),
         ({"sources": ViewSources(images=5)}, r"4 training image\(s\) for views.images=5"),
         ({"store": make_store([(90, 100)]), "sources": ViewSources(other_images=0.1)}, r"1 training image\(s\)"),
     ],
 )
-def test_what_does_not_fit_is_refused(changes, message):
+def test_unsuitable_settings_are_refused(changes, message):
     with pytest.raises(ValueError, match=message):
         make_planner(**changes)

@@ -1,3 +1,5 @@
+"""Built-in images, folders and files: what is found, held out, skipped and refused."""
+
 import logging
 import os
 import pickle
@@ -66,7 +68,7 @@ def test_builtin_photograph_is_the_real_one(builtin):
     assert np.array_equal(held_out.image(held_out.names.index("skimage/data/chelsea.png")), data.chelsea())
 
 
-def test_folder_is_searched_deeply_in_a_fixed_order(config, root):
+def test_a_folder_is_searched_recursively_in_a_fixed_order(config, root):
     save_pictures(root / "b" / "deep", 3)
     save_pictures(root / "a", 3)
     training, held_out = open_images(config, 32)
@@ -123,7 +125,7 @@ def test_unusable_files_are_named_and_counted_every_time(config, root, caplog, m
     ):
         assert part in first
     caplog.clear()
-    monkeypatch.setattr(cache, "_built", None)  # nothing may be decoded again
+    monkeypatch.setattr(cache, "_build", None)  # nothing may be decoded again
     with caplog.at_level(logging.WARNING):
         open_images(config, 32)
     assert caplog.text == first
@@ -147,7 +149,7 @@ def test_non_ascii_and_undecodable_names(config, root):
     assert sorted(training.names + held_out.names) == ["latin\udce9.png", "写真 é/001.png"]
 
 
-def test_changed_file_is_seen(config, root):
+def test_a_changed_file_is_decoded_again(config, root):
     save_pictures(root, 2)
     before = {name: store.image(0).clone() for store in open_images(config, 32) for name in store.names}
     pixels = np.full((40, 50, 3), 7, np.uint8)
@@ -224,7 +226,8 @@ def test_cache_dir_may_lie_in_the_home_folder(config, root, tmp_path, monkeypatc
         ({"held_out": 0.0}, "data.held_out=0.0; expected a share"),
         ({"held_out": 1.0}, "data.held_out=1.0; expected a share"),
         ({"dead_leaves": -1}, "data.dead_leaves=-1"),
-        ({"kind": "builtin"}, "read only with data=folder"),
+        ({"kind": "builtin"}, "data.root='.*' has no effect with data=builtin: add data=folder"),
+        ({"kind": "builtin", "root": None, "held_out_root": "/a"}, "data.held_out_root='/a' has no effect"),
     ],
 )
 def test_wrong_configuration(config, root, changes, message):

@@ -1,3 +1,5 @@
+"""Image stores: one tensor of pixels, and crops gathered from it."""
+
 import pickle
 import warnings
 
@@ -25,7 +27,7 @@ def store(tmp_path, images) -> ImageStore:
         return ImageStore.from_file(tmp_path / "pixels.bin", heights, widths, ["a", "b", "c"])
 
 
-def drawn_windows(store: ImageStore, count: int, size: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+def draw_windows(store: ImageStore, count: int, size: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     generator = torch.Generator().manual_seed(1)
     image = torch.randint(len(store), (count,), generator=generator)
     top = (torch.rand(count, generator=generator) * (store.heights[image] - size + 1)).long()
@@ -42,7 +44,7 @@ def test_images_and_sizes(store, images):
 
 @pytest.mark.parametrize("size", [1, 7, 31])
 def test_crops_equal_slices(store, images, size):
-    image, top, left = drawn_windows(store, 64, size)
+    image, top, left = draw_windows(store, 64, size)
     crops = store.crops(image, top, left, size)
     assert crops.shape == (64, 3, size, size)
     assert crops.dtype == torch.uint8
@@ -92,7 +94,7 @@ def test_moved_store_holds_its_own_images_only(store, images):
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 def test_moved_store_gives_the_same_crops(store):
     part = store.select([2, 1])
-    windows = drawn_windows(part, 50, 20)
+    windows = draw_windows(part, 50, 20)
     moved = part.to("cuda")
     assert moved.to("cuda:0") is moved
     assert torch.equal(moved.crops(*windows, 20).cpu(), part.crops(*windows, 20))

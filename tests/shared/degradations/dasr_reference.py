@@ -1,11 +1,11 @@
-"""The DASR protocol in float64 numpy and scipy, on its own: images (H, W, 3) on the 0..255 scale."""
+"""An independent DASR protocol in float64 numpy and scipy, for images (H, W, 3) on the 0..255 scale."""
 
 import numpy as np
 from scipy.signal import fftconvolve
 
 
 def gaussian_kernel(sd1: float, sd2: float, theta: float, size: int = 21) -> np.ndarray:
-    """(size, size), from the covariance matrix R diag(sd1^2, sd2^2) R^T; 0 widths are the identity."""
+    """Makes a kernel, (size, size), by the covariance matrix R diag(sd1^2, sd2^2) R^T; widths 0 give the identity."""
     kernel = np.zeros((size, size))
     if sd1 == sd2 == 0:
         kernel[size // 2, size // 2] = 1
@@ -20,14 +20,14 @@ def gaussian_kernel(sd1: float, sd2: float, theta: float, size: int = 21) -> np.
 
 
 def blur(image: np.ndarray, kernel: np.ndarray) -> np.ndarray:
-    """Reflection without repeating the edge, not rounded; the kernels here are point-symmetric."""
+    """Blurs by a point-symmetric kernel; reflects the border without repeating the edge, and does not round."""
     radius = kernel.shape[0] // 2
     padded = np.pad(image, ((radius, radius), (radius, radius), (0, 0)), mode="reflect")
     return fftconvolve(padded, kernel[..., None], mode="valid", axes=(0, 1))
 
 
 def cubic(x: np.ndarray) -> np.ndarray:
-    """Keys' cubic with a = -0.5."""
+    """Computes Keys' cubic with a = -0.5."""
     x = np.abs(x)
     inner = (1.5 * x - 2.5) * x * x + 1
     outer = ((-0.5 * x + 2.5) * x - 4) * x + 2
@@ -35,7 +35,7 @@ def cubic(x: np.ndarray) -> np.ndarray:
 
 
 def bicubic_matrix(size: int, new_size: int) -> np.ndarray:
-    """(new_size, size) weights: widened when shrinking, normalised, taps outside take the edge pixel."""
+    """Makes normalised weights, (new_size, size), antialiased for shrinking; taps outside count for the edge pixel."""
     ratio = new_size / size
     stretch = min(1.0, ratio)
     matrix = np.zeros((new_size, size))
@@ -48,20 +48,20 @@ def bicubic_matrix(size: int, new_size: int) -> np.ndarray:
 
 
 def bicubic(image: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Resize (H, W, 3) to (height, width, 3)."""
+    """Resizes (H, W, 3) to (height, width, 3)."""
     rows, columns = bicubic_matrix(image.shape[0], height), bicubic_matrix(image.shape[1], width)
     return np.einsum("ih,hwc,jw->ijc", rows, image, columns, optimize=True)
 
 
 def lr_image(hr_image: np.ndarray, kernel: np.ndarray, scale: int, noise: np.ndarray | float = 0.0) -> np.ndarray:
-    """Blur, bicubic, noise (0..255), round and clip: (H/scale, W/scale, 3) whole numbers."""
+    """Blurs, resizes, adds noise (0..255), rounds and clips to whole levels, (H/scale, W/scale, 3)."""
     height, width = hr_image.shape[0] // scale, hr_image.shape[1] // scale
     small = bicubic(blur(hr_image, kernel), height, width)
     return np.clip(np.round(small + noise), 0, 255)
 
 
 def psnr_y(sr_image: np.ndarray, hr_image: np.ndarray, border: int) -> float:
-    """PSNR in dB of the luma difference, `border` pixels cut off, range 255; the SR image is clipped and rounded."""
+    """Computes the PSNR in dB of the luma without `border` pixels, after clipping and rounding the SR image."""
     difference = np.clip(np.round(sr_image), 0, 255) - hr_image
     luma = difference @ np.array([65.738, 129.057, 25.064]) / 256
     inside = luma[border:-border, border:-border]

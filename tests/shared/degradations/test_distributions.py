@@ -1,3 +1,5 @@
+"""Numbers and distributions as a YAML defines them."""
+
 import math
 
 import pytest
@@ -6,46 +8,56 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from shared.degradations.distributions import Distribution, number
+from shared.degradations.distributions import Distribution, parse_number
 
 
-def drawn(written: object, count: int = 20_000) -> torch.Tensor:
+def draw_values(definition: object, count: int = 20_000) -> torch.Tensor:
     uniform = torch.rand(count, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    return Distribution(written, "here").draw(uniform)
+    return Distribution(definition, "here").draw(uniform)
 
 
 @pytest.mark.parametrize(
-    ("written", "value"),
+    ("text", "value"),
     [
-        (3, 3.0), (2.5, 2.5), ("2.5", 2.5), ("pi", math.pi), ("-pi", -math.pi), ("25/255", 25 / 255), ("1/3", 1 / 3),
-        ("2*pi/3", 2 * math.pi / 3), ("pi / 2", math.pi / 2), ("-pi/4", -math.pi / 4), ("1e-3", 1e-3), ("-2", -2.0),
+        (3, 3.0),
+        (2.5, 2.5),
+        ("2.5", 2.5),
+        ("pi", math.pi),
+        ("-pi", -math.pi),
+        ("25/255", 25 / 255),
+        ("1/3", 1 / 3),
+        ("2*pi/3", 2 * math.pi / 3),
+        ("pi / 2", math.pi / 2),
+        ("-pi/4", -math.pi / 4),
+        ("1e-3", 1e-3),
+        ("-2", -2.0),
     ],
-)  # fmt: skip
-def test_number(written, value):
-    assert number(written, "here") == pytest.approx(value, rel=1e-15)
+)
+def test_numbers(text, value):
+    assert parse_number(text, "here") == pytest.approx(value, rel=1e-15)
 
 
 @pytest.mark.parametrize(
-    "written", ["two", "", "1/0", "1/2/3", "pi pi", "__import__('os')", True, None, [1], {"a": 1}, "2**3"]
+    "text", ["two", "", "1/0", "1/2/3", "pi pi", "__import__('os')", True, None, [1], {"a": 1}, "2**3"]
 )
-def test_what_is_not_a_number_is_refused(written):
+def test_other_values_are_refused(text):
     with pytest.raises(ValueError, match="space x, step 1: .* is not a number"):
-        number(written, "space x, step 1")
+        parse_number(text, "space x, step 1")
 
 
-@pytest.mark.parametrize("written", ["nan", float("nan"), "inf", float("-inf")])
-def test_infinite_numbers_are_refused(written):
+@pytest.mark.parametrize("text", ["nan", float("nan"), "inf", float("-inf")])
+def test_infinite_numbers_are_refused(text):
     with pytest.raises(ValueError, match="is not a number"):
-        number(written, "here")
+        parse_number(text, "here")
 
 
-def test_constant():
-    assert torch.equal(drawn(0.7), torch.full((20_000,), 0.7, dtype=torch.float64))
+def test_a_constant_has_one_value():
+    assert torch.equal(draw_values(0.7), torch.full((20_000,), 0.7, dtype=torch.float64))
     assert Distribution("pi", "here").bounds == (math.pi, math.pi)
 
 
 @pytest.mark.parametrize(
-    ("written", "cdf"),
+    ("definition", "cdf"),
     [
         ([1, 4], stats.uniform(1, 3).cdf),
         ({"uniform": [-1, "pi"]}, stats.uniform(-1, 1 + math.pi).cdf),
@@ -54,16 +66,16 @@ def test_constant():
         ({"inverse_root_uniform": [4, 100]}, lambda x: (1 / 2 - x**-0.5) / (1 / 2 - 1 / 10)),
     ],
 )
-def test_the_draw_has_its_distribution(written, cdf):
-    values = drawn(written).numpy()
-    low, high = Distribution(written, "here").bounds
+def test_draws_have_the_defined_distribution(definition, cdf):
+    values = draw_values(definition).numpy()
+    low, high = Distribution(definition, "here").bounds
     assert low <= values.min()
     assert values.max() <= high
     assert stats.kstest(values, cdf).pvalue > 1e-3
 
 
-def test_choice():
-    values = drawn({"choice": [1, 0.5, "1/4"]})
+def test_the_values_of_a_choice_are_equally_likely():
+    values = draw_values({"choice": [1, 0.5, "1/4"]})
     assert sorted(values.unique().tolist()) == [0.25, 0.5, 1.0]
     for value in (0.25, 0.5, 1.0):
         assert (values == value).double().mean().item() == pytest.approx(1 / 3, abs=0.015)
@@ -84,22 +96,22 @@ def test_every_draw_lies_within_the_bounds_and_grows_with_the_uniform(kind, boun
 
 
 @pytest.mark.parametrize(
-    ("written", "message"),
+    ("definition", "message"),
     [
-        ({"unifrom": [0, 1]}, "unifrom.* is not a distribution; right would be one of uniform, log_uniform"),
+        ({"unifrom": [0, 1]}, "unifrom.* is not a distribution; expected one of uniform, log_uniform"),
         ({"uniform": [0, 1], "choice": [1]}, "is not a distribution"),
         ({}, "is not a distribution"),
-        ([4, 1], r"uniform takes \[low, high\] with low <= high, not \[4, 1\]"),
-        ([1, 2, 3], r"uniform takes \[low, high\]"),
-        ([1], r"uniform takes \[low, high\]"),
-        ({"log_uniform": [0, 1]}, "log_uniform takes positive bounds"),
-        ({"inverse_root_uniform": [0, 1]}, "inverse_root_uniform takes positive bounds"),
-        ({"root_uniform": [-2, 1]}, "root_uniform takes"),
-        ({"choice": []}, "empty list has nothing to draw from"),
+        ([4, 1], r"uniform needs \[low, high\] with low <= high, not \[4, 1\]"),
+        ([1, 2, 3], r"uniform needs \[low, high\]"),
+        ([1], r"uniform needs \[low, high\]"),
+        ({"log_uniform": [0, 1]}, "log_uniform needs positive bounds"),
+        ({"inverse_root_uniform": [0, 1]}, "inverse_root_uniform needs positive bounds"),
+        ({"root_uniform": [-2, 1]}, "root_uniform needs bounds of at least 0"),
+        ({"choice": []}, "the list is empty"),
         (["a", 2], "'a' is not a number"),
         (None, "None is not a number"),
     ],
 )
-def test_what_is_not_a_distribution_is_refused_with_its_place(written, message):
+def test_a_wrong_definition_is_refused_with_its_place(definition, message):
     with pytest.raises(ValueError, match=f"space x, step 2: .*{message}"):
-        Distribution(written, "space x, step 2")
+        Distribution(definition, "space x, step 2")

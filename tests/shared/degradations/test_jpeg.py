@@ -1,4 +1,4 @@
-"""Against OpenCV's files (libjpeg), and for gray images against scipy's DCT with the tables of such a file."""
+"""JPEG against OpenCV's files (libjpeg), and for gray images against scipy's DCT with the tables of such a file."""
 
 import io
 
@@ -10,7 +10,7 @@ from PIL import Image
 from scipy.fft import dctn, idctn
 from skimage import data
 
-from shared.degradations.jpeg import _CHROMINANCE, _LUMINANCE, _quantisation_steps, jpeg
+from shared.degradations.jpeg import _CHROMINANCE, _LUMINANCE, _scale_table, jpeg
 
 QUALITIES = (10, 30, 60, 90, 100)
 
@@ -19,25 +19,25 @@ def photograph(height: int, width: int) -> np.ndarray:
     return np.ascontiguousarray(data.astronaut()[100 : 100 + height, 180 : 180 + width])
 
 
-def file_of(image: np.ndarray, quality: int) -> np.ndarray:
-    """(H, W, 3) uint8 RGB -> the bytes of a JPEG."""
+def encode_with_opencv(image: np.ndarray, quality: int) -> np.ndarray:
+    """Encodes an RGB image, (H, W, 3) uint8, as the bytes of a JPEG file."""
     return cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
 
 
-def through_opencv(image: np.ndarray, quality: int) -> np.ndarray:
-    return cv2.imdecode(file_of(image, quality), cv2.IMREAD_COLOR)[..., ::-1].astype(float)
+def compress_with_opencv(image: np.ndarray, quality: int) -> np.ndarray:
+    return cv2.imdecode(encode_with_opencv(image, quality), cv2.IMREAD_COLOR)[..., ::-1].astype(float)
 
 
-def through_ours(images: list[np.ndarray], qualities: tuple[float, ...]) -> np.ndarray:
-    """B images (H, W, 3) uint8 -> (B, H, W, 3) levels."""
+def compress(images: list[np.ndarray], qualities: tuple[float, ...]) -> np.ndarray:
+    """Compresses B images, (H, W, 3) uint8, to levels (B, H, W, 3)."""
     batch = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2)[:, None].float() / 255
     out = jpeg(batch, torch.tensor(qualities, dtype=torch.float32)) * 255
     return out[:, 0].permute(0, 2, 3, 1).double().numpy()
 
 
-def tables_of(quality: int) -> dict[int, np.ndarray]:
-    """The two (8, 8) quantisation tables that libjpeg writes."""
-    with Image.open(io.BytesIO(file_of(photograph(16, 16), quality).tobytes())) as file:
+def read_tables(quality: int) -> dict[int, np.ndarray]:
+    """Reads the two quantisation tables (8, 8) that libjpeg writes."""
+    with Image.open(io.BytesIO(encode_with_opencv(photograph(16, 16), quality).tobytes())) as file:
         return {key: np.array(values).reshape(8, 8) for key, values in file.quantization.items()}
 
 
@@ -45,23 +45,24 @@ def tables_of(quality: int) -> dict[int, np.ndarray]:
     ("size", "tolerance"), [((128, 160), 1.0), ((121, 87), 1.0), ((16, 16), 2.5), ((17, 33), 2.5), ((5, 9), 2.5)]
 )
 def test_agrees_with_opencv_at_every_quality(size, tolerance):
-    """Mean absolute difference on 128x160, by quality: 0.47, 0.75, 0.81, 0.77, 0.60 levels; the compression itself
-    costs 7.3 to 1.0. libjpeg rounds its planes to 8 bits between the stages, which moves a few coefficients by a step.
+    """Measured mean absolute differences on 128x160, by quality: 0.47, 0.75, 0.81, 0.77, 0.60 levels. The compression
+    itself changes images by 7.3 to 1.0. libjpeg rounds its planes to 8 bits between the stages, which moves a few
+    coefficients by one step.
     """
     image = photograph(*size)
-    found = through_ours([image] * len(QUALITIES), QUALITIES)
-    for ours, quality in zip(found, QUALITIES, strict=True):
-        theirs = through_opencv(image, quality)
-        assert np.abs(ours - theirs).mean() < tolerance
-        damage = [np.abs(coded - image.astype(float)).mean() for coded in (ours, theirs)]
+    compressed = compress([image] * len(QUALITIES), QUALITIES)
+    for found, quality in zip(compressed, QUALITIES, strict=True):
+        expected = compress_with_opencv(image, quality)
+        assert np.abs(found - expected).mean() < tolerance
+        damage = [np.abs(coded - image.astype(float)).mean() for coded in (found, expected)]
         assert damage[0] == pytest.approx(damage[1], rel=0.1 if tolerance == 1.0 else 0.4)
 
 
-def test_the_quality_is_each_sample_s_own():
+def test_every_row_has_its_own_quality():
     image = photograph(48, 64)
-    together = through_ours([image] * 3, (20, 55, 95))
+    together = compress([image] * 3, (20, 55, 95))
     for row, quality in enumerate((20, 55, 95)):
-        assert np.array_equal(together[row], through_ours([image], (quality,))[0])
+        assert np.array_equal(together[row], compress([image], (quality,))[0])
     damage = np.abs(together - image).mean((1, 2, 3))
     assert damage[0] > 1.3 * damage[1] > 1.3**2 * damage[2]
 
@@ -75,18 +76,18 @@ def test_views_of_a_row_share_the_quality():
 
 
 @pytest.mark.parametrize("quality", [1, 5, 10, 25, 49, 50, 51, 75, 90, 95, 99, 100])
-def test_quantisation_tables_are_libjpeg_s(quality):
-    tables = tables_of(quality)
+def test_quantisation_tables_agree_with_libjpeg(quality):
+    tables = read_tables(quality)
     for key, table in ((0, _LUMINANCE), (1, _CHROMINANCE)):
-        found = _quantisation_steps(torch.tensor([float(quality)]), table)[0]
+        found = _scale_table(table, torch.tensor([float(quality)]))[0]
         np.testing.assert_array_equal(found, tables[key])
 
 
 @pytest.mark.parametrize("quality", [10, 50, 90, 100])
-def test_a_gray_image_against_scipy_s_dct(quality):
-    """Without chroma nothing is sub-sampled: blocks, DCT, steps and rounding must agree exactly."""
+def test_a_gray_image_agrees_with_the_dct_of_scipy(quality):
+    """Gray images have no chroma to sub-sample: blocks, DCT, steps and rounding must agree exactly."""
     luma = photograph(40, 56).mean(2).round()
-    steps = tables_of(quality)[0]
+    steps = read_tables(quality)[0]
     images = torch.from_numpy(luma)[None, None, None].expand(1, 1, 3, -1, -1) / 255
     found = jpeg(images, torch.tensor([float(quality)]))[0, 0].numpy() * 255
     assert found.dtype == np.float64
@@ -106,20 +107,20 @@ def test_a_gray_image_against_scipy_s_dct(quality):
 
 
 def is_tie(values: np.ndarray) -> np.ndarray:
-    """Which values lie half-way between two whole numbers, where float64's last digit decides."""
+    """Whether values lie half-way between two whole numbers, where the last digit of float64 decides."""
     return np.abs(values - np.floor(values) - 0.5) < 1e-9
 
 
 @pytest.mark.parametrize("level", [0, 1, 100, 128, 255])
-def test_a_flat_gray_image_moves_by_half_a_step_of_its_mean_at_most(level):
+def test_a_flat_gray_image_is_rounded_to_the_quantised_mean(level):
     qualities = (30, 60, 95, 100)
     flat = np.full((24, 40, 3), level, dtype=np.uint8)
-    found = through_ours([flat] * 4, qualities)
-    for ours, quality in zip(found, qualities, strict=True):
-        step = tables_of(quality)[0][0, 0] / 8  # of the mean
+    compressed = compress([flat] * 4, qualities)
+    for found, quality in zip(compressed, qualities, strict=True):
+        step = read_tables(quality)[0][0, 0] / 8  # of the mean
         expected = np.clip(np.round(128 + step * np.round((level - 128) / step)), 0, 255)
-        np.testing.assert_allclose(ours, expected, atol=1e-4)
-    assert np.array_equal(found[3].round(), flat)  # quality 100 changes nothing
+        np.testing.assert_allclose(found, expected, atol=1e-4)
+    assert np.array_equal(compressed[3].round(), flat)  # quality 100 changes nothing
 
 
 def test_values_are_whole_levels_inside_the_range():
@@ -132,12 +133,12 @@ def test_values_are_whole_levels_inside_the_range():
     assert torch.equal(out, jpeg(images.clamp(0, 1), torch.tensor([5.0, 70.0])))
 
 
-def test_chroma_is_halved_and_luma_is_not():
-    """Stripes one pixel wide: in brightness they survive, in colour alone they are averaged away."""
+def test_chroma_is_sub_sampled_and_luma_is_not():
+    """Stripes one pixel wide survive in brightness, but are averaged away in colour."""
     stripes = np.tile(np.array([60, 190], dtype=np.uint8), 16)
     bright = np.broadcast_to(stripes[None, :, None], (32, 32, 3)).copy()
     red = np.stack([bright[..., 0], 255 - bright[..., 0], np.full((32, 32), 128, np.uint8)], -1)
-    kept_bright = through_ours([bright], (95,))[0]
-    kept_red = through_ours([red], (95,))[0]
-    assert np.ptp(kept_bright[8]) > 110
-    assert np.ptp((kept_red[..., 0] - kept_red[..., 1])[8]) < 0.5 * np.ptp(red[..., 0].astype(float) - red[..., 1])
+    found_bright = compress([bright], (95,))[0]
+    found_red = compress([red], (95,))[0]
+    assert np.ptp(found_bright[8]) > 110
+    assert np.ptp((found_red[..., 0] - found_red[..., 1])[8]) < 0.5 * np.ptp(red[..., 0].astype(float) - red[..., 1])

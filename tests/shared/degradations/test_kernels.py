@@ -1,3 +1,5 @@
+"""Blur kernels against formulas, and their properties: sum, symmetry, direction, moments."""
+
 import math
 
 import numpy as np
@@ -8,17 +10,22 @@ from hypothesis import strategies as st
 from scipy.special import j1
 
 from shared.degradations import kernels
+from shared.degradations.convolution import make_blur_kernels
 from shared.degradations.operations import OPERATIONS
-from shared.degradations.pipeline import blur_kernels
 from tests.shared.degradations.dasr_reference import gaussian_kernel
 
 SIZE = 21
 ANGLES = (0.0, 0.3, math.pi / 4, 1.2, math.pi / 2, 2.5, -0.7)
-# Valid values of every blur's parameters, in the order of the operation.
-RANGES = {
-    "sigma": (0.0, 4.0), "sigma_y": (0.0, 4.0), "theta": (-math.pi, math.pi), "beta": (0.5, 4.0),
-    "cutoff": (math.pi / 3, math.pi), "radius": (0.0, 8.0), "length": (0.0, 18.0), "curvature": (0.0, 0.25),
-}  # fmt: skip
+RANGES = {  # valid values of the parameters of all blurs
+    "sigma": (0.0, 4.0),
+    "sigma_y": (0.0, 4.0),
+    "theta": (-math.pi, math.pi),
+    "beta": (0.5, 4.0),
+    "cutoff": (math.pi / 3, math.pi),
+    "radius": (0.0, 8.0),
+    "length": (0.0, 18.0),
+    "curvature": (0.0, 0.25),
+}
 BLURS = [operation for operation in OPERATIONS if operation.kind == "blur"]
 
 
@@ -27,21 +34,21 @@ def column(*values: float) -> torch.Tensor:
 
 
 def grid(size: int = SIZE) -> tuple[np.ndarray, np.ndarray]:
-    """x and y of every pixel, (size, size) each, from the centre."""
+    """Returns x and y of every pixel from the centre, (size, size) each."""
     axis = np.arange(size) - size // 2
     return np.meshgrid(axis, axis)
 
 
-def mahalanobis(sigma_x: float, sigma_y: float, theta: float) -> np.ndarray:
-    """Squared, (SIZE, SIZE), by the covariance matrix."""
+def squared_mahalanobis(sigma_x: float, sigma_y: float, theta: float) -> np.ndarray:
+    """Computes the squared distance by the covariance matrix, (SIZE, SIZE)."""
     rotation = np.array([[math.cos(theta), -math.sin(theta)], [math.sin(theta), math.cos(theta)]])
     precision = rotation @ np.diag([sigma_x**-2, sigma_y**-2]) @ rotation.T
     offsets = np.stack(grid(), -1)  # (SIZE, SIZE, 2)
     return np.einsum("hwi,ij,hwj->hw", offsets, precision, offsets)
 
 
-def moments(kernel: np.ndarray) -> np.ndarray:
-    """(2, 2) covariance of a kernel in pixels squared, order x, y."""
+def compute_covariance(kernel: np.ndarray) -> np.ndarray:
+    """Computes the covariance of a kernel in squared pixels, (2, 2) in the order x, y."""
     x, y = grid(len(kernel))
     offsets = np.stack((x - (kernel * x).sum(), y - (kernel * y).sum()), -1)
     return np.einsum("hw,hwi,hwj->ij", kernel, offsets, offsets)
@@ -51,11 +58,9 @@ def moments(kernel: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @settings(max_examples=20, deadline=None)
 @given(data=st.data())
-def test_every_family_is_finite_of_sum_one_and_a_row_does_not_depend_on_the_others(data, operation, dtype):
+def test_kernels_are_finite_of_sum_one_and_independent_of_the_other_rows(data, operation, dtype):
     size = data.draw(st.sampled_from((7, 13, 21)))
-    rows = [
-        [data.draw(st.floats(*RANGES[name])) for name in operation.parameters] for _ in range(3)
-    ]  # fmt: skip
+    rows = [[data.draw(st.floats(*RANGES[name])) for name in operation.parameters] for _ in range(3)]
     if operation.name == "motion":
         rows = [[min(length, size - 1.0), *rest] for length, *rest in rows]
     columns = torch.tensor(rows, dtype=dtype).T
@@ -75,31 +80,31 @@ def test_every_family_is_finite_of_sum_one_and_a_row_does_not_depend_on_the_othe
 @settings(max_examples=20, deadline=None)
 @given(data=st.data())
 def test_a_rotation_by_pi_is_the_same_kernel(data, operation):
-    """Both ways: the kernel turned by pi, and (where it has a direction) theta + pi; a bend turns into another."""
+    """Both the rotated kernel and, if it has a direction, the kernel of theta + pi; a bent path would change."""
     values = {name: data.draw(st.floats(*RANGES[name])) for name in operation.parameters}
     if "curvature" in values:
         values["curvature"] = 0.0
     for name in ("sigma", "sigma_y"):
         if name in values:
-            values[name] = max(values[name], 0.3)  # a line a thousandth wide meets no pixel centre but by rounding
+            values[name] = max(values[name], 0.3)  # a line of width 1/1000 hits pixel centres only by rounding
     kernel = operation.function(SIZE, *(column(value) for value in values.values()))[0]
     assert (kernel.flip(0, 1) - kernel).abs().max() < 1e-9
     if "theta" in values:
         values["theta"] += math.pi
-        turned = operation.function(SIZE, *(column(value) for value in values.values()))[0]
-        assert (turned - kernel).abs().max() < 1e-9
+        rotated = operation.function(SIZE, *(column(value) for value in values.values()))[0]
+        assert (rotated - kernel).abs().max() < 1e-9
 
 
 @pytest.mark.parametrize("theta", ANGLES)
 @pytest.mark.parametrize("widths", [(2.0, 2.0), (3.5, 0.8), (0.6, 4.0)])
-def test_gaussian_family_against_float64_formulas(theta, widths):
+def test_the_gaussian_families_agree_with_float64_formulas(theta, widths):
     arguments = (column(widths[0]), column(widths[1]), column(theta))
     expected = gaussian_kernel(*widths, theta)
     np.testing.assert_allclose(kernels.gaussian(SIZE, *arguments)[0], expected, atol=1e-12)
     single = kernels.gaussian(SIZE, *(argument.float() for argument in arguments))[0]
     np.testing.assert_allclose(single, expected, atol=1e-6)
 
-    q = mahalanobis(*widths, theta)
+    q = squared_mahalanobis(*widths, theta)
     for beta in (0.5, 0.9, 2.0, 4.0):
         general = np.exp(-(q**beta) / 2)
         plateau = 1 / (1 + q**beta)
@@ -124,7 +129,7 @@ def test_width_zero_is_the_identity():
         assert torch.equal(kernels.gaussian(SIZE, column(0), column(0), column(theta)), identity)
         torch.testing.assert_close(kernels.motion(SIZE, column(0), column(theta), column(0.2)), identity)
     assert torch.equal(kernels.disk(SIZE, column(0)), identity)
-    none = blur_kernels(torch.tensor([0]), torch.zeros(1, 4, dtype=torch.float64), SIZE)
+    none = make_blur_kernels(torch.tensor([0]), torch.zeros(1, 4, dtype=torch.float64), SIZE)
     assert torch.equal(none, identity)
 
 
@@ -134,37 +139,37 @@ def test_an_isotropic_gaussian_is_symmetric_and_has_no_direction(sigma):
     torch.testing.assert_close(kernel, kernel.T, atol=1e-15, rtol=0)
     torch.testing.assert_close(kernel, kernel.flip(0), atol=1e-15, rtol=0)
     for theta in ANGLES:
-        turned = kernels.gaussian(SIZE, column(sigma), column(sigma), column(theta))[0]
-        torch.testing.assert_close(turned, kernel, atol=1e-14, rtol=0)
+        rotated = kernels.gaussian(SIZE, column(sigma), column(sigma), column(theta))[0]
+        torch.testing.assert_close(rotated, kernel, atol=1e-14, rtol=0)
 
 
 @pytest.mark.parametrize("operation", [b for b in BLURS if "theta" in b.parameters], ids=lambda b: b.name)
-def test_theta_turns_x_towards_y(operation):
+def test_theta_rotates_x_towards_y(operation):
     values = {"sigma": 3.0, "sigma_y": 0.8, "beta": 1.5, "length": 12.0, "curvature": 0.0, "theta": 0.0}
     make = lambda theta: operation.function(  # noqa: E731
         SIZE, *(column(theta if name == "theta" else values[name]) for name in operation.parameters)
     )[0].numpy()
-    flat = moments(make(0.0))
+    flat = compute_covariance(make(0.0))
     assert flat[0, 0] > 4 * flat[1, 1]  # long along x
     np.testing.assert_allclose(make(math.pi / 2), make(0.0).T, atol=1e-12)
-    slanted = moments(make(math.pi / 6))
-    assert slanted[0, 1] > 0  # x to the right with y down
+    slanted = compute_covariance(make(math.pi / 6))
+    assert slanted[0, 1] > 0  # x to the right, y down
     angle = 0.5 * math.atan2(2 * slanted[0, 1], slanted[0, 0] - slanted[1, 1])
     assert angle == pytest.approx(math.pi / 6, abs=0.03)  # the square window cuts the corners
     np.testing.assert_allclose(make(-math.pi / 6), make(math.pi / 6)[::-1], atol=1e-12)  # mirrored upside down
 
 
 @pytest.mark.parametrize("cutoff", [math.pi / 3, math.pi / 2, 2.4, math.pi])
-def test_sinc_against_scipy(cutoff):
+def test_sinc_agrees_with_scipy(cutoff):
     x, y = grid()
     radius = np.hypot(x, y)
     radius[10, 10] = 1  # replaced below
     expected = cutoff * j1(cutoff * radius) / (2 * np.pi * radius)
     expected[10, 10] = cutoff**2 / (4 * np.pi)
     expected /= expected.sum()
-    np.testing.assert_allclose(kernels.sinc(SIZE, column(cutoff))[0], expected, atol=2e-7)  # torch's J1 is 5e-7 off
+    np.testing.assert_allclose(kernels.sinc(SIZE, column(cutoff))[0], expected, atol=2e-7)  # torch's J1 errs by 5e-7
     np.testing.assert_allclose(kernels.sinc(SIZE, column(cutoff).float())[0], expected, atol=1e-6)
-    assert expected.min() < 0  # it does ring
+    assert expected.min() < 0  # negative lobes
 
 
 def test_sinc_passes_below_and_stops_above_the_cutoff():
@@ -176,7 +181,7 @@ def test_sinc_passes_below_and_stops_above_the_cutoff():
 
 
 @pytest.mark.parametrize("radius", [1.0, 2.5, 4.7, 8.0])
-def test_disk(radius):
+def test_a_disk_is_uniform_with_a_soft_edge(radius):
     kernel = kernels.disk(SIZE, column(radius))[0].numpy()
     x, y = grid()
     distance = np.hypot(x, y)
@@ -184,16 +189,16 @@ def test_disk(radius):
     inside = kernel[distance <= radius - 0.5]
     np.testing.assert_allclose(inside, inside[0], rtol=1e-12)
     assert (kernel > 0).sum() == (distance < radius + 0.5).sum()
-    # A uniform disk has radius^2 / 4 per axis; its soft edge and the pixels' steps move that a little.
-    np.testing.assert_allclose(moments(kernel), np.eye(2) * (radius**2 / 4), atol=0.06 * radius**2 + 0.12)
+    # a uniform disk has the variance radius^2 / 4 per axis; its soft edge and the pixel grid change that a little
+    np.testing.assert_allclose(compute_covariance(kernel), np.eye(2) * (radius**2 / 4), atol=0.06 * radius**2 + 0.12)
     np.testing.assert_allclose(kernel, kernel.T, atol=1e-15)
 
 
 @pytest.mark.parametrize("theta", ANGLES)
 @pytest.mark.parametrize("length", [4.0, 11.0, 18.0])
-def test_straight_motion_has_the_moments_of_a_segment(length, theta):
-    """length^2 / 12 along the direction, and what the splat on whole pixels adds: at most 1/4 a side."""
-    covariance = moments(kernels.motion(SIZE, column(length), column(theta), column(0.0))[0].numpy())
+def test_straight_motion_has_the_covariance_of_a_segment(length, theta):
+    """length^2 / 12 along the direction, and what the bilinear splat adds, at most 1/4 per axis."""
+    covariance = compute_covariance(kernels.motion(SIZE, column(length), column(theta), column(0.0))[0].numpy())
     direction = np.array([math.cos(theta), math.sin(theta)])
     normal = np.array([-direction[1], direction[0]])
     assert length**2 / 12 - 0.05 <= direction @ covariance @ direction <= length**2 / 12 + 0.3
@@ -214,10 +219,10 @@ def test_curved_motion_is_bent_by_its_sagitta():
     torch.testing.assert_close(kernel.sum(0), straight.sum(0))  # exposed evenly along the main direction
 
 
-def test_mixed_families_take_their_own_parameters():
+def test_families_in_one_batch_use_their_own_parameters():
     codes = torch.tensor([0, *(OPERATIONS.index(operation) for operation in BLURS)])
     parameters = torch.tensor([[2.0, 1.0, 0.5, 1.2]] * len(codes), dtype=torch.float64)
-    mixed = blur_kernels(codes, parameters, SIZE)
+    mixed = make_blur_kernels(codes, parameters, SIZE)
     for row, operation in enumerate(BLURS, 1):
         arguments = parameters[0, : len(operation.parameters)]
         torch.testing.assert_close(mixed[row], operation.function(SIZE, *arguments[:, None])[0])

@@ -1,3 +1,5 @@
+"""Noise: distributions, independence, and that a value depends on its own position alone."""
+
 import numpy as np
 import pytest
 import torch
@@ -6,11 +8,8 @@ from scipy import stats
 from shared.degradations import noise
 
 SEEDS = torch.tensor([0, 1, 2, 12345, 2**61 + 7, 2**33], dtype=torch.int64)
-FAMILIES = {
-    "gaussian_noise": noise.gaussian_noise, "gray_noise": noise.gray_noise,
-    "speckle": noise.speckle, "poisson": noise.poisson,
-}  # fmt: skip
-families = pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES.keys())
+FAMILIES = (noise.gaussian_noise, noise.gray_noise, noise.speckle, noise.poisson)
+families = pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.__name__)
 
 
 def views(*numbers: int) -> torch.Tensor:
@@ -21,7 +20,7 @@ def flat_images(value: float, rows: int = 1, side: int = 128) -> torch.Tensor:
     return torch.full((rows, 1, 3, side, side), value)
 
 
-def noisy(family, images: torch.Tensor, strength: float, first_seed: int = 0, stream: int = 2) -> torch.Tensor:
+def add_noise(family, images: torch.Tensor, strength: float, first_seed: int = 0, stream: int = 2) -> torch.Tensor:
     rows = len(images)
     seed = torch.arange(first_seed, first_seed + rows)
     return family(images, torch.full((rows,), strength), seed, stream, torch.arange(images.shape[1]))
@@ -51,12 +50,14 @@ def test_bits_are_balanced_and_uniform():
 
 
 def test_fields_are_independent():
-    """Rows (also of neighbouring seeds), views, streams and neighbouring positions: correlations as of chance."""
+    """Rows (also of neighbouring seeds), views, streams and neighbouring positions have correlations of chance."""
     count = 65_536
     fields = [
         noise.standard_normal(torch.tensor([seed]), stream, views(view), count)[0, 0]
-        for seed in (0, 1, 2, 2**32, 2**32 + 1) for stream in (0, 1, 7) for view in (0, 1, 2)
-    ]  # fmt: skip
+        for seed in (0, 1, 2, 2**32, 2**32 + 1)
+        for stream in (0, 1, 7)
+        for view in (0, 1, 2)
+    ]
     correlation = torch.corrcoef(torch.stack(fields)).fill_diagonal_(0).abs()
     assert correlation.max() < 5.5 / count**0.5
     squares = torch.corrcoef(torch.stack(fields).square()).fill_diagonal_(0).abs()
@@ -70,9 +71,9 @@ def test_fields_are_independent():
 
 def test_colour_channels_are_independent_and_gray_ones_equal():
     images = flat_images(0.5)
-    colour = noisy(noise.gaussian_noise, images, 0.05)[0, 0].flatten(1)
+    colour = add_noise(noise.gaussian_noise, images, 0.05)[0, 0].flatten(1)
     assert torch.corrcoef(colour).fill_diagonal_(0).abs().max() < 5 / colour.shape[1] ** 0.5
-    gray = noisy(noise.gray_noise, images, 0.05)[0, 0]
+    gray = add_noise(noise.gray_noise, images, 0.05)[0, 0]
     assert torch.equal(gray[0], gray[1])
     assert torch.equal(gray[0], gray[2])
     for channels in (colour, gray.flatten(1)):
@@ -82,17 +83,18 @@ def test_colour_channels_are_independent_and_gray_ones_equal():
 
 def test_speckle_grows_with_the_image():
     for value in (0.1, 0.3, 0.6):
-        out = noisy(noise.speckle, flat_images(value), 0.1)
+        out = add_noise(noise.speckle, flat_images(value), 0.1)
         assert out.std().item() == pytest.approx(0.1 * value, rel=0.02)
         assert out.mean().item() == pytest.approx(value, rel=0.01)
 
 
 @pytest.mark.parametrize("rate", [0.05, 0.7, 3.0, 9.5, 15.9, 16.1, 25.0, 80.0, 400.0])
-def test_poisson_counts_against_scipy(rate):
-    """Mean, variance and the probability of every count, below and above the switch of the method."""
+def test_poisson_counts_agree_with_scipy(rate):
+    """Mean, variance and the probability of every count, below and above the threshold between the two methods."""
     value = 0.002 if rate < 1 else 0.1  # the tails stay below 1, so that nothing is clipped
     peak = rate / value
-    counts = (noisy(noise.poisson, flat_images(value, rows=8), peak, first_seed=100) * peak).double().flatten().numpy()
+    images = add_noise(noise.poisson, flat_images(value, rows=8), peak, first_seed=100)
+    counts = (images * peak).double().flatten().numpy()
     np.testing.assert_allclose(counts, np.round(counts), atol=1e-3)
     counts = np.round(counts)
     error = (rate / counts.size) ** 0.5
@@ -107,12 +109,12 @@ def test_poisson_counts_against_scipy(rate):
 
 
 @pytest.mark.parametrize("probability", [1e-6, 0.01, 0.5, 0.99, 1 - 2.0**-22, 1 - 2.0**-24])
-def test_poisson_quantile_against_scipy(probability):
-    """Also at the largest uniform numbers: a sum that ends short of 1 in float32 must not make a count run away."""
+def test_poisson_quantiles_agree_with_scipy(probability):
+    """Also for the largest uniform numbers, where a float32 sum that stays below 1 would give far too large counts."""
     rate = torch.linspace(0.01, 15.99, 200)
     found = noise._poisson_quantile(torch.full_like(rate, probability), rate).numpy()
     exact = np.float64(np.float32(probability))
-    slack = 1e-6  # the float32 sum's error
+    slack = 1e-6  # error of a float32 sum
     low = stats.poisson.ppf(max(exact - slack, 1e-12), rate.double().numpy())
     high = stats.poisson.ppf(min(exact + slack, 1 - 1e-10), rate.double().numpy())
     assert (found >= low).all()
@@ -120,13 +122,13 @@ def test_poisson_quantile_against_scipy(probability):
 
 
 def test_uniform_numbers_lie_inside_the_open_interval():
-    ends = noise._uniform(torch.tensor([0, -1], dtype=torch.int32))
+    ends = noise._to_uniform(torch.tensor([0, -1], dtype=torch.int32))
     assert 0 < ends[0] < 1e-6
     assert 1 - 1e-6 < ends[1] < 1
 
 
 def test_a_dark_pixel_has_no_photons():
-    assert torch.equal(noisy(noise.poisson, flat_images(0.0, 3), 50.0), flat_images(0.0, 3))
+    assert torch.equal(add_noise(noise.poisson, flat_images(0.0, 3), 50.0), flat_images(0.0, 3))
 
 
 @pytest.mark.parametrize("family", [noise.gaussian_noise, noise.gray_noise, noise.speckle])
@@ -136,7 +138,7 @@ def test_zero_noise_is_the_identity(family):
 
 
 @families
-def test_the_field_is_a_function_of_seed_view_stream_and_position_alone(family):
+def test_the_field_depends_on_seed_view_stream_and_position_alone(family):
     images = torch.rand(6, 3, 3, 12, 10, generator=torch.Generator().manual_seed(0)) * 0.6 + 0.2
     strength = torch.tensor([0.05, 0.1, 0.02, 0.05, 0.08, 0.03])
     if family is noise.poisson:
@@ -162,7 +164,7 @@ def test_another_view_seed_or_stream_has_another_field(family):
 
 
 @families
-def test_values_stay_inside_and_the_type_is_kept(family):
+def test_values_stay_in_the_range_and_keep_their_type(family):
     for dtype in (torch.float32, torch.float64):
         images = torch.rand(2, 1, 3, 32, 32, dtype=dtype)
         out = family(images, torch.tensor([0.5, 5.0]), SEEDS[:2], 0, views(0))

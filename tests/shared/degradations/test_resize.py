@@ -1,3 +1,5 @@
+"""Resizing against reference matrices."""
+
 import numpy as np
 import pytest
 import torch
@@ -8,12 +10,12 @@ from tests.shared.degradations.dasr_reference import bicubic_matrix
 
 
 def pictures(height: int, width: int, dtype: torch.dtype = torch.float64) -> torch.Tensor:
-    """(2, 2, 3, height, width) white noise: no smoothness hides a wrong weight."""
+    """Draws white noise, (2, 2, 3, height, width), in which no wrong weight can hide."""
     return torch.rand(2, 2, 3, height, width, generator=torch.Generator().manual_seed(height), dtype=dtype)
 
 
-def on_each(images: torch.Tensor, function) -> np.ndarray:
-    """`function` of (H, W, 3) float64 images on every one, back in the order (B, V, 3, h, w)."""
+def apply_to_each(images: torch.Tensor, function) -> np.ndarray:
+    """Applies a function of float64 images (H, W, 3) to images (B, V, 3, H, W)."""
     flat = images.double().flatten(0, 1).permute(0, 2, 3, 1).numpy()
     out = np.stack([function(image) for image in flat])
     return out.transpose(0, 3, 1, 2).reshape(*images.shape[:3], *out.shape[1:3])
@@ -23,7 +25,7 @@ def on_each(images: torch.Tensor, function) -> np.ndarray:
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_bicubic_is_exact_to_the_border(factor, dtype):
     images = pictures(12 * factor, 7 * factor, dtype)
-    expected = on_each(images, lambda image: reference_bicubic(image, 12, 7))
+    expected = apply_to_each(images, lambda image: reference_bicubic(image, 12, 7))
     tolerance = 1e-6 if dtype == torch.float32 else 1e-12  # of [0, 1]; the border is not worse than the inside
     found = resize.bicubic(images, (12, 7))
     assert found.dtype == dtype
@@ -33,15 +35,15 @@ def test_bicubic_is_exact_to_the_border(factor, dtype):
 @pytest.mark.parametrize("factor", [2, 3, 4])
 def test_bicubic_of_the_smallest_images(factor):
     images = pictures(factor, 2 * factor)
-    expected = on_each(images, lambda image: reference_bicubic(image, 1, 2))
+    expected = apply_to_each(images, lambda image: reference_bicubic(image, 1, 2))
     np.testing.assert_allclose(resize.bicubic(images, (1, 2)), expected, atol=1e-12)
 
 
 @pytest.mark.parametrize(("height", "width", "size"), [(40, 32, (15, 12)), (30, 30, (45, 40)), (33, 47, (10, 12))])
 def test_bicubic_by_other_factors_is_exact_inside(height, width, size):
-    """Also enlarging. At the border torch renormalises the weights that are left instead of repeating the edge."""
+    """Also enlarging. At the border torch renormalises the remaining weights instead of repeating the edge pixel."""
     images = pictures(height, width)
-    expected = on_each(images, lambda image: reference_bicubic(image, *size))
+    expected = apply_to_each(images, lambda image: reference_bicubic(image, *size))
     inside = (..., slice(4, -4), slice(4, -4))
     np.testing.assert_allclose(resize.bicubic(images, size)[inside], expected[inside], atol=1e-12)
 
@@ -65,7 +67,7 @@ def test_bicubic_taps_are_the_row_of_the_matrix(factor):
 
 
 @pytest.mark.parametrize("factor", [2, 3, 4])
-def test_whole_factors_of_the_simple_ones(factor):
+def test_area_s_fold_and_nearest_by_whole_factors(factor):
     height, width = 6 * factor, 5 * factor
     images = pictures(height, width)
     blocks = images.view(2, 2, 3, 6, factor, 5, factor)
@@ -76,16 +78,16 @@ def test_whole_factors_of_the_simple_ones(factor):
 
 
 @pytest.mark.parametrize("size", [(13, 7), (10, 21), (40, 30), (20, 14)])
-def test_bilinear_against_two_taps(size):
-    """Coordinates of pixel centres; no antialiasing; the edge pixel is repeated."""
+def test_bilinear_agrees_with_two_taps(size):
+    """Coordinates are those of pixel centres; there is no antialiasing; the edge pixel is repeated."""
 
     def weights(length: int, new: int) -> np.ndarray:
         matrix = np.zeros((new, length))
         for row in range(new):
-            place = np.clip((row + 0.5) * length / new - 0.5, 0, length - 1)
-            low = int(place)
-            matrix[row, low] += 1 - (place - low)
-            matrix[row, min(low + 1, length - 1)] += place - low
+            position = np.clip((row + 0.5) * length / new - 0.5, 0, length - 1)
+            low = int(position)
+            matrix[row, low] += 1 - (position - low)
+            matrix[row, min(low + 1, length - 1)] += position - low
         return matrix
 
     images = pictures(20, 14)
@@ -96,11 +98,11 @@ def test_bilinear_against_two_taps(size):
 @pytest.mark.parametrize("size", [(13, 7), (10, 21), (40, 30)])
 def test_nearest_takes_the_nearest_centre(size):
     images = pictures(20, 14)
-    places = [
+    rows, columns = (
         np.minimum(((np.arange(new) + 0.5) * length / new).astype(int), length - 1)
         for length, new in zip((20, 14), size, strict=True)
-    ]
-    expected = images[..., places[0], :][..., places[1]]
+    )
+    expected = images[..., rows, :][..., columns]
     assert torch.equal(resize.nearest(images, size), expected)
 
 

@@ -1,30 +1,43 @@
+"""Spaces: their draws, orders, margins and listed rows."""
+
 import math
 
 import pytest
 import torch
 from skimage import data
 
-from shared.degradations import Space, degrade, load_space, margin_needed, space_names
+from shared.degradations import Space, degrade, list_spaces, load_space, required_margin
 from shared.degradations.operations import CODES, OPERATIONS
-from tests.shared.degradations.written_spaces import CUT_SHORT, draw, every_operation, space_of, without
+from tests.shared.degradations.example_spaces import (
+    SPACES_WITH_SHORT_MARGIN,
+    draw,
+    make_full_space,
+    make_space,
+    remove_steps,
+)
 
-NAMES = space_names()
+NAMES = list_spaces()
 LISTED = {"grid": 6, "grid_noise": 9}
-# Of all built-in spaces: no draw may leave these.
-BOUNDS = {
-    "sigma": (0.1, 4), "sigma_y": (0.1, 4), "theta": (-math.pi, math.pi), "beta": (0.5, 4),
-    "cutoff": (math.pi / 3, math.pi), "relative_size": (0.1, 1.5),
-    "noise_sigma": (0, 30 / 255), "peak": (28, 100_000), "quality": (30, 95),
-}  # fmt: skip
+BOUNDS = {  # of the parameters in all built-in spaces
+    "sigma": (0.1, 4),
+    "sigma_y": (0.1, 4),
+    "theta": (-math.pi, math.pi),
+    "beta": (0.5, 4),
+    "cutoff": (math.pi / 3, math.pi),
+    "relative_size": (0.1, 1.5),
+    "noise_sigma": (0, 30 / 255),
+    "peak": (28, 100_000),
+    "quality": (30, 95),
+}
 
 
-def values_of(degradation, operation: str, parameter: str) -> torch.Tensor:
+def select_values(degradation, operation: str, parameter: str) -> torch.Tensor:
     index = list(OPERATIONS[CODES[operation]].parameters).index(parameter)
     return degradation.parameters[..., index][degradation.operation == CODES[operation]]
 
 
-def test_the_spaces_that_are_promised_are_there():
-    promised = {
+def test_the_documented_spaces_exist():
+    documented = {
         "blur",
         "blur_noise",
         "dasr_iso",
@@ -35,11 +48,11 @@ def test_the_spaces_that_are_promised_are_there():
         "second_order",
         "grid",
     }
-    assert promised <= set(NAMES)
+    assert documented <= set(NAMES)
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_built_in_space_draws_within_its_bounds_and_from_the_generator_alone(name):
+def test_draws_of_built_in_spaces_lie_within_bounds_and_depend_on_the_generator_alone(name):
     space = load_space(name)
     degradation = draw(space, 500, seed=7)
     assert len(degradation) == 500
@@ -69,18 +82,18 @@ def test_a_draw_ends_at_the_size_of_its_scale(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_margin_serves_every_draw(name):
+def test_the_margin_is_sufficient_for_every_draw(name):
     space = load_space(name)
     margin = space.margin()
     assert margin % space.scale == 0
     for seed in range(1, 4):
-        assert margin_needed(draw(space, 1000, seed=seed)) <= margin or name in CUT_SHORT
+        assert required_margin(draw(space, 1000, seed=seed)) <= margin or name in SPACES_WITH_SHORT_MARGIN
 
 
-def test_what_a_margin_cut_short_costs():
-    """In noise-free rows the pixels of a crop are those of the whole image but for a hundredth of a level."""
+def test_a_margin_shorter_than_the_reach_changes_little():
+    """In noise-free rows the pixels of a crop differ from those of the whole image by 0.01 levels on average."""
     space = load_space("shuffled")
-    degradation = without(without(draw(space, 48), "noise"), "jpeg")
+    degradation = remove_steps(remove_steps(draw(space, 48), "noise"), "jpeg")
     photograph = torch.from_numpy(data.astronaut()).permute(2, 0, 1).float() / 255
     whole = photograph.expand(48, 1, -1, -1, -1)
     crop = slice(128 - space.margin(), 384 + space.margin())
@@ -88,30 +101,30 @@ def test_what_a_margin_cut_short_costs():
     assert 255 * (found - degrade(whole, degradation)[..., 32:96, 32:96]).abs().mean() < 0.03
 
 
-def test_the_margin_serves_rare_draws():
-    """One row in 20,000 has a resize that the others have not."""
+def test_the_margin_is_sufficient_for_rare_draws():
+    """One row in 20,000 has a resize that the others do not have."""
     rare = {"one_of": [{"gaussian": {"sigma": 1}, "weight": 20_000}, {"bicubic": {"relative_size": "1/8"}}]}
-    space = space_of(rare, {"gaussian": {"sigma": 2}}, {"bicubic": {"relative_size": "1/4"}}, scale=4)
-    worst = space_of(
+    space = make_space(rare, {"gaussian": {"sigma": 2}}, {"bicubic": {"relative_size": "1/4"}}, scale=4)
+    worst = make_space(
         {"bicubic": {"relative_size": "1/8"}},
         {"gaussian": {"sigma": 2}},
         {"bicubic": {"relative_size": "1/4"}},
         scale=4,
     )
-    assert space.margin() >= margin_needed(draw(worst, 1))
+    assert space.margin() >= required_margin(draw(worst, 1))
 
 
 def test_dasr_draws_are_uniform_over_the_published_ranges():
     for name, top in (("dasr_iso", 4), ("dasr_iso_x3", 3), ("dasr_iso_x2", 2)):
         degradation = draw(load_space(name), 20_000)
-        widths = values_of(degradation, "gaussian", "sigma")
-        assert torch.equal(widths, values_of(degradation, "gaussian", "sigma_y"))
+        widths = select_values(degradation, "gaussian", "sigma")
+        assert torch.equal(widths, select_values(degradation, "gaussian", "sigma_y"))
         quantiles = torch.quantile(widths, torch.tensor([0.0, 0.25, 0.5, 0.75, 1.0]))
         expected = torch.linspace(0.2, top, 5)
         torch.testing.assert_close(quantiles, expected, atol=0.02 * top, rtol=0)
     degradation = draw(load_space("dasr_aniso"), 20_000)
-    columns = [values_of(degradation, "gaussian", p) for p in ("sigma", "sigma_y", "theta")]
-    columns.append(values_of(degradation, "gaussian_noise", "noise_sigma"))
+    columns = [select_values(degradation, "gaussian", p) for p in ("sigma", "sigma_y", "theta")]
+    columns.append(select_values(degradation, "gaussian_noise", "noise_sigma"))
     for column, (low, high) in zip(columns, ((0.2, 4), (0.2, 4), (0, math.pi), (0, 25 / 255)), strict=True):
         assert column.min() == pytest.approx(low, abs=0.01 * high)
         assert column.max() == pytest.approx(high, rel=0.01)
@@ -123,28 +136,28 @@ def test_dasr_draws_are_uniform_over_the_published_ranges():
 def test_a_listed_space_has_its_rows_in_order_and_draws_all_of_them(name, count):
     space = load_space(name)
     assert space.is_list
-    listed = space.listed(torch.Generator().manual_seed(0))
+    listed = space.draw_listed(torch.Generator().manual_seed(0))
     assert len(listed) == len(space.row_names) == len(set(space.row_names)) == count
     assert torch.equal(listed.equals(listed), torch.eye(count, dtype=torch.bool))
-    which = draw(space, 3000).equals(listed)
-    assert (which.sum(1) == 1).all()
-    share = which.double().mean(0)
+    is_row = draw(space, 3000).equals(listed)
+    assert (is_row.sum(1) == 1).all()
+    share = is_row.double().mean(0)
     assert (share - 1 / count).abs().max() < 0.03
-    for row_name, words in zip(space.row_names, listed.words(), strict=True):
-        assert f"sigma {row_name.split()[1]}" in words
+    for row_name, description in zip(space.row_names, listed.describe(), strict=True):
+        assert f"sigma {row_name.split()[1]}" in description
         if "noise" in row_name:
-            assert f"noise_sigma {row_name.split()[-1]}.0/255" in words
+            assert f"noise_sigma {row_name.split()[-1]}.0/255" in description
         if " at " in row_name:
-            assert f"theta {row_name.split()[-1]} degrees" in words
+            assert f"theta {row_name.split()[-1]} degrees" in description
 
 
 def test_a_space_of_steps_lists_one_row():
     space = load_space("blur")
     assert not space.is_list
-    assert len(space.listed(torch.Generator().manual_seed(0))) == 1
+    assert len(space.draw_listed(torch.Generator().manual_seed(0))) == 1
 
 
-def test_a_space_may_name_a_listed_one_for_its_probe():
+def test_a_space_may_refer_to_a_listed_one_for_probes():
     for name in NAMES:
         probe = load_space(name).probe
         assert probe or not name.startswith(("blur", "dasr"))
@@ -167,18 +180,21 @@ def test_shuffled_draws_random_orders_and_keeps_the_steps_that_are_in_order():
     sizes = [[values["relative_size"] for _, values in row if "relative_size" in values] for row in degradation.rows()]
     assert all(last == 0.25 for _, last in sizes)
     assert {round(first, 4) for first, _ in sizes} == {1, 0.5, 0.375, 0.25, 0.125}
-    # Any of the six movable steps stands first equally often: two blurs, two resizes (the first of them), noise, JPEG.
+    # each of the six movable steps comes first equally often: two blurs, two resizes (in their order), noise, JPEG
     first = [row[0] for row in kinds if len(row) == 7]
     assert first.count("blur") / len(first) == pytest.approx(2 / 6, abs=0.04)
     assert first.count("resize") / len(first) == pytest.approx(2 / 6, abs=0.04)
     assert first.count("noise") / len(first) == pytest.approx(1 / 6, abs=0.03)
 
 
-def test_a_shuffle_moves_parameters_with_their_operations_and_leaves_the_others_in_place():
+def test_a_shuffle_moves_parameters_with_their_operations_and_leaves_other_steps_in_place():
     steps = [
-        {"quantize": {}}, {"gaussian": {"sigma": 1}, "movable": True}, {"jpeg": {"quality": 50}},
-        {"disk": {"radius": 2}, "movable": True}, {"gaussian_noise": {"noise_sigma": 0.01}, "movable": True},
-    ]  # fmt: skip
+        {"quantize": {}},
+        {"gaussian": {"sigma": 1}, "movable": True},
+        {"jpeg": {"quality": 50}},
+        {"disk": {"radius": 2}, "movable": True},
+        {"gaussian_noise": {"noise_sigma": 0.01}, "movable": True},
+    ]
     rows = draw(Space({"shuffle": True, "steps": steps}, "mixed"), 600).rows()
     expected = {"gaussian": 1.0, "disk": 2.0, "gaussian_noise": pytest.approx(0.01), "jpeg": 50.0}
     orders = []
@@ -189,15 +205,16 @@ def test_a_shuffle_moves_parameters_with_their_operations_and_leaves_the_others_
         orders.append(tuple(names))
     assert len(set(orders)) == 6
     assert all(60 < orders.count(order) < 145 for order in set(orders))
-    assert len({tuple(name for name, _ in row) for row in draw(space_of(*steps), 50).rows()}) == 1  # without `shuffle`
+    without_shuffle = draw(make_space(*steps), 50).rows()
+    assert len({tuple(name for name, _ in row) for row in without_shuffle}) == 1
 
 
-def test_probability_and_weights():
+def test_steps_are_applied_with_their_probability_and_choices_by_weight():
     steps = [
         {"gaussian": {"sigma": 1}, "probability": 0.3},
         {"one_of": [{"disk": {"radius": 1}, "weight": 3}, {"sinc": {"cutoff": 2}}], "probability": 0.8},
     ]
-    names = [tuple(name for name, _ in row) for row in draw(space_of(*steps), 20_000).rows()]
+    names = [tuple(name for name, _ in row) for row in draw(make_space(*steps), 20_000).rows()]
     share = lambda name: sum(name in row for row in names) / 20_000  # noqa: E731
     assert share("gaussian") == pytest.approx(0.3, abs=0.015)
     assert share("disk") == pytest.approx(0.6, abs=0.015)
@@ -206,15 +223,15 @@ def test_probability_and_weights():
     assert both == pytest.approx(0.18, abs=0.015)  # independent
 
 
-def test_a_probability_leaves_the_draws_of_the_other_steps_alone():
-    def drawn(probability: float) -> torch.Tensor:
+def test_a_probability_does_not_change_the_draws_of_other_steps():
+    def draw_sigmas(probability: float) -> torch.Tensor:
         steps = [{"disk": {"radius": [1, 3]}, "probability": probability}, {"gaussian": {"sigma": [0, 3]}}]
-        return values_of(draw(space_of(*steps), 50), "gaussian", "sigma")
+        return select_values(draw(make_space(*steps), 50), "gaussian", "sigma")
 
-    assert torch.equal(drawn(0.1), drawn(0.9))
+    assert torch.equal(draw_sigmas(0.1), draw_sigmas(0.9))
 
 
-def test_a_user_s_yaml(tmp_path):
+def test_a_yaml_of_the_user_is_loaded(tmp_path):
     path = tmp_path / "mine.yaml"
     path.write_text(
         "description: mine\nscale: 2\nkernel_size: 13\nsteps:\n"
@@ -225,25 +242,25 @@ def test_a_user_s_yaml(tmp_path):
     assert (space.name, space.scale, space.kernel_size) == ("mine", 2, 13)
     degradation = draw(space, 5)
     assert (degradation.scale, degradation.kernel_size) == (2, 13)
-    assert values_of(degradation, "motion", "curvature").tolist() == [0] * 5
+    assert select_values(degradation, "motion", "curvature").tolist() == [0] * 5
     assert degrade(torch.rand(5, 1, 3, 20, 20), degradation).shape == (5, 1, 3, 10, 10)
 
 
-def test_every_operation_can_be_written():
-    drawn = draw(every_operation(), 2000).operation.unique().tolist()
-    assert {OPERATIONS[code].name for code in drawn} == {o.name for o in OPERATIONS} - {"s_fold"}
+def test_a_space_can_contain_every_operation():
+    codes = draw(make_full_space(), 2000).operation.unique().tolist()
+    assert {OPERATIONS[code].name for code in codes} == {o.name for o in OPERATIONS} - {"s_fold"}
 
 
 def test_near_rows_differ_in_one_operation_only():
     space = load_space("blur_noise")
-    drawn = space.draw_near(40, 8, torch.Generator().manual_seed(0))
-    varied = set()
-    for group in drawn.parameters.view(5, 8, *drawn.parameters.shape[1:]):
+    degradation = space.draw_near(40, 8, torch.Generator().manual_seed(0))
+    varying_steps = set()
+    for group in degradation.parameters.view(5, 8, *degradation.parameters.shape[1:]):
         differs = (group != group[:1]).flatten(2).any(2).any(0)  # (S,)
         assert differs.sum() == 1
-        varied.add(int(differs.nonzero()))
-    assert varied == {0, 1}
-    assert len(drawn.seed.unique()) == 40
+        varying_steps.add(int(differs.nonzero()))
+    assert varying_steps == {0, 1}
+    assert len(degradation.seed.unique()) == 40
 
 
 @pytest.mark.parametrize("name", ["blur", "shuffled", "grid"])
@@ -252,7 +269,7 @@ def test_near_rows_need_two_operations_in_a_fixed_order(name):
         load_space(name).draw_near(8, 4, torch.Generator())
 
 
-def test_a_probe_beside_a_space_of_ones_own_is_found_from_anywhere(tmp_path):
+def test_a_probe_in_the_folder_of_a_space_is_found_from_any_folder(tmp_path):
     (tmp_path / "mine.yaml").write_text("{probe: listed.yaml, steps: [{gaussian: {sigma: [0.2, 2]}}]}")
     (tmp_path / "listed.yaml").write_text("rows: [{name: sharp, steps: [{gaussian: {sigma: 0.3}}]}]")
     assert load_space(load_space(str(tmp_path / "mine.yaml")).probe).row_names == ["sharp"]

@@ -1,3 +1,5 @@
+"""Front-ends: their formulas, and what they are invariant to."""
+
 from itertools import pairwise
 
 import numpy as np
@@ -18,7 +20,7 @@ FRONT_ENDS = [ContrastFreeBands(), ContrastFreeBandsWithLevel()]
 
 
 def textured_images(batch: int = 2, height: int = 48, width: int = 40, seed: int = 0) -> Tensor:
-    """Smoothed noise of several scales in colour, in [0.1, 0.9]."""
+    """Makes smoothed colour noise of several scales, in [0.1, 0.9]."""
     rng = np.random.default_rng(seed)
     noise = rng.standard_normal((batch, 3, height, width))
     image = sum(scale * gaussian_filter(noise, (0, 0, scale, scale)) for scale in (0.5, 1, 2, 4))
@@ -28,7 +30,7 @@ def textured_images(batch: int = 2, height: int = 48, width: int = 40, seed: int
 
 @pytest.mark.parametrize("front_end", FRONT_ENDS)
 @pytest.mark.parametrize("size", [(16, 16), (17, 23), (64, 48)])
-def test_shape_at_any_size(front_end, size):
+def test_images_of_any_size_are_accepted(front_end, size):
     bands = front_end(torch.rand(2, 3, *size))
     assert bands.shape == (2, front_end.channels, *size)
     assert torch.isfinite(bands).all()
@@ -37,7 +39,7 @@ def test_shape_at_any_size(front_end, size):
 
 
 def test_bands_are_differences_of_smoothings_with_doubling_sigma():
-    """Against convolutions with the composed kernels in float64, far from the border."""
+    """They agree with convolutions by the composed kernels in float64, far from the border."""
     image = np.random.default_rng(0).standard_normal((129, 129))
     smoothings, kernel = [image], np.ones(1)
     for taps, distance in [((1, 6, 1), 1)] + [((1, 8, 14, 8, 1), d) for d in (1, 2, 4, 8)]:
@@ -63,7 +65,7 @@ def test_bands_are_close_to_true_gaussians():
         assert np.corrcoef(band.ravel(), expected.ravel())[0, 1] > 0.97
 
 
-def test_formula_of_the_channels():
+def test_the_channels_agree_with_their_formula():
     images = textured_images().double()
     gray = (images * torch.tensor([0.299, 0.587, 0.114]).double().view(3, 1, 1)).sum(dim=1, keepdim=True)
     torch.testing.assert_close(to_gray(images), gray, atol=1e-7, rtol=0)
@@ -85,7 +87,7 @@ def test_brightness_and_contrast_do_not_matter(gain, offset):
     assert change.max() < 0.02  # of values up to 5
 
 
-def test_colour_matters_as_gray_alone():
+def test_colour_matters_only_by_its_luma():
     images = textured_images()
     front_end = ContrastFreeBandsWithLevel()
     recoloured = images + 0.05 * torch.tensor([0.587, -0.299, 0.0]).view(3, 1, 1) * torch.rand(2, 1, 48, 40)
@@ -110,7 +112,7 @@ def test_blur_and_noise_move_the_finest_band_in_opposite_directions():
 
 
 @pytest.mark.parametrize("front_end", FRONT_ENDS)
-def test_each_image_is_treated_alone(front_end):
+def test_each_image_is_processed_independently(front_end):
     images = textured_images(4)
     images[3] *= 0.1
     together = front_end(images)

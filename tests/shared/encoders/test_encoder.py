@@ -1,3 +1,5 @@
+"""The contract of all encoders: timm's networks with every option, DASR's CNN, and what is refused."""
+
 import pytest
 import safetensors.torch
 import timm
@@ -16,7 +18,7 @@ RESNET_STEMS = {
 
 
 def check_contract(encoder, height, width):
-    """Shapes that the encoder claims, a finite gradient in every parameter."""
+    """Checks the shapes that the encoder states, and that every parameter gets a finite gradient."""
     encoder.train()
     images = torch.rand(2, 3, height, width)
     representation = encoder(images)
@@ -24,10 +26,10 @@ def check_contract(encoder, height, width):
     assert len(representation.maps) == len(encoder.channels) == len(encoder.strides)
     assert list(encoder.strides) == sorted(encoder.strides)
     for map_, channels, stride in zip(representation.maps, encoder.channels, encoder.strides, strict=True):
-        smallest = getattr(encoder.backbone, "smallest_side", 16)
-        filled = max(height, smallest), max(width, smallest)
+        min_side = getattr(encoder.backbone, "min_side", 16)
+        padded = max(height, min_side), max(width, min_side)
         assert map_.shape[:2] == (2, channels)
-        for size, side in zip(map_.shape[2:], filled, strict=True):
+        for size, side in zip(map_.shape[2:], padded, strict=True):
             assert side // stride <= size <= -(-side // stride)
     torch.testing.assert_close(representation.vector, representation.maps[-1].mean(dim=(2, 3)))
     sum(map_.square().mean() for map_ in representation.maps).backward()
@@ -36,27 +38,27 @@ def check_contract(encoder, height, width):
         assert torch.isfinite(parameter.grad).all(), name
 
 
-def built(**options):
+def build(**options):
     return build_encoder(EncoderConfig(**options))
 
 
 @pytest.mark.parametrize("input_", INPUTS)
 @pytest.mark.parametrize("name", SMALL)
-def test_contract(name, input_):
-    encoder = built(name=name, input=input_)
+def test_every_network_keeps_the_contract(name, input_):
+    encoder = build(name=name, input=input_)
     for size in [(16, 16), (17, 23)]:
         check_contract(encoder, *size)
 
 
 @pytest.mark.parametrize("name", ["densenet121", "resnetblur18", "hrnet_w18_small", "vgg11_bn"])
-def test_networks_that_do_not_take_every_size(name):
+def test_networks_that_do_not_accept_every_size_get_padded_images(name):
     encoder = build_encoder(EncoderConfig(name=name)).eval()
     for size in [(16, 16), (17, 45)]:
         assert torch.isfinite(encoder(torch.rand(1, 3, *size)).vector).all()
 
 
-def test_resnet50():
-    encoder = built()
+def test_the_default_is_a_resnet50():
+    encoder = build()
     assert encoder.dim == 2048
     assert encoder.channels == (64, 256, 512, 1024, 2048)
     assert encoder.strides == (2, 4, 8, 16, 32)
@@ -66,14 +68,14 @@ def test_resnet50():
 @pytest.mark.parametrize("stem", RESNET_STEMS)
 @pytest.mark.parametrize("input_", ["rgb", "bands_level"])
 def test_stems_of_a_resnet(stem, input_):
-    encoder = built(name="resnet18", stem=stem, input=input_)
+    encoder = build(name="resnet18", stem=stem, input=input_)
     assert encoder.strides == RESNET_STEMS[stem]
     check_contract(encoder, 17, 23)
 
 
 @pytest.mark.parametrize("name", [name for name in SMALL if name != "dasr"])
-def test_3x3_stem_makes_maps_finer(name):
-    standard, fine = built(name=name), built(name=name, stem="3x3")
+def test_a_3x3_stem_makes_maps_finer(name):
+    standard, fine = build(name=name), build(name=name, stem="3x3")
     assert fine.strides[-1] < standard.strides[-1]
     assert fine.strides[0] == 1
     check_contract(fine, 17, 23)
@@ -81,16 +83,16 @@ def test_3x3_stem_makes_maps_finer(name):
 
 @pytest.mark.parametrize("name", ["resnet18", "convnext_atto", "efficientnet_b0", "regnety_002"])
 @pytest.mark.parametrize("output_stride", [8, 16])
-def test_output_stride(name, output_stride):
-    encoder = built(name=name, output_stride=output_stride)
+def test_the_output_stride_is_set(name, output_stride):
+    encoder = build(name=name, output_stride=output_stride)
     assert encoder.strides[-1] == output_stride
     check_contract(encoder, 33, 23)
-    assert built(name=name, output_stride=output_stride, stem="3x3").strides[-1] < output_stride
+    assert build(name=name, output_stride=output_stride, stem="3x3").strides[-1] < output_stride
 
 
 @pytest.mark.parametrize("name", [name for name in SMALL if name != "dasr"])
-def test_last_map_is_what_timm_gives(name):
-    """Same weights in timm's own network, normalised by hand."""
+def test_the_last_map_agrees_with_timm(name):
+    """timm's own network has the same weights, and its input is normalised here."""
     encoder = build_encoder(EncoderConfig(name=name)).eval()
     network = timm.create_model(name, num_classes=0).eval()
     missing, unexpected = network.load_state_dict(encoder.backbone.network.state_dict(), strict=False)
@@ -107,14 +109,14 @@ def test_last_map_is_what_timm_gives(name):
 
 def test_dasr_is_the_published_network():
     convolutions = [(3, 64), (64, 64), (64, 128), (128, 128), (128, 256), (256, 256)]
-    by_hand = sum(9 * c_in * c_out + c_out + 2 * c_out for c_in, c_out in convolutions)
-    assert by_hand == 1_147_200
+    expected = sum(9 * c_in * c_out + c_out + 2 * c_out for c_in, c_out in convolutions)
+    assert expected == 1_147_200
     encoder = build_encoder(EncoderConfig(name="dasr"))
-    assert sum(parameter.numel() for parameter in encoder.parameters()) == by_hand
+    assert sum(parameter.numel() for parameter in encoder.parameters()) == expected
     assert (encoder.dim, encoder.channels, encoder.strides) == (256, (64, 128, 256), (1, 2, 4))
 
 
-def test_dasr_formula():
+def test_dasr_agrees_with_its_formula():
     backbone = DasrBackbone().eval()
     images = torch.rand(1, 3, 20, 24)
     convolutions = [module for module in backbone.modules() if isinstance(module, torch.nn.Conv2d)]
@@ -127,7 +129,7 @@ def test_dasr_formula():
 
 
 def test_dasr_without_downsampling():
-    encoder = built(name="dasr", downsample=False)
+    encoder = build(name="dasr", downsample=False)
     assert encoder.strides == (1, 1, 1)
     check_contract(encoder, 17, 23)
 
@@ -142,7 +144,7 @@ def test_dasr_in_0_to_255_gives_the_same_while_training():
 
 
 @pytest.mark.parametrize("name", ["resnet18", "efficientnet_b0", "dasr"])
-def test_construction_leaves_batch_norm_and_mode_alone(name):
+def test_construction_changes_neither_batch_norm_nor_mode(name):
     encoder = build_encoder(EncoderConfig(name=name))
     assert all(module.training for module in encoder.modules())
     norms = [m for m in encoder.modules() if isinstance(m, torch.nn.modules.batchnorm._BatchNorm)]
@@ -168,7 +170,7 @@ def test_compiles_as_one_graph_in_bf16_and_channels_last(name, input_):
 
 
 def test_pretrained_weights_fit_any_input(tmp_path, monkeypatch):
-    """Weights from a file in the place of timm's download."""
+    """A file of weights takes the place of timm's download."""
     create_model = timm.create_model
     published = create_model("resnet18")
     safetensors.torch.save_file(published.state_dict(), tmp_path / "resnet18.safetensors")
@@ -189,11 +191,11 @@ def test_pretrained_weights_fit_any_input(tmp_path, monkeypatch):
         build_encoder(EncoderConfig(name="resnet18", pretrained=True, stem="3x3"))
 
 
-def test_no_network_is_said_clearly(monkeypatch):
-    def fails(*_, **__):
+def test_a_failed_download_is_explained(monkeypatch):
+    def fail(*_, **__):
         raise OSError("cannot reach the hub")
 
-    monkeypatch.setattr(timm, "create_model", fails)
+    monkeypatch.setattr(timm, "create_model", fail)
     with pytest.raises(ValueError, match=r"resnet18 could not be fetched \(cannot reach the hub\)"):
         build_encoder(EncoderConfig(name="resnet18", pretrained=True))
 
@@ -206,22 +208,22 @@ def test_no_network_is_said_clearly(monkeypatch):
         ({"name": "zzzzzzzzz"}, "unknown encoder 'zzzzzzzzz'"),
         ({"name": "resnet50.nope"}, "resnet50.a1_in1k"),
         ({"name": "vit_tiny_patch16_224"}, "vit_tiny_patch16_224 .*use a plain convolutional network"),
-        ({"name": "mambaout_femto"}, "mambaout_femto ends in no plain"),
+        ({"name": "mambaout_femto"}, "mambaout_femto does not end in a"),
         ({"input": "gray"}, "input='gray' is unknown: use one of rgb, bands, bands_level"),
         ({"stem": "4x4"}, "stem='4x4' is unknown: use one of standard, 3x3"),
         ({"output_stride": 4}, "output_stride=4 is unknown: use one of 8, 16, 32"),
-        ({"name": "mobilenetv3_small_050", "output_stride": 8}, "does not take output_stride=8; use 32"),
+        ({"name": "mobilenetv3_small_050", "output_stride": 8}, "does not support output_stride=8; use 32"),
         ({"name": "regnety_002", "stem": "no_maxpool"}, "regnety_002 .*use stem=standard"),
         ({"name": "convnext_atto", "stem": "3x3_no_maxpool"}, "convnext_atto .*use stem=3x3"),
         ({"name": "fastvit_t8", "stem": "3x3"}, "fastvit_t8 has no plain first convolution"),
         ({"name": "vgg11", "stem": "3x3"}, "vgg11 already starts with"),
-        ({"name": "resnet18", "downsample": False}, "downsample=False is for dasr"),
+        ({"name": "resnet18", "downsample": False}, "downsample=False applies only to dasr"),
         ({"name": "dasr", "stem": "3x3"}, "stem=3x3 does not apply to dasr; leave it at standard"),
         ({"name": "dasr", "output_stride": 8}, "output_stride=8 does not apply to dasr; leave it at 32"),
         ({"name": "dasr", "pretrained": True}, "pretrained=True does not apply to dasr"),
     ],
 )
-def test_refusals(options, message):
+def test_unsuitable_options_are_refused(options, message):
     with pytest.raises(ValueError, match=message):
         build_encoder(EncoderConfig(**options))
 
@@ -242,7 +244,7 @@ def test_a_network_without_weights_is_refused():
         (torch.zeros(1, 3, 32, 32, dtype=torch.uint8), "floating point"),
     ],
 )
-def test_images_are_checked(images, message):
+def test_unsuitable_images_are_refused(images, message):
     encoder = build_encoder(EncoderConfig(name="dasr"))
     with pytest.raises(ValueError, match=message):
         encoder(images)

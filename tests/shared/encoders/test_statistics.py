@@ -1,3 +1,5 @@
+"""Hand-made statistics: their formula, and how degradations change them."""
+
 import numpy as np
 import pytest
 import torch
@@ -10,12 +12,12 @@ def textures(count: int, size: int = 64, seed: int = 0) -> torch.Tensor:
     return torch.rand(count, 3, size, size, generator=torch.Generator().manual_seed(seed))
 
 
-def blurred(images: torch.Tensor, vertical: float, horizontal: float) -> torch.Tensor:
+def blur(images: torch.Tensor, vertical: float, horizontal: float) -> torch.Tensor:
     return torch.from_numpy(gaussian_filter(images.numpy(), (0, 0, vertical, horizontal)))
 
 
-def reference(image: np.ndarray) -> np.ndarray:
-    """The documented formula with scipy's convolution and explicit averages, in float64."""
+def compute_reference(image: np.ndarray) -> np.ndarray:
+    """Computes the documented formula with scipy's convolution and explicit averages, in float64."""
     gray = np.tensordot([0.299, 0.587, 0.114], image.astype(np.float64), axes=1)
     filters = (
         np.array([[0, 0, 0], [0, -1, 1], [0, 0, 0]]),
@@ -37,9 +39,9 @@ def reference(image: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize("size", [(64, 64), (17, 30), (16, 16)])
-def test_equals_the_documented_formula(size):
+def test_statistics_agree_with_the_documented_formula(size):
     images = textures(3)[..., : size[0], : size[1]]
-    expected = np.stack([reference(image) for image in images.numpy()])
+    expected = np.stack([compute_reference(image) for image in images.numpy()])
     np.testing.assert_allclose(degradation_statistics(images).numpy(), expected, atol=1e-4)
 
 
@@ -51,19 +53,19 @@ def test_flat_images_are_finite():
 
 
 def test_blur_lowers_and_noise_raises_the_fine_scales():
-    images = blurred(textures(4), 1, 1)
+    images = blur(textures(4), 1, 1)
     sharp = degradation_statistics(images)
-    blur = degradation_statistics(blurred(images, 1.5, 1.5))
-    noise = degradation_statistics(images + 0.05 * (textures(4, seed=1) - 0.5))
-    assert (blur < sharp).all()
-    assert ((blur - sharp)[:, :5] < (blur - sharp)[:, 10:]).all()
-    assert (noise[:, :5] > sharp[:, :5]).all()
-    assert ((noise - sharp)[:, 4] > (noise - sharp)[:, 14]).all()
+    blurred = degradation_statistics(blur(images, 1.5, 1.5))
+    noisy = degradation_statistics(images + 0.05 * (textures(4, seed=1) - 0.5))
+    assert (blurred < sharp).all()
+    assert ((blurred - sharp)[:, :5] < (blurred - sharp)[:, 10:]).all()
+    assert (noisy[:, :5] > sharp[:, :5]).all()
+    assert ((noisy - sharp)[:, 4] > (noisy - sharp)[:, 14]).all()
 
 
-def test_direction_shows():
-    along_x = degradation_statistics(blurred(textures(4), 0, 3))
-    along_y = degradation_statistics(blurred(textures(4), 3, 0))
+def test_the_direction_of_a_blur_is_visible():
+    along_x = degradation_statistics(blur(textures(4), 0, 3))
+    along_y = degradation_statistics(blur(textures(4), 3, 0))
     horizontal, vertical = STATISTICS.index("horizontal"), STATISTICS.index("vertical")
     assert (along_x[:, horizontal] < along_x[:, vertical] - 1).all()
     assert (along_y[:, vertical] < along_y[:, horizontal] - 1).all()
@@ -76,11 +78,11 @@ def test_direction_shows():
 def test_samples_do_not_depend_on_their_batch():
     images = textures(5)
     together = degradation_statistics(images)
-    alone = torch.cat([degradation_statistics(one[None]) for one in images])
+    alone = torch.cat([degradation_statistics(image[None]) for image in images])
     torch.testing.assert_close(together, alone)
 
 
-def test_bad_shapes_are_named():
+def test_unsuitable_images_are_refused():
     with pytest.raises(ValueError, match=r"got \(2, 1, 64, 64\)"):
         degradation_statistics(torch.zeros(2, 1, 64, 64))
     with pytest.raises(ValueError, match=">= 16"):

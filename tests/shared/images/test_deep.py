@@ -1,8 +1,11 @@
+"""Images read and written with their own channels and depth."""
+
 import errno
 import io
 import os
 import subprocess
 import sys
+import tracemalloc
 from pathlib import Path
 
 import cv2
@@ -10,20 +13,19 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from shared.images.deep import open_image_writer, read_deep_image
-from shared.images.files import read_image
-from shared.images.png_rows import ROW_CHUNK
-from tests.shared.images.test_files import ORIENTATION_TAG, bytes_of, gigantic_png, smooth_picture
+from shared.images import open_image_writer, read_deep_image, read_image
+from shared.images.png_rows import ROW_CHUNK, PngRows
+from tests.shared.images.test_files import ORIENTATION_TAG, encode_image, gigantic_png, smooth_picture
 
 ROOT = Path(__file__).resolve().parents[3]
-MANY = 10**7  # pixels
+MAX_PIXELS = 10**7
 CHANNELS_OF = {".png": (1, 2, 3, 4), ".tif": (1, 3), ".bmp": (1, 3), ".webp": (3, 4)}
 CASES = [(suffix, channels, np.uint8) for suffix, all_ in CHANNELS_OF.items() for channels in all_]
 CASES += [(suffix, channels, np.uint16) for suffix in (".png", ".tif") for channels in CHANNELS_OF[suffix]]
 
 
 def picture(channels: int, dtype: type, height: int = 70, width: int = 45) -> np.ndarray:
-    """Smooth with noise, so that every filter of PNG is chosen; alpha is never 0, where WebP drops the colours."""
+    """Smooth with noise, so that every PNG filter is used; alpha is never 0, where WebP would drop the colours."""
     smooth = np.dstack([smooth_picture(height, width, seed=seed) for seed in (0, 1)])[..., :channels]
     values = smooth.astype(np.int64) * (np.iinfo(dtype).max // 255)
     noise = np.random.default_rng(2).integers(0, 9, values.shape)
@@ -42,10 +44,10 @@ def write(path: Path, image: np.ndarray, rows: int = 29) -> None:
 
 
 @pytest.mark.parametrize(("suffix", "channels", "dtype"), CASES)
-def test_written_in_parts_then_read_is_the_same(tmp_path, suffix, channels, dtype):
+def test_an_image_written_in_parts_is_read_unchanged(tmp_path, suffix, channels, dtype):
     image = picture(channels, dtype)
     write(tmp_path / f"a{suffix}", image)
-    result = read_deep_image(tmp_path / f"a{suffix}", MANY)
+    result = read_deep_image(tmp_path / f"a{suffix}", MAX_PIXELS)
     assert result.dtype == dtype
     assert result.flags.c_contiguous
     assert np.array_equal(result, image)
@@ -74,21 +76,21 @@ def test_png_is_no_larger_than_that_of_opencv(tmp_path):
 
     photograph = data.astronaut()
     write(tmp_path / "a.png", photograph)
-    theirs = cv2.imencode(".png", photograph[..., ::-1])[1]
-    assert (tmp_path / "a.png").stat().st_size < len(theirs)
+    by_opencv = cv2.imencode(".png", photograph[..., ::-1])[1]
+    assert (tmp_path / "a.png").stat().st_size < len(by_opencv)
 
 
-def test_other_formats_are_what_they_should_be(tmp_path):
+def test_formats_without_gray_repeat_it(tmp_path):
     gray = picture(1, np.uint8)
     write(tmp_path / "a.jpg", gray)
-    read = read_deep_image(tmp_path / "a.jpg", MANY)
+    read = read_deep_image(tmp_path / "a.jpg", MAX_PIXELS)
     assert read.shape == gray.shape
     assert np.abs(read.astype(int) - gray).mean() < 4
     write(tmp_path / "gray.webp", gray)
-    assert np.array_equal(read_deep_image(tmp_path / "gray.webp", MANY), np.repeat(gray, 3, axis=2))
+    assert np.array_equal(read_deep_image(tmp_path / "gray.webp", MAX_PIXELS), np.repeat(gray, 3, axis=2))
     gray_and_alpha = picture(2, np.uint8)
     write(tmp_path / "alpha.webp", gray_and_alpha)
-    assert np.array_equal(read_deep_image(tmp_path / "alpha.webp", MANY), gray_and_alpha[..., [0, 0, 0, 1]])
+    assert np.array_equal(read_deep_image(tmp_path / "alpha.webp", MAX_PIXELS), gray_and_alpha[..., [0, 0, 0, 1]])
 
 
 @pytest.mark.parametrize(("mode", "channels"), [("L", 1), ("1", 1), ("LA", 2), ("RGB", 3), ("P", 3), ("RGBA", 4)])
@@ -97,16 +99,16 @@ def test_channels_are_those_of_the_file(tmp_path, mode, channels):
     image = image.convert("RGB").quantize(16) if mode == "P" else image.convert(mode)
     image.save(tmp_path / "a.png")
     expected = np.asarray(image.convert({"P": "RGB", "1": "L"}.get(mode, mode)))
-    result = read_deep_image(tmp_path / "a.png", MANY)
+    result = read_deep_image(tmp_path / "a.png", MAX_PIXELS)
     assert result.shape[2] == channels
     assert np.array_equal(result, expected.reshape(result.shape))
 
 
-def test_opaque_images_are_those_of_read_image(tmp_path):
+def test_opaque_images_agree_with_read_image(tmp_path):
     image = Image.fromarray(smooth_picture())
     for name, options in (("a.jpg", {}), ("a.bmp", {}), ("a.webp", {"lossless": True}), ("cmyk.tif", {})):
         (image.convert("CMYK") if name.startswith("cmyk") else image).save(tmp_path / name, **options)
-        assert np.array_equal(read_deep_image(tmp_path / name, MANY), read_image(tmp_path / name))
+        assert np.array_equal(read_deep_image(tmp_path / name, MAX_PIXELS), read_image(tmp_path / name))
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -115,42 +117,42 @@ def test_exif_orientation_is_applied(tmp_path, orientation, form, mode):
     image = Image.fromarray(smooth_picture(24, 40)).convert(mode)
     exif = Image.Exif()
     exif[ORIENTATION_TAG] = orientation
-    (tmp_path / "a").write_bytes(bytes_of(image, form, exif=exif))
+    (tmp_path / "a").write_bytes(encode_image(image, form, exif=exif))
     expected = np.asarray(ImageOps.exif_transpose(Image.open(tmp_path / "a")))
-    result = read_deep_image(tmp_path / "a", MANY)
+    result = read_deep_image(tmp_path / "a", MAX_PIXELS)
     assert np.abs(result.astype(int) - expected.reshape(result.shape)).max() <= 2
 
 
-def test_bombs_are_refused_before_they_are_decoded(tmp_path, monkeypatch):
-    monkeypatch.setattr(cv2, "imdecode", lambda *_: pytest.fail("it was decoded"))
+def test_decompression_bombs_are_refused_before_they_are_decoded(tmp_path, monkeypatch):
+    monkeypatch.setattr(cv2, "imdecode", lambda *_: pytest.fail("the file was decoded"))
     (tmp_path / "bomb.png").write_bytes(gigantic_png())
     with pytest.raises(ValueError, match=r"bomb\.png' is an image of 100000x100000 pixels, more than 10 megapixels"):
-        read_deep_image(tmp_path / "bomb.png", MANY)
+        read_deep_image(tmp_path / "bomb.png", MAX_PIXELS)
     with (tmp_path / "long.png").open("wb") as file:
         file.write(b"\x89PNG\r\n\x1a\n")
-        file.truncate(10**11)  # a hole, takes no room on the disk
+        file.truncate(10**11)  # a sparse file, which needs no space on the disk
     with pytest.raises(ValueError, match=r"long\.png' is a file of 100000 MB, too large"):
-        read_deep_image(tmp_path / "long.png", MANY)
+        read_deep_image(tmp_path / "long.png", MAX_PIXELS)
 
 
-@pytest.mark.parametrize("data", [b"", b"nothing of the kind", bytes_of(Image.new("L", (300, 200)), "PNG")[:90]])
-def test_what_is_no_image_is_refused_by_name(tmp_path, data):
+@pytest.mark.parametrize("data", [b"", b"nothing of the kind", encode_image(Image.new("L", (300, 200)), "PNG")[:90]])
+def test_files_that_are_not_images_are_refused_by_name(tmp_path, data):
     (tmp_path / "odd one.png").write_bytes(data)
     with pytest.raises(ValueError, match=r"odd one\.png' is (empty|not an image or is damaged)"):
-        read_deep_image(tmp_path / "odd one.png", MANY)
+        read_deep_image(tmp_path / "odd one.png", MAX_PIXELS)
 
 
 @pytest.mark.parametrize("form", ["GIF", "PPM", "JPEG2000"])
-def test_other_formats_are_refused_though_opencv_reads_them(tmp_path, form):
-    (tmp_path / "a.png").write_bytes(bytes_of(Image.fromarray(smooth_picture()), form))
+def test_other_formats_are_refused_although_opencv_reads_them(tmp_path, form):
+    (tmp_path / "a.png").write_bytes(encode_image(Image.fromarray(smooth_picture()), form))
     assert read_image(tmp_path / "a.png").shape == (48, 64, 3)
     with pytest.raises(ValueError, match=r"a\.png' is not an image or is damaged"):
-        read_deep_image(tmp_path / "a.png", MANY)
+        read_deep_image(tmp_path / "a.png", MAX_PIXELS)
 
 
 @pytest.mark.parametrize("suffix", [".png", ".tif"])
 @pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "No space left on device"), KeyboardInterrupt()])
-def test_what_is_not_whole_leaves_what_was_there(tmp_path, suffix, error, monkeypatch):
+def test_an_interrupted_write_leaves_the_old_file(tmp_path, suffix, error, monkeypatch):
     path = tmp_path / f"a{suffix}"
     path.write_text("the old one")
 
@@ -165,8 +167,8 @@ def test_what_is_not_whole_leaves_what_was_there(tmp_path, suffix, error, monkey
 
 
 @pytest.mark.parametrize("suffix", [".png", ".bmp", ".jpg"])
-def test_no_room_on_the_disk_leaves_nothing(tmp_path, suffix):
-    """A limit of the system on the size of files, met in the middle of one."""
+def test_a_write_that_fails_halfway_leaves_nothing(tmp_path, suffix):
+    """The system limits the size of files, and the image is larger."""
     code = (
         "import resource, sys, numpy as np, pathlib\n"
         "from shared.images.deep import open_image_writer\n"
@@ -186,21 +188,17 @@ def test_no_room_on_the_disk_leaves_nothing(tmp_path, suffix):
     assert os.listdir(tmp_path) == []
 
 
-def test_a_png_takes_no_memory_of_its_size():
-    import tracemalloc
-
-    from shared.images.png_rows import PngRows
-
-    class Nowhere(io.RawIOBase):
+def test_writing_a_png_needs_less_memory_than_the_image():
+    class NullFile(io.RawIOBase):
         def write(self, data) -> int:
             return len(data)
 
     rows = np.zeros((64, 1000, 3), np.uint8)
     tracemalloc.start()
-    png = PngRows(Nowhere(), height=64 * 40, width=1000, channels=3, dtype=rows.dtype)
+    png = PngRows(NullFile(), height=64 * 40, width=1000, channels=3, dtype=rows.dtype)
     for _ in range(40):
         png.write(rows)
     png.finish()
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert peak < 8 * rows.nbytes  # of 40
+    assert peak < 8 * rows.nbytes  # the image has 40 times the bytes of these rows

@@ -1,3 +1,5 @@
+"""Images read as 8-bit RGB, and what is refused."""
+
 import builtins
 import io
 import struct
@@ -9,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from shared.images.files import check_format, read_image, write_image
+from shared.images import check_format, read_image, write_image
 
 ORIENTATION_TAG = 0x0112
 
@@ -19,7 +21,7 @@ def smooth_picture(height: int = 48, width: int = 64, seed: int = 0) -> np.ndarr
     return np.asarray(Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC))
 
 
-def saved(path, image: Image.Image, **options) -> str:
+def save(path: Path, image: Image.Image, **options) -> str:
     image.save(path, **options)
     return str(path)
 
@@ -48,7 +50,7 @@ def test_jpeg_agrees_with_pillow(tmp_path):
 def test_gray_bilevel_and_palette_are_resolved(tmp_path, mode, suffix):
     image = Image.fromarray(smooth_picture())
     image = image.quantize(16) if mode == "P" else image.convert(mode)
-    assert np.array_equal(read_image(saved(tmp_path / f"a.{suffix}", image)), np.asarray(image.convert("RGB")))
+    assert np.array_equal(read_image(save(tmp_path / f"a.{suffix}", image)), np.asarray(image.convert("RGB")))
 
 
 @pytest.mark.parametrize("suffix", ["png", "tif"])
@@ -61,28 +63,28 @@ def test_sixteen_bits_are_rounded(tmp_path, suffix, channels):
     assert np.array_equal(read_image(tmp_path / "a"), expected)
 
 
-def composited(rgba: np.ndarray) -> np.ndarray:
+def composite(rgba: np.ndarray) -> np.ndarray:
     opacity = rgba[..., 3:] / 255
     return rgba[..., :3] * opacity + 128 * (1 - opacity)
 
 
 @pytest.mark.parametrize("suffix", ["png", "webp"])
-def test_alpha_is_laid_over_mid_gray(tmp_path, suffix):
+def test_alpha_is_composited_over_mid_gray(tmp_path, suffix):
     alpha = np.linspace(0, 255, 48 * 64).reshape(48, 64).astype(np.uint8)
     rgba = np.dstack([smooth_picture(), alpha])
     options = {"lossless": True, "exact": True} if suffix == "webp" else {}
-    path = saved(tmp_path / f"a.{suffix}", Image.fromarray(rgba), **options)
-    assert np.abs(read_image(path) - composited(rgba)).max() <= 0.51
+    path = save(tmp_path / f"a.{suffix}", Image.fromarray(rgba), **options)
+    assert np.abs(read_image(path) - composite(rgba)).max() <= 0.51
 
 
 def test_other_transparencies_of_png(tmp_path):
     gray_alpha = Image.fromarray(np.dstack([smooth_picture(), smooth_picture(seed=3)[..., 0]])).convert("LA")
-    path = saved(tmp_path / "la.png", gray_alpha)
-    assert np.abs(read_image(path) - composited(np.asarray(gray_alpha.convert("RGBA")))).max() <= 0.51
-    path = saved(tmp_path / "p.png", Image.fromarray(smooth_picture()).quantize(8), transparency=3)
+    path = save(tmp_path / "la.png", gray_alpha)
+    assert np.abs(read_image(path) - composite(np.asarray(gray_alpha.convert("RGBA")))).max() <= 0.51
+    path = save(tmp_path / "p.png", Image.fromarray(smooth_picture()).quantize(8), transparency=3)
     rgba = np.asarray(Image.open(path).convert("RGBA"))
     assert rgba[..., 3].min() == 0
-    assert np.abs(read_image(path) - composited(rgba)).max() <= 0.51
+    assert np.abs(read_image(path) - composite(rgba)).max() <= 0.51
     deep = np.full((20, 30, 4), 65535, np.uint16)
     deep[..., 3] = 0
     (tmp_path / "deep.png").write_bytes(cv2.imencode(".png", deep)[1].tobytes())
@@ -92,7 +94,7 @@ def test_other_transparencies_of_png(tmp_path):
 @pytest.mark.parametrize("suffix", ["jpg", "tif"])
 def test_cmyk_agrees_with_pillow(tmp_path, suffix):
     image = Image.fromarray(smooth_picture()).convert("CMYK")
-    path = saved(tmp_path / f"a.{suffix}", image, **({"quality": 98} if suffix == "jpg" else {}))
+    path = save(tmp_path / f"a.{suffix}", image, **({"quality": 98} if suffix == "jpg" else {}))
     difference = read_image(path).astype(int) - np.asarray(Image.open(path).convert("RGB"))
     assert np.abs(difference).max() <= 2
 
@@ -106,7 +108,7 @@ def test_exif_orientation_is_applied(tmp_path, orientation, suffix, mode):
     exif = Image.Exif()
     exif[ORIENTATION_TAG] = orientation
     options = {"webp": {"lossless": True}, "jpg": {"quality": 95}}.get(suffix, {})
-    path = saved(tmp_path / f"a.{suffix}", image, exif=exif, **options)
+    path = save(tmp_path / f"a.{suffix}", image, exif=exif, **options)
     expected = np.asarray(ImageOps.exif_transpose(Image.open(path)).convert("RGB"))
     result = read_image(path)
     assert result.shape == expected.shape
@@ -122,7 +124,7 @@ def test_content_decides_the_format_and_names_may_be_non_ascii(tmp_path):
     assert np.abs(read_image(folder / "ünï.png").astype(int) - picture).mean() < 4
 
 
-def bytes_of(image: Image.Image, form: str, **options) -> bytes:
+def encode_image(image: Image.Image, form: str, **options) -> bytes:
     stream = io.BytesIO()
     image.save(stream, form, **options)
     return stream.getvalue()
@@ -131,14 +133,14 @@ def bytes_of(image: Image.Image, form: str, **options) -> bytes:
 @pytest.mark.parametrize("form", ["PNG", "JPEG", "BMP", "TIFF", "WEBP"])
 @pytest.mark.parametrize("share", [0.02, 0.5, 0.97])
 def test_truncated_file_is_refused_by_name(tmp_path, form, share):
-    data = bytes_of(Image.fromarray(smooth_picture(200, 300)), form)
+    data = encode_image(Image.fromarray(smooth_picture(200, 300)), form)
     (tmp_path / "cut.png").write_bytes(data[: int(len(data) * share)])
     with pytest.raises(ValueError, match=r"cut\.png"):
         read_image(tmp_path / "cut.png")
 
 
 def gigantic_png() -> bytes:
-    data = bytearray(bytes_of(Image.new("L", (10, 10)), "PNG"))
+    data = bytearray(encode_image(Image.new("L", (10, 10)), "PNG"))
     data[16:24] = struct.pack(">II", 100_000, 100_000)
     data[29:33] = struct.pack(">I", zlib.crc32(bytes(data[12:29])))
     return bytes(data)
@@ -152,16 +154,16 @@ def refused_files() -> dict[str, tuple[bytes, str]]:
         "empty": (b"", "is empty"),
         "text": (b"not an image" * 100, "not an image or is damaged"),
         "float": (floats, "float32 values; convert it to 8 or 16 bits"),
-        "int32": (bytes_of(image.convert("I"), "TIFF"), "int32 values"),
-        "rgba tif": (bytes_of(rgba, "TIFF"), "4 channels, photometric 2"),
-        "la tif": (bytes_of(rgba.convert("LA"), "TIFF"), "without transparency"),
-        "lab tif": (bytes_of(Image.frombytes("LAB", (8, 8), bytes(192)), "TIFF"), "photometric 8"),
+        "int32": (encode_image(image.convert("I"), "TIFF"), "int32 values"),
+        "rgba tif": (encode_image(rgba, "TIFF"), "4 channels, photometric 2"),
+        "la tif": (encode_image(rgba.convert("LA"), "TIFF"), "without transparency"),
+        "lab tif": (encode_image(Image.frombytes("LAB", (8, 8), bytes(192)), "TIFF"), "photometric 8"),
         "gigantic": (gigantic_png(), "cannot be decoded; OpenCV requires pixels"),
     }
 
 
 @pytest.mark.parametrize("kind", list(refused_files()))
-def test_what_is_not_handled_is_refused_by_name(tmp_path, kind):
+def test_unsupported_files_are_refused_by_name(tmp_path, kind):
     data, message = refused_files()[kind]
     (tmp_path / "odd one.tif").write_bytes(data)
     with pytest.raises(ValueError, match=message) as caught:
@@ -177,13 +179,13 @@ def big_tiff() -> bytes:
 
 def cut_tiff() -> bytes:
     """A TIFF with alpha whose directory is damaged before its number of channels."""
-    data = bytes_of(Image.fromarray(smooth_picture()).convert("LA"), "TIFF", tiffinfo={270: "x" * 100})
+    data = encode_image(Image.fromarray(smooth_picture()).convert("LA"), "TIFF", tiffinfo={270: "x" * 100})
     place = struct.unpack_from("<I", data, data.index(struct.pack("<HHI", 270, 2, 101)) + 8)[0]
     return data.replace(struct.pack("<I", place), struct.pack("<I", len(data)))
 
 
 @pytest.mark.parametrize("data", [big_tiff(), cut_tiff()])
-def test_a_tiff_of_which_pillow_reads_too_little_is_refused(tmp_path, data):
+def test_a_tiff_with_an_unreadable_directory_is_refused(tmp_path, data):
     (tmp_path / "a.tif").write_bytes(data)
     with pytest.raises(ValueError, match=r"a\.tif' is a BigTIFF or is damaged; expected a classic TIFF in gray"):
         read_image(tmp_path / "a.tif")
@@ -199,13 +201,13 @@ def test_sixteen_bit_tiff_in_white_is_zero_is_refused(tmp_path):
 
 
 def odd_bmp() -> bytes:
-    """5 bits a channel in words of 32: OpenCV decodes it, Pillow opens none of the kind."""
+    """5 bits per channel in words of 32: OpenCV decodes it, Pillow does not open it."""
     header = struct.pack("<IiiHHIIiiIIIII", 40, 30, 20, 1, 32, 3, 2400, 0, 0, 0, 0, 0x7C00, 0x3E0, 0x1F)
     return b"BM" + struct.pack("<IHHI", 54 + 12 + 2400, 0, 0, 54 + 12) + header + bytes(2400)
 
 
-@pytest.mark.parametrize("data", [bytes_of(Image.new("L", (30, 20)), "PNG"), odd_bmp()])
-def test_a_limit_of_pixels_holds_before_or_after_decoding(tmp_path, data):
+@pytest.mark.parametrize("data", [encode_image(Image.new("L", (30, 20)), "PNG"), odd_bmp()])
+def test_a_limit_on_pixels_holds_with_and_without_a_readable_header(tmp_path, data):
     (tmp_path / "a.png").write_bytes(data)
     assert read_image(tmp_path / "a.png").shape == read_image(tmp_path / "a.png", 600).shape == (20, 30, 3)
     with pytest.raises(ValueError, match=r"a\.png' is an image of 30x20 pixels, more than 0\.000599 megapixels"):
@@ -245,11 +247,11 @@ def test_write_refuses_other_input(tmp_path):
     [
         ("a.gif", 9, "suffix must be one of"),
         ("a", 9, "suffix must be one of"),
-        ("a.jpg", 65501, "holds 65500 a side; use .png"),
-        ("a.WEBP", 16384, "holds 16383"),
+        ("a.jpg", 65501, "at most 65500 pixels per side; use .png"),
+        ("a.WEBP", 16384, "at most 16383"),
     ],
 )
-def test_formats_that_cannot_hold_it_are_refused(name, side, match):
+def test_formats_that_cannot_hold_an_image_are_refused(name, side, match):
     with pytest.raises(ValueError, match=match):
         check_format(Path(name), 9, side)
     check_format(Path("a.png"), 10**6, 10**6)

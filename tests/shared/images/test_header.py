@@ -1,3 +1,5 @@
+"""Headers: what is read without decoding, and that damage never stops a reader."""
+
 import io
 import struct
 import warnings
@@ -6,11 +8,11 @@ import zlib
 import pytest
 from PIL import Image
 
-from shared.images.header import check_pixels, read_header
-from tests.shared.images.test_files import ORIENTATION_TAG, bytes_of, smooth_picture
+from shared.images import check_pixels, read_header
+from tests.shared.images.test_files import ORIENTATION_TAG, encode_image, smooth_picture
 
 
-def exif_of(orientation: int) -> Image.Exif:
+def make_exif(orientation: int) -> Image.Exif:
     exif = Image.Exif()
     exif[ORIENTATION_TAG] = orientation
     return exif
@@ -22,28 +24,28 @@ def headers() -> dict[str, bytes]:
     exif[0x010E] = "x" * 60000
     core_bmp = b"BM" + bytes(8) + struct.pack("<IIHHHH", 26, 12, 65, 48, 1, 24)
     return {
-        "png": bytes_of(image, "PNG"),
-        "jpg": bytes_of(image, "JPEG"),
-        "progressive jpg": bytes_of(image, "JPEG", progressive=True, exif=exif),
-        "gray jpg": bytes_of(image.convert("L"), "JPEG"),
-        "cmyk jpg": bytes_of(image.convert("CMYK"), "JPEG"),
-        "bmp": bytes_of(image, "BMP"),
+        "png": encode_image(image, "PNG"),
+        "jpg": encode_image(image, "JPEG"),
+        "progressive jpg": encode_image(image, "JPEG", progressive=True, exif=exif),
+        "gray jpg": encode_image(image.convert("L"), "JPEG"),
+        "cmyk jpg": encode_image(image.convert("CMYK"), "JPEG"),
+        "bmp": encode_image(image, "BMP"),
         "old bmp": core_bmp,
-        "tif": bytes_of(image, "TIFF"),
-        "lab tif": bytes_of(Image.frombytes("LAB", image.size, image.tobytes()), "TIFF"),
-        "webp": bytes_of(image, "WEBP"),
-        "lossless webp": bytes_of(image, "WEBP", lossless=True),
-        "alpha webp": bytes_of(image.convert("RGBA"), "WEBP", exif=exif),
+        "tif": encode_image(image, "TIFF"),
+        "lab tif": encode_image(Image.frombytes("LAB", image.size, image.tobytes()), "TIFF"),
+        "webp": encode_image(image, "WEBP"),
+        "lossless webp": encode_image(image, "WEBP", lossless=True),
+        "alpha webp": encode_image(image.convert("RGBA"), "WEBP", exif=exif),
     }
 
 
 @pytest.mark.parametrize("kind", list(headers()))
-def test_the_header_tells_format_and_size(kind):
+def test_the_header_gives_format_and_size(kind):
     data = headers()[kind]
     header = read_header(data)
     assert header.size == (48, 65)
     assert header.format == {"jpg": "JPEG", "tif": "TIFF"}.get(kind.split()[-1], kind.split()[-1].upper())
-    for length in range(0, min(len(data), 200)):  # cut anywhere it tells the size or nothing
+    for length in range(0, min(len(data), 200)):  # a truncated header gives the right size or none
         header = read_header(data[:length])
         assert header is None or header.size in (None, (48, 65))
 
@@ -51,7 +53,7 @@ def test_the_header_tells_format_and_size(kind):
 @pytest.mark.parametrize(
     "data", [b"\xff\xd8\xff", b"\xff\xd8" + 50 * b"\xff", b"RIFFxxxxWEBPVP8 " + bytes(30), b"II*\0"]
 )
-def test_damaged_bytes_tell_the_format_alone(data):
+def test_damaged_headers_give_only_the_format(data):
     header = read_header(data)
     assert header.format in ("JPEG", "WEBP", "TIFF")
     assert header.size is None
@@ -64,14 +66,14 @@ def test_other_bytes_have_no_header(data):
 
 def test_formats_beyond_the_list_have_no_header():
     image = Image.fromarray(smooth_picture())
-    assert read_header(bytes_of(image, "GIF")) is None
-    assert read_header(bytes_of(image, "PPM")) is None
+    assert read_header(encode_image(image, "GIF")) is None
+    assert read_header(encode_image(image, "PPM")) is None
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("form", ["PNG", "JPEG", "WEBP", "TIFF"])
-def test_orientation_does_not_turn_the_size(form, orientation):
-    header = read_header(bytes_of(Image.fromarray(smooth_picture(48, 65)), form, exif=exif_of(orientation)))
+def test_the_size_is_the_one_before_orientation(form, orientation):
+    header = read_header(encode_image(Image.fromarray(smooth_picture(48, 65)), form, exif=make_exif(orientation)))
     assert header.orientation == orientation
     assert header.size == (48, 65)
 
@@ -81,7 +83,7 @@ def test_orientation_does_not_turn_the_size(form, orientation):
 )
 def test_gray_png_is_distinguished_from_colours(mode, is_gray):
     image = Image.new(mode, (9, 5)) if mode == "I;16" else Image.fromarray(smooth_picture()).convert(mode)
-    assert read_header(bytes_of(image, "PNG")).is_gray is is_gray
+    assert read_header(encode_image(image, "PNG")).is_gray is is_gray
 
 
 @pytest.mark.parametrize(
@@ -89,7 +91,7 @@ def test_gray_png_is_distinguished_from_colours(mode, is_gray):
     [("L", 1, 1), ("LA", 1, 2), ("P", 3, 1), ("RGB", 2, 3), ("RGBA", 2, 4), ("CMYK", 5, 4)],
 )
 def test_channels_of_a_tiff(mode, photometric, samples):
-    header = read_header(bytes_of(Image.fromarray(smooth_picture()).convert(mode), "TIFF"))
+    header = read_header(encode_image(Image.fromarray(smooth_picture()).convert(mode), "TIFF"))
     assert (header.photometric, header.samples) == (photometric, samples)
 
 
@@ -98,21 +100,21 @@ def chunk(kind: bytes, content: bytes) -> bytes:
 
 
 def png_with(extra: bytes, before: bytes) -> bytes:
-    data = bytes_of(Image.fromarray(smooth_picture(48, 65)), "PNG")
+    data = encode_image(Image.fromarray(smooth_picture(48, 65)), "PNG")
     place = data.index(before) - 4
     return data[:place] + extra + data[place:]
 
 
 @pytest.mark.parametrize("before", [b"IDAT", b"IEND"])
 def test_exif_of_a_png_may_follow_its_pixels(before):
-    exif = chunk(b"eXIf", exif_of(6).tobytes().removeprefix(b"Exif\0\0"))
+    exif = chunk(b"eXIf", make_exif(6).tobytes().removeprefix(b"Exif\0\0"))
     assert read_header(png_with(exif, before)).orientation == 6
 
 
 @pytest.mark.parametrize(
     "extra", [chunk(b"zTXt", b"k\0\0" + zlib.compress(bytes(3_000_000))), chunk(b"tEXt", b"k\0text")[:-1] + b"x"]
 )
-def test_a_png_is_read_whatever_pillow_thinks_of_its_texts(extra):
+def test_a_png_whose_texts_pillow_refuses_is_read(extra):
     with pytest.raises((ValueError, OSError)):
         Image.open(io.BytesIO(png_with(extra, b"IDAT")))
     assert read_header(png_with(extra, b"IDAT")).size == (48, 65)
@@ -122,12 +124,12 @@ def test_a_png_is_read_whatever_pillow_thinks_of_its_texts(extra):
 def test_damaged_exif_is_no_orientation_and_no_warning(exif):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        header = read_header(bytes_of(Image.fromarray(smooth_picture(48, 65)), "JPEG", exif=exif))
+        header = read_header(encode_image(Image.fromarray(smooth_picture(48, 65)), "JPEG", exif=exif))
     assert (header.size, header.orientation) == ((48, 65), 1)
 
 
 @pytest.mark.parametrize("kind", list(headers()))
-def test_the_limit_of_pillow_neither_stops_nor_goes(kind, monkeypatch):
+def test_the_limit_of_pillow_is_lifted_and_restored(kind, monkeypatch):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -138,7 +140,7 @@ def test_the_limit_of_pillow_neither_stops_nor_goes(kind, monkeypatch):
         Image.open(io.BytesIO(headers()["png"]))
 
 
-def test_the_limit_is_on_the_product():
+def test_the_limit_applies_to_height_times_width():
     check_pixels((20, 30), 600, "a.png")
     with pytest.raises(ValueError, match=r"'a\.png' is an image of 30x20 pixels, more than 0\.000599 megapixels"):
         check_pixels((20, 30), 599, "a.png")

@@ -1,4 +1,4 @@
-"""The eight symmetries: one convention, a group, and where windows go."""
+"""The eight symmetries: their convention, their group, and where they move windows."""
 
 import itertools
 
@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from shared.images.symmetries import SYMMETRIES, dihedral, dihedral_window, inverse
-from shared.images.windows import Window
+from shared.images import SYMMETRIES, Window, dihedral, dihedral_window, inverse_element
 
 ELEMENTS = range(SYMMETRIES)
 
@@ -34,7 +33,7 @@ def test_all_eight_differ(shape):
 
 
 @pytest.mark.parametrize("shape", [(3, 3), (2, 3, 4)])
-def test_one_after_the_other_is_a_third(shape):
+def test_two_in_succession_are_a_third(shape):
     image = pixels(*shape)
     for first, second in itertools.product(ELEMENTS, ELEMENTS):
         both = dihedral(dihedral(image, first), second)
@@ -44,16 +43,16 @@ def test_one_after_the_other_is_a_third(shape):
 @pytest.mark.parametrize("element", ELEMENTS)
 def test_the_inverse_undoes_an_element_from_either_side(element):
     image = pixels(2, 3, 4)
-    assert torch.equal(dihedral(dihedral(image, element), inverse(element)), image)
-    assert torch.equal(dihedral(dihedral(image, inverse(element)), element), image)
-    assert inverse(inverse(element)) == element
+    assert torch.equal(dihedral(dihedral(image, element), inverse_element(element)), image)
+    assert torch.equal(dihedral(dihedral(image, inverse_element(element)), element), image)
+    assert inverse_element(inverse_element(element)) == element
 
 
 @pytest.mark.parametrize("element", ELEMENTS)
 @pytest.mark.parametrize("window", [Window(1, 2, 3, 4), Window(0, 0, 6, 9), Window(5, 8, 1, 1), Window(0, 4, 2, 5)])
 def test_a_window_holds_the_same_pixels_under_every_element(element, window):
     image = pixels(2, 6, 9)
-    turned = dihedral(image, element)
+    moved = dihedral(image, element)
     found = dihedral_window(window, element, 6, 9)
-    assert torch.equal(found.crop(turned), dihedral(window.crop(image), element))
-    assert dihedral_window(found, inverse(element), *turned.shape[-2:]) == window
+    assert torch.equal(found.crop(moved), dihedral(window.crop(image), element))
+    assert dihedral_window(found, inverse_element(element), *moved.shape[-2:]) == window

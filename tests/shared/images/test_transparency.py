@@ -1,12 +1,14 @@
+"""Compositing over mid-gray."""
+
 import numpy as np
 import pytest
 
-from shared.images.transparency import composite_over_gray
+from shared.images import composite_over_gray
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 @pytest.mark.parametrize("channels", [1, 3])
-def test_it_is_the_mean_of_colour_and_mid_gray_by_opacity(dtype, channels):
+def test_the_result_is_the_mean_of_colour_and_mid_gray_by_opacity(dtype, channels):
     largest = np.iinfo(dtype).max
     rng = np.random.default_rng(0)
     colours = rng.integers(0, largest + 1, (40, 50, channels), dtype)

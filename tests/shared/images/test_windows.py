@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from shared.images.windows import Window, spread_windows
+from shared.images import Window, spread_windows
 
 
 def test_a_window_is_a_part_of_an_image():

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from shared.probing.bootstrap import bootstrap_over_images, image_weights, percentile_interval, recentre
+from shared.probing import bootstrap_over_images, image_weights, percentile_interval, recentre
 
 
 def test_interval_is_that_of_the_image_means():

@@ -5,8 +5,7 @@ from torch import nn
 
 from shared.encoders import Representation
 from shared.encoders.statistics import degradation_statistics
-from shared.probing.network_scores import NetworkScorer
-from shared.probing.scores import score_embedding
+from shared.probing import NetworkScorer, score_embedding
 from tests.shared.probing.small_probes import small_run_probe
 
 

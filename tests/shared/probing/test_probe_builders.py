@@ -3,6 +3,7 @@ import pytest
 import torch
 
 from shared.degradations import degrade, load_space
+from shared.probing import UNLISTED
 from shared.probing.probe_builders import (
     DRAWN,
     LISTED_WITHOUT_GRID,
@@ -11,7 +12,6 @@ from shared.probing.probe_builders import (
     listed_degradations,
     source_side,
 )
-from shared.probing.probe_set import UNLISTED
 from tests.shared.probing.small_probes import DRAWN_BLURS, small_probe, small_run_probe, small_store
 
 

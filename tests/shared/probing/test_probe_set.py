@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from shared.degradations import Degradation, degrade, load_space
-from shared.probing.probe_set import UNLISTED, ProbeSet
+from shared.probing import UNLISTED, ProbeSet
 from tests.shared.probing.small_probes import DRAWN_BLURS, THREE_BLURS, small_probe, small_run_probe, small_store
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from shared.probing.probe_set import ProbeSet
+from shared.probing import ProbeSet
 from shared.probing.reader import (
     MIN_R2,
     PARAMETER_NAMES,

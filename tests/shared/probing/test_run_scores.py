@@ -4,8 +4,7 @@ import json
 import numpy as np
 import pytest
 
-from shared.probing.run_scores import score_table, scores_to_json, scores_to_scalars
-from shared.probing.scores import EmbeddingScores, score_embedding
+from shared.probing import EmbeddingScores, score_embedding, score_table, scores_to_json, scores_to_scalars
 from tests.shared.probing.small_probes import small_probe
 
 

@@ -3,10 +3,9 @@ import pytest
 import torch
 from sklearn.metrics import normalized_mutual_info_score
 
+from shared.probing import EmbeddingScores, ProbeSet, score_embedding
 from shared.probing.measures import cluster_nmi, content_accuracy, knn_accuracy
-from shared.probing.probe_set import ProbeSet
 from shared.probing.ridge import ridge_r2
-from shared.probing.scores import EmbeddingScores, score_embedding
 from tests.shared.probing.small_probes import DRAWN_BLURS, small_probe, small_run_probe
 
 IMAGES, LABELS, PATCHES = 8, 5, 4

@@ -1,12 +1,14 @@
+"""Run folders: claimed once, locked, never overwritten."""
+
 import json
 import multiprocessing
 
 import pytest
 
-from shared.run_folders.run_folder import RunFolder, check_free_space, differences
+from shared.run_folders.run_folder import RunFolder, check_free_space, list_differences
 
 
-def test_claim_again_with_the_same_configuration_goes_on(tmp_path):
+def test_a_folder_can_be_claimed_again_with_the_same_configuration(tmp_path):
     folder = RunFolder(str(tmp_path), "pretrain", "a")
     folder.claim({"steps": 5, "log_every": 1})
     folder.claim({"steps": 5, "log_every": 7})
@@ -20,7 +22,7 @@ def test_another_configuration_is_refused_with_the_difference(tmp_path):
         folder.claim({"steps": 6, "encoder": {"name": "resnet18", "input": "bands"}})
 
 
-def test_what_changes_no_result_may_change(tmp_path):
+def test_options_that_change_no_result_may_change(tmp_path):
     folder = RunFolder(str(tmp_path), "pretrain", "a")
     folder.claim({"steps": 5, "probe_every": 0, "data": {"root": "x", "cache_dir": "a"}})
     folder.claim({"steps": 5, "probe_every": 9, "data": {"root": "x", "cache_dir": "b"}})
@@ -37,11 +39,11 @@ def test_a_corrupt_configuration_is_named(tmp_path, text):
         folder.claim({})
 
 
-def test_files_that_are_not_of_a_run_are_left_alone(tmp_path):
+def test_files_of_another_kind_are_left_alone(tmp_path):
     other = tmp_path / "pretrain" / "a"
     other.mkdir(parents=True)
     (other / "thesis.tex").write_text("mine")
-    with pytest.raises(ValueError, match="not of a run"):
+    with pytest.raises(ValueError, match="holds files that do not belong to a run"):
         RunFolder(str(tmp_path), "pretrain", "a").claim({})
     assert (other / "thesis.tex").read_text() == "mine"
 
@@ -62,9 +64,9 @@ def test_latest_points_at_the_newest_finished_run(tmp_path):
     for name in ("a", "b"):
         folder = RunFolder(str(tmp_path), "pretrain", name)
         folder.claim({})
-        assert not folder.finished
+        assert not folder.is_finished
         folder.finish({"score": 1})
-        assert folder.finished
+        assert folder.is_finished
         assert (tmp_path / "pretrain" / "latest").resolve().name == name
 
 
@@ -86,15 +88,15 @@ def test_a_second_process_is_kept_out(tmp_path):
         process.join()
 
 
-def test_differences_of_nested_settings():
-    assert differences({"a": {"b": 1, "c": 2}, "d": 3}, {"a": {"b": 1, "c": 5}, "e": 4}) == [
+def test_differences_of_nested_options():
+    assert list_differences({"a": {"b": 1, "c": 2}, "d": 3}, {"a": {"b": 1, "c": 5}, "e": 4}) == [
         "a.c: 2 -> 5",
         "d: 3 -> None",
         "e: None -> 4",
     ]
 
 
-def test_free_space(tmp_path):
+def test_too_little_free_space_is_refused(tmp_path):
     check_free_space(tmp_path / "not" / "there", 1)
     with pytest.raises(ValueError, match="GB are free"):
         check_free_space(tmp_path, 10**18)

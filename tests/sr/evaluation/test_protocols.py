@@ -9,8 +9,8 @@ import pytest
 import torch
 from skimage import data
 
-from shared.degradations.operations import CODES
-from shared.degradations.pipeline import blur_kernels
+from shared.degradations import CODES
+from shared.degradations.convolution import make_blur_kernels
 from sr.evaluation.benchmarks import open_benchmarks
 from sr.evaluation.protocols import DASR_ANISO, PROTOCOLS, REAL, derive_seed, load_protocol
 from sr.evaluation.published import MEAN, TABLE, find_published_rows
@@ -61,7 +61,7 @@ def test_dasr_aniso_is_nine_kernels_under_three_noises():
     assert protocol.blur_sigmas[:9] == (None,) * 8 + (4.0,)  # the last one is round
     assert list(protocol.group_by_noise().values()) == [list(range(start, start + 9)) for start in (0, 9, 18)]
     codes = torch.full((9,), CODES["gaussian"])
-    found = blur_kernels(codes, protocol.degradation.parameters[:9, 0].double(), 21).numpy()
+    found = make_blur_kernels(codes, protocol.degradation.parameters[:9, 0].double(), 21).numpy()
     for kernel, (sd1, sd2, degrees) in zip(found, DASR_ANISO, strict=True):
         turn = np.array([[math.cos(a := math.radians(degrees)), -math.sin(a)], [math.sin(a), math.cos(a)]])
         precision = np.linalg.inv(turn @ np.diag([sd1**2, sd2**2]) @ turn.T)

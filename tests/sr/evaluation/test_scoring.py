@@ -8,8 +8,7 @@ import pytest
 import torch
 
 import sr.evaluation.scoring
-from shared.degradations import degrade
-from shared.degradations.summary import targets
+from shared.degradations import degrade, summarise_as_vector
 from sr.evaluation.benchmarks import Benchmark, open_benchmarks
 from sr.evaluation.protocols import load_protocol
 from sr.evaluation.restorers import Restorer
@@ -78,7 +77,7 @@ def test_controls_of_the_representation(four):
     # an oracle receives, under the second degradation, the parameters of one of the others
     hr_image = four.hr_image(0, 2)
     lr_image = degrade(hr_image[None], protocol.degradation[[1]])[0]
-    oracle, known = restorers[1], targets(protocol.degradation)
+    oracle, known = restorers[1], summarise_as_vector(protocol.degradation)
     by_parameters = [float(psnr_y(oracle.restore(lr_image, 2, parameters=known[[d]]), hr_image, 2)) for d in range(4)]
     assert own["oracle"].psnr[1, 0] == pytest.approx(by_parameters[1], abs=1e-3)
     assert min(abs(degradation["oracle"].psnr[1, 0] - by_parameters[d]) for d in (0, 2, 3)) < 1e-4
@@ -98,7 +97,7 @@ RECORDED: list = []
 @pytest.mark.parametrize("representation", ["own", "other_image", "shuffled"])
 def test_a_restorer_receives_the_inputs_of_the_control(four, representation):
     protocol = load_protocol("dasr_iso", 2)
-    known = targets(protocol.degradation)
+    known = summarise_as_vector(protocol.degradation)
     small = [make_lr_images(four.hr_image(i, 2), protocol.degradation) for i in range(4)]
     RECORDED.clear()
     score_benchmark([RecordingRestorer("w", "w")], four, protocol, representation=representation, device=CPU)
@@ -117,7 +116,7 @@ def test_a_restorer_receives_the_inputs_of_the_control(four, representation):
 def test_images_are_restored_as_they_are_and_compared_one_by_one(four):
     restorer, hr_image = Restorer("oracle", model=small_model("oracle")), four.hr_image(0, 2)
     degradation = load_protocol("dasr_iso", 2).degradation
-    lr_images, known = make_lr_images(hr_image, degradation), targets(degradation)
+    lr_images, known = make_lr_images(hr_image, degradation), summarise_as_vector(degradation)
     assert torch.equal(lr_images, (lr_images * 255).round() / 255)
     psnr, ssim = score_images(restorer, lr_images, hr_image.expand(4, -1, -1, -1), 2, parameters=known)
     assert psnr.dtype == ssim.dtype == np.float64

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from shared.data.sampling import generator_for
+from shared.data import make_generator
 from shared.degradations import degrade, load_space
 from sr.training.augmentation import AugmentationConfig, augment
 
@@ -57,7 +57,7 @@ def test_shuffle_does_not_depend_on_the_number_of_devices():
 def test_blur_and_down_sampling_of_a_blend():
     """Blur and bicubic are linear: the LR image of a blend is the blend of the LR images, under one degradation."""
     space = load_space("dasr_iso_x2")
-    degradation = space.draw(4, generator_for(0))
+    degradation = space.draw(4, make_generator(0))
     images = torch.rand(4, 1, 3, 64, 64)
     unrounded = type(degradation)(
         degradation.operation[:, :2],

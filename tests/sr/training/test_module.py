@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from shared.artefacts import save_encoder
-from shared.command.config import load_config
+from shared.command import load_config
 from shared.degradations import degrade
 from shared.encoders import EncoderConfig, build_encoder
 from sr.train import RECIPES

@@ -8,7 +8,7 @@ import torch
 
 import sr.evaluation.benchmarks
 from shared.artefacts import save_encoder
-from shared.command.config import load_config
+from shared.command import load_config
 from shared.encoders import EncoderConfig, build_encoder
 from shared.images import write_image
 from sr.evaluation.benchmarks import open_benchmarks
@@ -149,7 +149,7 @@ def test_a_full_memory_is_one_sentence(capsys, tmp_path, monkeypatch):
     with pytest.raises(SystemExit) as stopped:
         main(["conditioning=none", f"runs_dir={tmp_path}", "dry_run=true"])
     assert stopped.value.code == 2
-    assert "sr-train: the memory is too small:" in capsys.readouterr().err
+    assert "sr-train: out of memory:" in capsys.readouterr().err
 
 
 def test_an_error_in_the_code_is_not_reported_as_a_full_memory(tmp_path, monkeypatch):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from shared.data.sources import DataConfig, open_images
+from shared.data import DataConfig, open_images
 from shared.degradations import load_space
 from sr.evaluation.image_scores import ImageScores
 from sr.evaluation.restorers import Restorer

@@ -64,7 +64,7 @@ def models(tmp_path_factory) -> Path:
         ("text.png o.png none", "'text.png' is not an image or is damaged"),
         ("a.png o.png none max_megapixels=0.002", "'a.png' is an image of 60x40 pixels, more than 0.002 megapixels"),
         ("a.png text.png/sub/o.png none", "cannot write text.png/sub/o.png: Not a directory"),
-        ("wide.png o.webp none", "cannot write 17000x32 pixels as 'o.webp': .webp holds 16383 a side; use .png"),
+        ("wide.png o.webp none", "cannot write 17000x32 pixels as 'o.webp': .webp holds at most 16383 pixels per side"),
     ],
 )
 def test_what_cannot_be_done_is_one_sentence(tmp_path, models, monkeypatch, capsys, arguments, message):

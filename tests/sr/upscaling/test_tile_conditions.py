@@ -3,8 +3,7 @@
 import pytest
 import torch
 
-from shared.images.symmetries import dihedral, inverse
-from shared.images.windows import Window
+from shared.images import Window, dihedral, inverse_element
 from sr.upscaling.tile_conditions import ImageView
 
 
@@ -15,7 +14,7 @@ def test_windows_of_a_view(element):
     assert (view.height, view.width) == turned.shape[1:]
     assert torch.equal(view.cut(view.whole)[0], turned)
     window = Window(3, 5, 7, 11)
-    assert torch.equal(dihedral(view.cut(view.locate(window))[0], inverse(element)), window.crop(image))
+    assert torch.equal(dihedral(view.cut(view.locate(window))[0], inverse_element(element)), window.crop(image))
     inside = Window(2, 4, 9, 6)
     assert torch.equal(view.cut(inside)[0], inside.crop(turned))
     assert torch.equal(view.under(0).cut(window)[0], window.crop(image))

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from shared.encoders import Representation
-from shared.images.symmetries import dihedral, inverse
+from shared.images import dihedral, inverse_element
 from sr.fusion import FUSIONS
 from sr.model import build_model
 from sr.networks import NETWORKS
@@ -106,7 +106,7 @@ def test_there_are_no_seams_if_the_network_reaches_further(network, monkeypatch)
 def test_the_ensemble_is_the_mean_over_the_symmetries():
     model, image = small_model(), photograph(101, 150)
     with torch.no_grad():
-        all_ = [dihedral(model(dihedral(image[None], element)), inverse(element))[0] for element in range(8)]
+        all_ = [dihedral(model(dihedral(image[None], element)), inverse_element(element))[0] for element in range(8)]
     expected = torch.stack(all_).mean(0).clamp(0, 1)
     assert largest_difference(upscale(model, image, ensemble=True, **SMALL), expected) < 1e-5
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from shared.encoders import Representation
-from shared.images.windows import spread_windows
+from shared.images import spread_windows
 from sr.conditioning.adapter import Condition
 from sr.model import SRModel
 from sr.networks.bicubic import upsample_bicubic

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from shared.images.windows import Window
+from shared.images import Window
 from sr.upscaling.tiles import MIN_TILE, Tiling, blend_tiles, count_tiles, split_axis
 
 
