@@ -1,9 +1,12 @@
 """Rules of the layout: allowed imports, and names, docstrings and lengths of files."""
 
 import ast
+import fnmatch
 import subprocess
 import sys
 from pathlib import Path
+
+from tests.covered_by import COVERED_BY
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("shared", "pretrain", "analysis", "sr")
@@ -84,6 +87,16 @@ def test_files_have_docstrings_and_stay_short():
         text = (ROOT / path).read_text(encoding="utf-8")
         assert len(text.splitlines()) <= 300, path
         assert text.startswith('"""'), f"{path}: no docstring"
+
+
+def test_every_module_has_a_test_file():
+    modules = {path.as_posix() for path in FILES if path.name != "__init__.py"}
+    tested = {name for name in modules if (ROOT / "tests" / name).with_name(f"test_{Path(name).name}").exists()}
+    listed = {name for name in modules if any(fnmatch.fnmatch(name, pattern) for pattern in COVERED_BY)}
+    assert modules - tested == listed - tested, "give these a test file of their own, or list them in covered_by.py"
+    for pattern, test in COVERED_BY.items():
+        assert fnmatch.filter(modules - tested, pattern), f"covered_by.py: {pattern} has a test of its own, or is gone"
+        assert (ROOT / test).is_file(), f"covered_by.py: {test} is missing"
 
 
 def test_checking_a_command_line_loads_no_heavy_library():
