@@ -16,7 +16,7 @@ from analysis.figures.projector import write_projector
 from analysis.measures.loss_floor import LossFloor
 from analysis.measures.score_table import (
     ALL_TITLES,
-    WORDS,
+    LEGEND,
     collect_notes,
     format_tables,
     tabulate_differences,
@@ -120,7 +120,7 @@ def _build_page(
         image=probe.image.numpy(),
         image_names=list(probe.store.names),
         score_rows=tabulate_scores(scores, ALL_TITLES),
-        captions=[*collect_notes(scores, notes), " ".join(WORDS.split())],
+        captions=[*collect_notes(scores, notes), " ".join(LEGEND.split())],
         separations={title_of[name]: scores[name].separation for name in listed},
         silhouettes={title_of[name]: scores[name].silhouette for name in listed},
         encoders={title: name for name, title in title_of.items()},

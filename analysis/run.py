@@ -15,7 +15,7 @@ from analysis.embedding.probe_choice import choose_probe
 from analysis.embedding.projection import project
 from analysis.figures.pictures import make_slug
 from analysis.measures.loss_floor import estimate_loss_floor
-from analysis.measures.score_table import WORDS
+from analysis.measures.score_table import LEGEND
 from analysis.measures.scores import score_for_report
 from analysis.report_files import FORMAT, PAGE, RESULTS, STAGE, EmbedderReport, write_report
 from shared.command import to_plain
@@ -56,7 +56,7 @@ def run(config: AnalysisConfig, encoders: Sequence[str]) -> int:
             with report.writing() as folder:
                 found = write_report(folder, config, probe, patches, reports, [*notes, *omitted, *failed])
             when = f"{time.perf_counter() - started:.0f} s"
-    print(f"\n{found['heading']}\n\n{found['table']}\n\n{WORDS}\n\npage: {report.path / PAGE} ({when})")
+    print(f"\n{found['heading']}\n\n{found['table']}\n\n{LEGEND}\n\npage: {report.path / PAGE} ({when})")
     return 0
 
 

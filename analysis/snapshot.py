@@ -72,12 +72,12 @@ def draw(config: SnapshotConfig, encoder: Path) -> None:
     embedding = np.concatenate(list(parts))
     points, trust = project(embedding, config.map, config.seed)
     title = f"step {config.step}"
-    with SummaryWriter(config.log) as board:
+    with SummaryWriter(config.log) as writer:
         sheet = map_sheet(points, make_colours(probe), encoder=title, method=config.map.upper(), trustworthiness=trust)
-        board.add_figure("analysis/map", sheet, config.step)
+        writer.add_figure("analysis/map", sheet, config.step)
         if probe.is_listed:
             matrix = score_for_report(embedding, probe, repeats=0, seed=config.seed).separation
-            board.add_figure("analysis/separation", separation_heatmap(matrix, probe.names, encoder=title), config.step)
+            writer.add_figure("analysis/separation", separation_heatmap(matrix, probe.names, encoder=title), config.step)
 
 
 if __name__ == "__main__":

@@ -35,10 +35,10 @@ def write_projector(folder: Path, probe: ProbeSet, patches: np.ndarray, embeddin
         for i in kept
     ]
     images = torch.from_numpy(np.array(patches[kept])).float().div_(255)
-    with warnings.catch_warnings(), SummaryWriter(str(folder)) as board:
+    with warnings.catch_warnings(), SummaryWriter(str(folder)) as writer:
         warnings.simplefilter("ignore")
         for i, (name, embedding) in enumerate(embeddings.items()):
-            board.add_embedding(
+            writer.add_embedding(
                 pca_map(embedding, DIRECTIONS)[kept],
                 metadata=table,
                 metadata_header=header,

@@ -37,7 +37,7 @@ ALL_TITLES = {
     "norm_spread": "norm variation",
 }
 MAX_COMPARED = 4  # requested embedders compared pairwise; if there are more, their differences are only in scores.json
-WORDS = """\
+LEGEND = """\
 In brackets: the 95 % interval over images; ~: the choice of images may explain the difference. kNN accuracy: the
 degradation is predicted from neighbours in other images. Separation: how often a patch of the same degradation is
 nearer than one of another (AUC); degradation first: than one of the same image. Family: accuracy of a linear probe

@@ -2,7 +2,6 @@
 
 from shared.degradations.operations import CODES, OPERATIONS
 from shared.degradations.pipeline import degrade, required_margin
-from shared.degradations.readings import format_reading
 from shared.degradations.record import Degradation
 from shared.degradations.space import YAML_SUFFIXES, Space, list_spaces, load_space
 from shared.degradations.summary import SUMMARY_RANGES, summarise, summarise_as_vector
@@ -15,7 +14,6 @@ __all__ = [
     "Degradation",
     "Space",
     "degrade",
-    "format_reading",
     "list_spaces",
     "load_space",
     "required_margin",

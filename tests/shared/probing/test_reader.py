@@ -1,4 +1,4 @@
-"""Readings of degradations in users' units."""
+"""Readings of degradations, in users' units and in words."""
 
 import numpy as np
 import pytest
@@ -10,6 +10,7 @@ from shared.probing.reader import (
     DegradationReader,
     describe_readings,
     fit_reader,
+    format_reading,
 )
 from shared.probing.ridge import fit_ridge, ridge_r2
 from tests.shared.probing.small_probes import small_probe, small_run_probe
@@ -105,3 +106,18 @@ def test_vectors_that_are_not_finite_are_refused(probe):
 )
 def test_the_medians_are_described(readings, words):
     assert describe_readings(readings) == words
+
+
+@pytest.mark.parametrize(
+    ("reading", "expected"),
+    [
+        ({}, ""),
+        ({"blur_width": 1.84, "noise": 4.2}, "blur 1.8 px, noise 4"),
+        ({"blur_width": 2, "anisotropy": 0.9, "angle": 30.4}, "blur 2.0 px, longer at 30 degrees"),
+        ({"blur_width": 2, "anisotropy": 0.1, "angle": 30}, "blur 2.0 px"),
+        ({"noise": -3, "jpeg_quality": 41.2}, "noise 0, JPEG quality 41"),
+        ({"jpeg_quality": 96}, ""),
+    ],
+)
+def test_a_reading_is_formatted_by_its_visible_parts(reading, expected):
+    assert format_reading(**reading) == expected
