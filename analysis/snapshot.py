@@ -77,7 +77,8 @@ def draw(config: SnapshotConfig, encoder: Path) -> None:
         writer.add_figure("analysis/map", sheet, config.step)
         if probe.is_listed:
             matrix = score_for_report(embedding, probe, repeats=0, seed=config.seed).separation
-            writer.add_figure("analysis/separation", separation_heatmap(matrix, probe.names, encoder=title), config.step)
+            heatmap = separation_heatmap(matrix, probe.names, encoder=title)
+            writer.add_figure("analysis/separation", heatmap, config.step)
 
 
 if __name__ == "__main__":
