@@ -183,7 +183,7 @@ def test_images_that_were_trained_on_are_left_out_of_the_probe_set(place, capsys
     run = save_small_encoder(place / "runs" / "pretrain" / "knows-three" / "encoder", seen=held_out.select([0, 1, 2]))
     with pytest.raises(SystemExit):
         main([str(run), *arguments(place, "name=none-left")[1:]])
-    assert "3 of the 4 held-out images are among those that knows-three was trained on" in capsys.readouterr().err
+    assert "3 of the 4 held-out images were in the training set of knows-three" in capsys.readouterr().err
 
 
 @pytest.fixture
@@ -302,7 +302,7 @@ def test_drawn_degradations_and_one_layer_of_statistics(place, capsys):
         (("probe=gird",), "unknown probe 'gird'; did you mean grid?"),
         (("layer=maps",), "layer='maps' must be one of vector, map, projection"),
         (("layer=projection",), "contains no projector"),
-        (("size=5",), "size=5 patches are too few for 3 degradations of two images: at least 6"),
+        (("size=5",), "size=5 patches are too few for 3 degradations of two images: use at least 6"),
         (("patch=200",), "is smaller than 22"),
         (("size=10001",), "size=10001 must be at most 10000"),
         (("name=a/b",), "must be a plain folder name"),
@@ -322,7 +322,7 @@ def test_what_cannot_be_done_is_one_sentence(change, message, place, capsys):
 def test_without_an_encoder_the_message_names_the_command(tmp_path, capsys):
     with pytest.raises(SystemExit):
         main([f"runs_dir={tmp_path}"])
-    assert "`make pretrain` makes one" in capsys.readouterr().err
+    assert "`make pretrain` trains one" in capsys.readouterr().err
 
 
 def test_not_a_number_is_reported(place, tmp_path, capsys, monkeypatch):
