@@ -67,7 +67,8 @@ def list_recipes(folder: Path) -> str:
 
 def describe_options(*schemas: type) -> str:
     """Joins the docstrings of dataclasses of options to one text for `--help`."""
-    return "\n\n".join(inspect.cleandoc(schema.__doc__ or "") for schema in schemas)
+    texts = (inspect.cleandoc(schema.__doc__ or "") for schema in schemas)
+    return "\n\n".join(text.replace("\n\nAttributes:\n", "\n") for text in texts)
 
 
 def split_arguments(arguments: list[str]) -> tuple[list[str], list[str]]:

@@ -111,7 +111,7 @@ def test_heads_are_part_of_what_a_projection_is_known_by(tmp_path):
 
 def test_a_projection_that_was_not_kept(tmp_path):
     folder = save_small_encoder(tmp_path / "mine")
-    with pytest.raises(ValueError, match="keeps no projector"):
+    with pytest.raises(ValueError, match="contains no projector"):
         open_embedders([str(folder)], str(tmp_path), "projection")
     with pytest.raises(ValueError, match="dasr:untrained has no projector"):
         open_embedders(["dasr:untrained"], str(tmp_path), "projection")
