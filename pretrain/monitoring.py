@@ -11,8 +11,8 @@ from pytorch_lightning.loggers import TensorBoardLogger
 
 from pretrain.module import Pretraining
 from shared.probing.probe_set import ProbeSet, score_network
-from shared.training.monitors import collapse_warning, effective_rank, normalised_std, uniformity
-from shared.training.progress import Speed
+from shared.training.monitors import describe_collapse, effective_rank, normalised_std, uniformity
+from shared.training.progress import SpeedMonitor
 
 PANEL_ROWS = 6
 PROJECTIONS_WATCHED = 256  # enough for the geometry, little enough for a singular value decomposition
@@ -28,7 +28,7 @@ class PretrainLog(pl.Callback):
         probe: probe set for scores during training.
     """
 
-    def __init__(self, speed: Speed, probe: ProbeSet | None) -> None:
+    def __init__(self, speed: SpeedMonitor, probe: ProbeSet | None) -> None:
         self.speed = speed
         self.probe = probe
         self._collapse_was_said = False
@@ -56,7 +56,7 @@ class PretrainLog(pl.Callback):
             found |= {f"probe/r2_{name}": value for name, value in scores.r2.items()}
             if board is not None:
                 board.log_metrics(found, step)
-            self.speed.leave_out(time.perf_counter() - start)
+            self.speed.exclude(time.perf_counter() - start)
 
     def _values(self, module: Pretraining) -> dict[str, float]:
         method = module.trained
@@ -74,7 +74,7 @@ class PretrainLog(pl.Callback):
         if self._collapse_was_said or step < max(20, module.config.optimizer.warmup * module.config.steps):
             return
         projection = module.trained.last_projection[:PROJECTIONS_WATCHED]
-        words = collapse_warning(projection) if len(projection) > 1 else None
+        words = describe_collapse(projection) if len(projection) > 1 else None
         if words:
             self._collapse_was_said = True
             logger.warning("step %d: %s", step, words)

@@ -19,8 +19,8 @@ from shared.degradations import Space, load_space
 from shared.encoders import build_encoder
 from shared.probing.probe_set import ProbeSet, build_probe, score_network, score_statistics
 from shared.probing.scores import ProbeScores, score_table
-from shared.training.progress import Bar, Speed
-from shared.training.session import Prepared, inputs_of, run_session
+from shared.training.progress import ProgressBar, SpeedMonitor
+from shared.training.session import PreparedRun, describe_inputs, run_session
 
 
 def run(config: PretrainConfig, recipe: str) -> int:
@@ -54,18 +54,23 @@ def build(config: PretrainConfig) -> tuple[Pretraining, ImageStore, Space]:
     return Pretraining(method, planner, config), held_out, space
 
 
-def prepare(config: PretrainConfig, recipe: str, folder: Path) -> Prepared:
+def prepare(config: PretrainConfig, recipe: str, folder: Path) -> PreparedRun:
     """Builds a run in a folder."""
     module, held_out, space = build(config)
     probe = build_probe(space, held_out, config.views.sizes()[0].patch)
-    speed = Speed(config.micro_batch_size // (config.devices * config.nodes) * module.planner.views)
+    speed = SpeedMonitor(config.micro_batch_size // (config.devices * config.nodes) * module.planner.views)
     parameters = sum(p.numel() for p in module.ema_source.parameters())
-    return Prepared(
+    return PreparedRun(
         module=module,
-        callbacks=[speed, PretrainLog(speed, probe), BackgroundFigures(folder, space), Bar(module.planner.views)],
-        inputs=inputs_of(space, module.planner.store, held_out),
+        callbacks=[
+            speed,
+            PretrainLog(speed, probe),
+            BackgroundFigures(folder, space),
+            ProgressBar(module.planner.views),
+        ],
+        inputs=describe_inputs(space, module.planner.store, held_out),
         finish=lambda seconds: _finish(config, recipe, folder / "encoder", module, probe, seconds),
-        described=[
+        summary=[
             ("network", f"{config.encoder.name}, {parameters / 1e6:.1f} M parameters"),
             ("images", f"{len(module.planner.store)} to train on, {len(held_out)} held out"),
             ("views", f"{config.views.crops} of space {space.name}, {config.batch_size} degradations a step"),

@@ -26,7 +26,7 @@ def test_two_devices_killed_and_resumed_train_what_one_does(tmp_path):
     for process in (alone, resumed):
         output, _ = process.communicate(timeout=280)
         assert process.returncode == 0, output[-3000:]
-    assert "going on from step" in output
+    assert "continuing from step" in output
     one, two = (checkpoint_of(tmp_path / "pretrain" / name)["state_dict"] for name in ("on1", "on2"))
     assert one.keys() == two.keys()
     target = "trained.target_encoder."

@@ -1,11 +1,13 @@
+"""The allocator: freed memory is reused."""
+
 import platform
 import subprocess
 import sys
 
 import pytest
 
-# steps that each hold 160 MB of activations for a while: how many pages the system had to hand out after the first
-PAGES = """
+# counts the pages that the system has to provide for steps with 160 MB of activations each, after the first step
+SCRIPT = """
 import resource, torch
 from shared.training.allocator import keep_freed_memory
 if {keep}:
@@ -20,11 +22,11 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 """
 
 
-def pages(keep: bool) -> int:
-    script = PAGES.format(keep=keep)
+def count_pages(keep: bool) -> int:
+    script = SCRIPT.format(keep=keep)
     return int(subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True).stdout)
 
 
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library")
-def test_what_a_step_frees_serves_the_next():
-    assert pages(keep=True) * 2 < pages(keep=False)
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="needs glibc")
+def test_memory_freed_by_a_step_is_reused_by_the_next():
+    assert count_pages(keep=True) * 2 < count_pages(keep=False)
