@@ -11,8 +11,8 @@ from pytorch_lightning.loggers import TensorBoardLogger
 
 from pretrain.module import Pretraining
 from shared.probing import NetworkScorer, scores_to_scalars
-from shared.training.monitors import collapse_warning, effective_rank, normalised_std, uniformity
-from shared.training.progress import Speed
+from shared.training.monitors import describe_collapse, effective_rank, normalised_std, uniformity
+from shared.training.progress import SpeedMonitor
 
 PANEL_ROWS = 6
 MAX_PROJECTIONS = 256  # enough for the geometry, few enough for a singular value decomposition
@@ -24,11 +24,11 @@ class PretrainLog(pl.Callback):
     """Writes loss, geometry of the projections, schedules, speed, probe scores and panels; warns of a collapse.
 
     Args:
-        speed: Speed meter, whose readings are logged.
+        speed: SpeedMonitor meter, whose readings are logged.
         scorer: Scorer on the run's probe set, for scores during training.
     """
 
-    def __init__(self, speed: Speed, scorer: NetworkScorer | None) -> None:
+    def __init__(self, speed: SpeedMonitor, scorer: NetworkScorer | None) -> None:
         self.speed = speed
         self.scorer = scorer
         self._has_warned = False
@@ -53,7 +53,7 @@ class PretrainLog(pl.Callback):
             scores = self.scorer.score(pl_module.export_module, bf16=config.precision == "bf16", repeats=0)
             if logger is not None:
                 logger.log_metrics(scores_to_scalars(scores), step)
-            self.speed.leave_out(time.perf_counter() - start)
+            self.speed.exclude(time.perf_counter() - start)
 
     def _measure(self, module: Pretraining) -> dict[str, float]:
         method = module.trained
@@ -71,7 +71,7 @@ class PretrainLog(pl.Callback):
         if self._has_warned or step < max(20, module.config.optimizer.warmup * module.config.steps):
             return
         projection = module.trained.last_projection[:MAX_PROJECTIONS]
-        warning = collapse_warning(projection) if len(projection) > 1 else None
+        warning = describe_collapse(projection) if len(projection) > 1 else None
         if warning:
             self._has_warned = True
             logger.warning("step %d: %s", step, warning)

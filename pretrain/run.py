@@ -18,8 +18,8 @@ from shared.data import ImageStore, Planner, describe_training_images, open_imag
 from shared.degradations import Space, load_space
 from shared.encoders import build_encoder
 from shared.probing import EmbeddingScores, NetworkScorer, build_run_probe, score_table, scores_to_json
-from shared.training.progress import Bar, Speed
-from shared.training.session import Prepared, inputs_of, run_session
+from shared.training.progress import ProgressBar, SpeedMonitor
+from shared.training.session import PreparedRun, describe_inputs, run_session
 
 
 def run(config: PretrainConfig, recipe: str) -> int:
@@ -53,18 +53,23 @@ def build(config: PretrainConfig) -> tuple[Pretraining, ImageStore, Space]:
     return Pretraining(method, planner, config), held_out, space
 
 
-def prepare(config: PretrainConfig, recipe: str, folder: Path) -> Prepared:
+def prepare(config: PretrainConfig, recipe: str, folder: Path) -> PreparedRun:
     """Prepares a run in a folder."""
     module, held_out, space = build(config)
     scorer = NetworkScorer(build_run_probe(space, held_out, config.views.sizes()[0].patch))
-    speed = Speed(config.micro_batch_size // (config.devices * config.nodes) * module.planner.views)
+    speed = SpeedMonitor(config.micro_batch_size // (config.devices * config.nodes) * module.planner.views)
     parameters = sum(p.numel() for p in module.ema_source.parameters())
-    return Prepared(
+    return PreparedRun(
         module=module,
-        callbacks=[speed, PretrainLog(speed, scorer), BackgroundFigures(folder, space), Bar(module.planner.views)],
-        inputs=inputs_of(space, module.planner.store, held_out),
+        callbacks=[
+            speed,
+            PretrainLog(speed, scorer),
+            BackgroundFigures(folder, space),
+            ProgressBar(module.planner.views),
+        ],
+        inputs=describe_inputs(space, module.planner.store, held_out),
         finish=lambda seconds: _finish(config, recipe, folder / "encoder", module, scorer, seconds),
-        described=[
+        summary=[
             ("network", f"{config.encoder.name}, {parameters / 1e6:.1f} M parameters"),
             ("images", f"{len(module.planner.store)} to train on, {len(held_out)} held out"),
             ("views", f"{config.views.crops} of space {space.name}, {config.batch_size} degradations per step"),

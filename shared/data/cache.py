@@ -26,7 +26,7 @@ PIXELS, INDEX = "pixels.bin", "index.json"
 DECODERS = min(4, os.cpu_count() or 1)  # threads; memory holds at most one image more than these
 PROGRESS_BAR_THRESHOLD = 200  # images; fewer are decoded before anyone could read a progress bar
 CHECKSUM_PARTS, CHECKSUM_PART_BYTES = 64, 4096  # parts of the pixels that are checked at every start
-OLD_CACHE_THRESHOLD = 10**9  # bytes of older caches of the same images, above which the user is told about them
+OLD_CACHE_THRESHOLD = 10**9  # bytes of older caches of the same images, above which a warning is given
 
 logger = logging.getLogger(__name__)
 

@@ -1,1 +1,1 @@
-"""The training of both stages: optimisers, checkpoints, guards, progress. Importing a module here loads Lightning."""
+"""Training in both stages: optimisers, checkpoints, guards, progress. No re-exports: most modules load Lightning."""

@@ -7,9 +7,13 @@ from torch import nn
 
 
 class MovingAverage(nn.Module):
-    """A shadow of `network` that follows it with `decay` after every optimiser step and is part of the checkpoint.
+    """A copy of a network whose weights are the exponential moving average of the network's; part of the checkpoint.
 
-    The decay is lowered in the first steps, min(decay, (1 + n) / (10 + n)), so that the start is forgotten.
+    In the first steps, the decay is min(decay, (1 + n) / (10 + n)), so that the initial weights are forgotten.
+
+    Args:
+        network: Network to follow.
+        decay: Decay per optimiser step, 0..1.
     """
 
     def __init__(self, network: nn.Module, decay: float) -> None:
@@ -19,14 +23,19 @@ class MovingAverage(nn.Module):
 
     @torch.no_grad()
     def update(self, network: nn.Module, step: int) -> None:
-        """Move towards `network` after optimiser step `step` = 1, 2, ...; whole-number buffers are copied."""
+        """Averages the weights after an optimiser step; buffers of integers are copied.
+
+        Args:
+            network: Network to follow.
+            step: Number of the optimiser step, from 1.
+        """
         decay = min(self.decay, (1 + step) / (10 + step))
-        mine, theirs = self.network.state_dict(), network.state_dict()
-        averaged = [name for name, value in mine.items() if value.is_floating_point()]
-        torch._foreach_lerp_([mine[name] for name in averaged], [theirs[name] for name in averaged], 1 - decay)
-        for name in mine.keys() - averaged:
-            mine[name].copy_(theirs[name])
+        average, current = self.network.state_dict(), network.state_dict()
+        names = [name for name, value in average.items() if value.is_floating_point()]
+        torch._foreach_lerp_([average[name] for name in names], [current[name] for name in names], 1 - decay)
+        for name in average.keys() - names:
+            average[name].copy_(current[name])
 
     def train(self, mode: bool = True) -> "MovingAverage":
-        """Stays in eval mode."""
+        """Stays in evaluation mode."""
         return super().train(False)

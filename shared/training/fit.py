@@ -1,4 +1,4 @@
-"""Build Lightning's trainer from a run's settings, resume, and fit."""
+"""Lightning's trainer for a run: built from its options, resumed from its checkpoint."""
 
 import logging
 import os
@@ -14,14 +14,14 @@ from shared.training.allocator import keep_freed_memory
 from shared.training.checkpointing import DirectCheckpointIO, LastCheckpoint, check_readable
 from shared.training.guards import FiniteLoss
 from shared.training.planned_module import PlannedTraining
-from shared.training.progress import Speed
+from shared.training.progress import SpeedMonitor
 from shared.training.run_config import RunConfig
 
 LIGHTNING_PRECISION = {"fp32": "32-true", "bf16": "bf16-mixed"}
 
 
 def quiet_libraries() -> None:
-    """Silence what Lightning says to developers of training loops, not to users of this program."""
+    """Silences messages of Lightning that address developers of training loops."""
     for name in ("pytorch_lightning", "lightning.pytorch", "lightning_fabric"):
         logging.getLogger(name).setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module="pytorch_lightning")
@@ -30,7 +30,7 @@ def quiet_libraries() -> None:
 
 
 def world_size(run: RunConfig) -> int:
-    """Processes over all nodes."""
+    """Counts the processes on all nodes."""
     return run.devices * run.nodes
 
 
@@ -46,50 +46,51 @@ def is_first_process() -> bool:
 
 
 def check_devices(run: RunConfig) -> None:
-    """Refuse devices that this machine does not have.
+    """Refuses devices that this machine does not have.
 
     Raises:
-        ValueError: says what there is.
+        ValueError: There are fewer devices. The message gives their number.
     """
-    there = torch.cuda.device_count()
-    if run.accelerator == "gpu" and there < run.devices:
-        raise ValueError(f"accelerator=gpu devices={run.devices}: this machine has {there} CUDA device(s)")
-    if run.accelerator == "auto" and world_size(run) > 1 and there < run.devices:
+    available = torch.cuda.device_count()
+    if run.accelerator == "gpu" and available < run.devices:
+        raise ValueError(f"accelerator=gpu devices={run.devices}: this machine has {available} CUDA device(s)")
+    if run.accelerator == "auto" and world_size(run) > 1 and available < run.devices:
         raise ValueError(
-            f"devices={run.devices}: this machine has {there} CUDA device(s); accelerator=cpu takes processes instead"
+            f"devices={run.devices}: this machine has {available} CUDA device(s); accelerator=cpu starts processes "
+            "instead"
         )
-    if run.sync_batchnorm and (run.accelerator == "cpu" or not there):
-        raise ValueError("sync_batchnorm=true works on GPUs alone, and there is none: leave it off")
+    if run.sync_batchnorm and (run.accelerator == "cpu" or not available):
+        raise ValueError("sync_batchnorm=true needs GPUs, but there are none: remove it")
 
 
 def build_trainer(
     run: RunConfig, folder: Path | None, callbacks: list[pl.Callback], *, resumed_step: int = 0
 ) -> pl.Trainer:
-    """The trainer of a run.
+    """Builds the trainer of a run.
 
     Args:
-        run: settings.
-        folder: of the run, for events and `last.ckpt`; None keeps nothing.
-        callbacks: in order; the guard comes before them, the checkpoint after.
-        resumed_step: events after this step, of a killed process, are dropped from the curve.
+        run: Options of the run.
+        folder: Folder for events and `last.ckpt`; None to keep nothing.
+        callbacks: Callbacks in order. The guard of the loss precedes them, the checkpoint follows them.
+        resumed_step: Optimiser step of the checkpoint. Later events, of a killed process, are removed from the log.
     """
     if folder is not None:
         guard = FiniteLoss(folder / "last.ckpt", run.log_every)
         callbacks = [guard, *callbacks, LastCheckpoint(folder / "last.ckpt", run.checkpoint_every)]
-    # Speed last: what the others take at the end of a step is not time spent waiting for data.
-    callbacks = sorted(callbacks, key=lambda callback: isinstance(callback, Speed))
+    # the speed is measured last, so that the time of the other callbacks does not count as waiting for data
+    callbacks = sorted(callbacks, key=lambda callback: isinstance(callback, SpeedMonitor))
     return pl.Trainer(
         accelerator=run.accelerator,
         devices=run.devices,
         num_nodes=run.nodes,
-        strategy=_strategy(run),
+        strategy=_build_strategy(run),
         precision=LIGHTNING_PRECISION[run.precision],  # type: ignore[arg-type]
         max_steps=run.steps,
         max_epochs=-1,
         accumulate_grad_batches=run.accumulation,
         callbacks=callbacks,
         plugins=[DirectCheckpointIO()],
-        logger=_logger(folder, resumed_step) if folder is not None else False,
+        logger=_build_logger(folder, resumed_step) if folder is not None else False,
         enable_checkpointing=False,
         enable_progress_bar=False,
         enable_model_summary=False,
@@ -97,26 +98,29 @@ def build_trainer(
     )
 
 
-def _strategy(run: RunConfig) -> Strategy | str:
+def _build_strategy(run: RunConfig) -> Strategy | str:
     if world_size(run) == 1:
         return "auto"
-    # Buffers stay each rank's own: queues are equal by gathering, and broadcasting would overwrite them every step.
-    on_gpu = run.accelerator != "cpu" and torch.cuda.is_available()
-    return DDPStrategy(broadcast_buffers=False, process_group_backend="nccl" if on_gpu else "gloo")
+    # Every rank keeps its own buffers: queues are equal by gathering, and broadcasts would overwrite them in each step.
+    is_on_gpu = run.accelerator != "cpu" and torch.cuda.is_available()
+    return DDPStrategy(broadcast_buffers=False, process_group_backend="nccl" if is_on_gpu else "gloo")
 
 
-def _logger(folder: Path, resumed_step: int) -> TensorBoardLogger:
+def _build_logger(folder: Path, resumed_step: int) -> TensorBoardLogger:
     return TensorBoardLogger(
-        save_dir=str(folder), name="", version="tensorboard", default_hp_metric=False,
+        save_dir=str(folder),
+        name="",
+        version="tensorboard",
+        default_hp_metric=False,
         purge_step=resumed_step + 1,
-    )  # fmt: skip
+    )
 
 
-def checkpoint_step(path: Path) -> int:
-    """Optimiser step of a checkpoint; 0 where there is none.
+def read_checkpoint_step(path: Path) -> int:
+    """Reads the optimiser step of a checkpoint; 0 if there is no checkpoint.
 
     Raises:
-        ValueError: the checkpoint is corrupt.
+        ValueError: The checkpoint is corrupt.
     """
     if not path.is_file():
         return 0
@@ -125,16 +129,25 @@ def checkpoint_step(path: Path) -> int:
 
 
 def fit(trainer: pl.Trainer, module: PlannedTraining, checkpoint: Path | None) -> bool:
-    """Train from the checkpoint where there is one, else from the start; False when the user stopped it."""
-    resume = checkpoint if checkpoint is not None and checkpoint.is_file() else None
+    """Trains from the checkpoint, or from the start if there is none.
+
+    Args:
+        trainer: Trainer of the run.
+        module: Module to train.
+        checkpoint: Path of the checkpoint; None to start always from the beginning.
+
+    Returns:
+        Whether the training has ended; False if the user has stopped it.
+    """
+    resumed = checkpoint if checkpoint is not None and checkpoint.is_file() else None
     if module.run.sync_batchnorm:
-        from timm.layers import convert_sync_batchnorm  # torch's own drops the activation in timm's fused norms
+        from timm.layers import convert_sync_batchnorm  # torch's own loses the activation in timm's fused norms
 
         module.trained = convert_sync_batchnorm(module.trained)
     if trainer.strategy.root_device.type == "cpu":
         keep_freed_memory()
     try:
-        trainer.fit(module, ckpt_path=resume, weights_only=True if resume else None)
-    except SystemExit:  # how Lightning leaves after Ctrl-C
+        trainer.fit(module, ckpt_path=resumed, weights_only=True if resumed else None)
+    except SystemExit:  # raised by Lightning after Ctrl-C
         return False
     return not trainer.interrupted

@@ -1,4 +1,4 @@
-"""Stop a run that cannot recover."""
+"""Guards that stop a run which cannot recover."""
 
 from pathlib import Path
 from typing import Any
@@ -12,14 +12,15 @@ from shared.training.planned_module import PlannedTraining
 
 
 class FiniteLoss(pl.Callback):
-    """Stops at a loss that is NaN or infinite, before a checkpoint of it can be written.
+    """Stops a run whose loss is NaN or infinite, before a checkpoint of that state can be written.
 
-    Losses stay on the device and are looked at every `every` steps and before each checkpoint, so that a GPU is not
-    waited for at every step. A checkpoint also needs finite weights: gradients can overflow under a finite loss.
+    Losses stay on the device and are checked only at regular steps and before each checkpoint, so that a step need not
+    wait for the GPU. A checkpoint also requires finite weights, since gradients can overflow although the loss is
+    finite.
 
     Args:
-        checkpoint: where the last good state is.
-        every: optimiser steps between two looks.
+        checkpoint: Path of the checkpoint, for error messages.
+        every: Number of optimiser steps between two checks.
     """
 
     def __init__(self, checkpoint: Path, every: int) -> None:
@@ -58,9 +59,6 @@ class FiniteLoss(pl.Callback):
         )
 
     def _advice(self) -> str:
-        saved = (
-            f"the last good checkpoint is {self.checkpoint}"
-            if self.checkpoint.is_file()
-            else "there is no checkpoint yet"
-        )
-        return f"{saved}: try a lower optimizer.lr, optimizer.clip=1 or precision=fp32"
+        is_saved = self.checkpoint.is_file()
+        state = f"the last good checkpoint is {self.checkpoint}" if is_saved else "there is no checkpoint yet"
+        return f"{state}: try a lower optimizer.lr, optimizer.clip=1 or precision=fp32"

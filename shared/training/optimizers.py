@@ -1,4 +1,4 @@
-"""Optimisers, the learning-rate schedule, and which weights decay."""
+"""Optimisers and learning-rate schedules."""
 
 import math
 from dataclasses import dataclass
@@ -8,24 +8,25 @@ from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
-NAMES = ("adamw", "sgd", "lars")
+OPTIMIZERS = ("adamw", "sgd", "lars")
 SCHEDULES = ("cosine", "constant", "halving")
 
 
 @dataclass
 class OptimizerConfig:
-    """Optimiser with linear warm-up and cosine decay to 0.
+    """Options of an optimiser and its learning-rate schedule with linear warm-up.
 
     Attributes:
-        name: `adamw`, `sgd` (Nesterov off) or `lars` (lightly's).
-        lr: peak learning rate, as it is used (no scaling by the batch).
-        weight_decay: not applied to biases and normalisation weights.
-        momentum: of sgd and lars.
-        beta2: of adamw.
-        warmup: share (0..1) of the steps with a rising learning rate.
-        schedule: after the warm-up `cosine`, `constant`, or `halving`: half as much in each of `periods` equal parts.
-        periods: of `halving`.
-        clip: largest gradient norm; 0 = not clipped.
+        name: `adamw`, `sgd` (without Nesterov momentum) or `lars` (lightly's).
+        lr: Peak learning rate, not scaled by the batch size.
+        weight_decay: Weight decay, except of biases and normalisation weights.
+        momentum: Momentum of sgd and lars.
+        beta2: Second beta of adamw.
+        warmup: Share (0..1) of the steps in which the learning rate rises.
+        schedule: Learning rate after the warm-up: `cosine` (to 0), `constant`, or `halving` (in `periods` equal parts,
+            each with half the rate of the one before).
+        periods: Number of parts of `halving`.
+        clip: Largest gradient norm; 0 for no clipping.
     """
 
     name: str = "adamw"
@@ -35,17 +36,17 @@ class OptimizerConfig:
     beta2: float = 0.999
     warmup: float = 0.1
     schedule: str = "cosine"
-    periods: int = 4  # DASR's and EDSR's number
+    periods: int = 4  # as DASR and EDSR
     clip: float = 0.0
 
     def check(self) -> None:
-        """Refuse values no optimiser can have.
+        """Refuses invalid values.
 
         Raises:
-            ValueError: names the option.
+            ValueError: A value is invalid. The message names the option.
         """
-        if self.name not in NAMES:
-            raise ValueError(f"optimizer.name={self.name!r} must be one of {', '.join(NAMES)}")
+        if self.name not in OPTIMIZERS:
+            raise ValueError(f"optimizer.name={self.name!r} must be one of {', '.join(OPTIMIZERS)}")
         if self.schedule not in SCHEDULES:
             raise ValueError(f"optimizer.schedule={self.schedule!r} must be one of {', '.join(SCHEDULES)}")
         if self.periods < 1:
@@ -53,10 +54,10 @@ class OptimizerConfig:
         if self.lr <= 0:
             raise ValueError(f"optimizer.lr={self.lr} must be positive")
         if not 0 <= self.warmup < 1:
-            raise ValueError(f"optimizer.warmup={self.warmup} is a share of the steps, within 0..1")
+            raise ValueError(f"optimizer.warmup={self.warmup} must be a share of the steps, within 0..1 (1 excluded)")
         for option in ("momentum", "beta2"):
             if not 0 <= getattr(self, option) < 1:
-                raise ValueError(f"optimizer.{option}={getattr(self, option)} must be within 0..1 (not included)")
+                raise ValueError(f"optimizer.{option}={getattr(self, option)} must be within 0..1 (1 excluded)")
         for option in ("weight_decay", "clip"):
             if getattr(self, option) < 0:
                 raise ValueError(f"optimizer.{option}={getattr(self, option)} must not be negative")
@@ -65,20 +66,22 @@ class OptimizerConfig:
 def build_optimizer(
     module: nn.Module, config: OptimizerConfig, *, lr_override: tuple[nn.Module, float] | None = None
 ) -> Optimizer:
-    """The optimiser of all parameters that require a gradient; vectors (biases, normalisations) do not decay.
+    """Builds the optimiser of all parameters that require a gradient.
+
+    Vectors, which are biases and normalisation weights, do not decay.
 
     Args:
-        module: what is trained.
-        config: which optimiser.
-        lr_override: a part of the module with a peak learning rate of its own.
+        module: Module to train.
+        config: Options of the optimiser.
+        lr_override: A part of the module, and its own peak learning rate.
     """
-    part, rate = lr_override or (nn.Identity(), config.lr)
-    inside = {id(parameter) for parameter in part.parameters()}
+    part, part_lr = lr_override or (nn.Identity(), config.lr)
+    part_ids = {id(parameter) for parameter in part.parameters()}
     trained = [parameter for parameter in module.parameters() if parameter.requires_grad]
     groups = [
         {
-            "params": [p for p in trained if (id(p) in inside) == is_part and (p.ndim > 1) == decays],
-            "lr": rate if is_part else config.lr,
+            "params": [p for p in trained if (id(p) in part_ids) == is_part and (p.ndim > 1) == decays],
+            "lr": part_lr if is_part else config.lr,
             "weight_decay": config.weight_decay if decays else 0.0,
         }
         for is_part in (False, True)
@@ -95,7 +98,13 @@ def build_optimizer(
 
 
 def schedule_factor(step: int, steps: int, config: OptimizerConfig) -> float:
-    """Learning rate at optimiser step `step` (from 0) over its peak."""
+    """Computes the learning rate at an optimiser step, divided by its peak.
+
+    Args:
+        step: Optimiser step, from 0.
+        steps: Number of optimiser steps.
+        config: Options of the schedule.
+    """
     warmup_steps = round(config.warmup * steps)
     if step < warmup_steps:
         return (step + 1) / (warmup_steps + 1)
@@ -108,10 +117,10 @@ def schedule_factor(step: int, steps: int, config: OptimizerConfig) -> float:
 
 
 def build_schedule(optimizer: Optimizer, steps: int, config: OptimizerConfig) -> LambdaLR:
-    """`schedule_factor` as a scheduler to be stepped once per optimiser step."""
+    """Builds a scheduler by `schedule_factor`, to be stepped once per optimiser step."""
     return LambdaLR(optimizer, lambda step: schedule_factor(step, steps, config))
 
 
 def cosine(start: float, end: float, progress: float) -> float:
-    """Half a cosine from `start` at progress 0 to `end` at progress 1."""
+    """Interpolates by half a cosine from `start` at progress 0 to `end` at progress 1."""
     return end + (start - end) * 0.5 * (1 + math.cos(math.pi * min(max(progress, 0.0), 1.0)))

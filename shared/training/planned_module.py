@@ -1,4 +1,4 @@
-"""What the LightningModules of both stages share: planned batches, optimiser, schedule, generators in checkpoints."""
+"""The base of both stages' LightningModules: planned batches, optimiser, schedule, generators in checkpoints."""
 
 import re
 import time
@@ -17,24 +17,33 @@ from shared.training.ema import MovingAverage
 from shared.training.optimizers import build_optimizer, build_schedule
 from shared.training.run_config import RunConfig
 
-SHARE_FOR_IMAGES = 0.4  # of the device's free memory; the rest is for weights and activations
+MAX_IMAGE_SHARE = 0.4  # of a GPU's free memory, the rest of which is for weights and activations
 
 
-def on_device_if_it_fits(store: ImageStore, device: torch.device) -> ImageStore:
-    """The images on the GPU where they take a modest share of its free memory, else where they are."""
+def move_if_it_fits(store: ImageStore, device: torch.device) -> ImageStore:
+    """Moves images to a GPU if they need at most a part of its free memory; otherwise returns them as they are."""
     free, _ = torch.cuda.mem_get_info(device)
-    return store.to(device) if store.nbytes < SHARE_FOR_IMAGES * free else store
+    return store.to(device) if store.nbytes < MAX_IMAGE_SHARE * free else store
 
 
 class PlannedTraining(pl.LightningModule):
-    """Trains `trained` on the batches of a planner.
+    """Trains a module on the batches of a planner.
 
-    Subclasses define `ema_source` and `loss(plan)` and may extend `after_optimizer_step`.
+    Subclasses define `ema_source` and `loss` and may extend `after_optimizer_step`.
 
     Args:
-        trained: everything that is trained or must be in the checkpoint.
-        planner: draws the batches; its images are moved to the device where they fit.
-        run: the run's settings.
+        trained: Module with everything that is trained or must be in the checkpoint.
+        planner: Planner of the batches. Its images are moved to the device if they fit.
+        run: Options of the run.
+
+    Attributes:
+        ema: Moving average of `ema_source`; None without one.
+        fetch_seconds: Time spent in this process on gathering pixels.
+        earlier_seconds: Time of training in earlier, killed processes of the run.
+        last_loss: Loss of the last micro-batch, detached.
+        last_logs: Scalars of the last micro-batch by name, detached.
+        last_plan: Plan of the last micro-batch.
+        last_lr: Learning rate at the last micro-batch.
     """
 
     def __init__(self, trained: nn.Module, planner: Planner, run: RunConfig) -> None:
@@ -43,8 +52,8 @@ class PlannedTraining(pl.LightningModule):
         self.ema = MovingAverage(self.ema_source, run.ema) if run.ema else None
         self.planner = planner
         self.run = run
-        self.fetch_seconds = 0.0  # spent gathering pixels in this process, for the data-wait share
-        self.earlier_seconds = 0.0  # of training, in processes that were killed
+        self.fetch_seconds = 0.0
+        self.earlier_seconds = 0.0
         self._started = time.perf_counter()
         self.last_loss: Tensor | None = None
         self.last_logs: dict[str, Tensor] = {}
@@ -58,20 +67,20 @@ class PlannedTraining(pl.LightningModule):
 
     @property
     def export_module(self) -> nn.Module:
-        """The module that becomes the artefact: the averaged weights where an average is kept, else the weights."""
+        """The module that becomes the artefact: the moving average if there is one, otherwise `ema_source`."""
         return self.ema_source if self.ema is None else self.ema.network
 
     def loss(self, plan: Plan) -> tuple[Tensor, dict[str, Tensor]]:
-        """Loss and detached scalars of one micro-batch."""
+        """Computes the loss and detached scalars of one micro-batch."""
         raise TypeError(f"{type(self).__name__} must define loss()")
 
     def after_optimizer_step(self) -> None:
-        """Called once after each optimiser step."""
+        """Updates the moving average after each optimiser step."""
         if self.ema is not None:
-            self.ema.update(self.ema_source, self.global_step + 1)  # Lightning counts after this hook
+            self.ema.update(self.ema_source, self.global_step + 1)  # Lightning counts the step after this hook
 
     def fetch(self, plan: Plan) -> tuple[Tensor, ...]:
-        """The pixels of a plan, timed."""
+        """Gathers the source crops of a plan, see `Planner.fetch`, and measures the time."""
         if plan.crops:
             return plan.crops
         start = time.perf_counter()
@@ -86,26 +95,29 @@ class PlannedTraining(pl.LightningModule):
         return loss
 
     def optimizer_step(
-        self, epoch: int, batch_idx: int, optimizer: Optimizer | LightningOptimizer,
+        self,
+        epoch: int,
+        batch_idx: int,
+        optimizer: Optimizer | LightningOptimizer,
         optimizer_closure: Callable[[], Any] | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         super().optimizer_step(epoch, batch_idx, optimizer, optimizer_closure)
         self.after_optimizer_step()
 
     def on_fit_start(self) -> None:
         self.planner.rank, self.planner.world_size = self.global_rank, self.trainer.world_size
         if self.device.type == "cuda":
-            self.planner.store = on_device_if_it_fits(self.planner.store, self.device)
+            self.planner.store = move_if_it_fits(self.planner.store, self.device)
 
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
-        if self.run.optimizer.clip:  # by hand: Lightning's own clipping refuses fused optimisers under autocast
+        if self.run.optimizer.clip:  # Lightning's own clipping refuses fused optimisers under autocast
             torch.nn.utils.clip_grad_norm_(self.trained.parameters(), self.run.optimizer.clip)
 
     def transfer_batch_to_device(self, batch: Plan, device: torch.device, dataloader_idx: int) -> Plan:
-        return batch  # a few numbers; `loss` moves what it needs
+        return batch  # a few numbers, of which `loss` moves what it needs
 
     def lr_override(self) -> tuple[nn.Module, float] | None:
-        """A part of `trained` with a learning rate of its own, and that rate."""
+        """Returns a part of `trained` and its own learning rate; None if all parts have the same."""
         return None
 
     def configure_optimizers(self) -> Any:
@@ -119,13 +131,17 @@ class PlannedTraining(pl.LightningModule):
         batches = PlannedBatches(self.planner, start, self.run.steps * self.run.accumulation, fetch)
         workers = self.run.workers if fetch else 0
         return DataLoader(
-            batches, batch_size=None, num_workers=workers, pin_memory=fetch,
-            multiprocessing_context="spawn" if workers else None, prefetch_factor=4 if workers else None,
-        )  # fmt: skip
+            batches,
+            batch_size=None,
+            num_workers=workers,
+            pin_memory=fetch,
+            multiprocessing_context="spawn" if workers else None,
+            prefetch_factor=4 if workers else None,
+        )
 
     @property
     def train_seconds(self) -> float:
-        """Time spent training up to now, over all processes of the run."""
+        """The time of training so far in seconds, in all processes of the run."""
         return self.earlier_seconds + time.perf_counter() - self._started
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
@@ -135,7 +151,7 @@ class PlannedTraining(pl.LightningModule):
             checkpoint["generators"]["cuda"] = torch.cuda.get_rng_state(self.device)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        # older checkpoints call the moving average `average`
+        # in older checkpoints the moving average is called `average`
         state = checkpoint["state_dict"]
         checkpoint["state_dict"] = {re.sub("^average[.]", "ema.", name): value for name, value in state.items()}
         self._generators = checkpoint["generators"]

@@ -1,4 +1,4 @@
-"""Options of every training run, in both stages."""
+"""Options of training runs, in both stages."""
 
 from dataclasses import dataclass, field
 
@@ -10,32 +10,33 @@ PRECISIONS = ("fp32", "bf16")
 
 @dataclass
 class RunConfig:
-    """A training run.
+    """Options of a training run.
 
     Attributes:
-        name: run folder under `runs_dir/<stage>/`; empty takes the recipe's name.
-        runs_dir: root of all runs.
-        seed: of weights, crops, degradations.
-        steps: optimiser steps.
-        batch_size: rows (degradations) per optimiser step over all devices.
-        accumulation: micro-batches a step is cut into.
-        precision: `bf16` (autocast; the weights stay fp32) or `fp32`; `auto` is bf16 where the device has units for it.
-        optimizer: see `OptimizerConfig`.
-        ema: decay of the exponential moving average of the encoder's weights that becomes the artefact; 0 = the weights
+        name: Name of the run's folder under `runs_dir/<stage>/`; empty for the name of the recipe.
+        runs_dir: Root folder of all runs.
+        seed: Seed of weights, crops and degradations.
+        steps: Number of optimiser steps.
+        batch_size: Rows (degradations) per optimiser step on all devices.
+        accumulation: Number of micro-batches per optimiser step.
+        precision: `bf16` (autocast; the weights stay fp32), `fp32`, or `auto`, which is bf16 on devices with
+            instructions for it.
+        optimizer: Optimiser and learning-rate schedule, see `OptimizerConfig`.
+        ema: Decay of an exponential moving average of the weights, which becomes the artefact; 0 for the weights
             themselves.
-        channels_last: memory format of the network, the faster one for convolutions.
-        compile: `torch.compile` the network; pays in long runs.
-        data: training images.
-        degradation: space name or the path of a YAML.
+        channels_last: Whether the network uses the channels-last memory format, which is faster for convolutions.
+        compile: Whether to compile the network with `torch.compile`, which is worthwhile for long runs.
+        data: Training images.
+        degradation: Degradation space, by name or by the path of a YAML.
         accelerator: `auto`, `cpu` or `gpu`.
-        devices: devices per node.
-        nodes: machines.
-        sync_batchnorm: batch statistics over all devices (GPU).
-        workers: loader processes, used only where the images do not fit the device.
-        checkpoint_every: optimiser steps between checkpoints.
-        log_every: optimiser steps between TensorBoard points.
-        panel_every: optimiser steps between pictures of the views; 0 = the first step alone.
-        dry_run: check everything, run two steps, say what the full run costs, keep nothing.
+        devices: Number of devices per node.
+        nodes: Number of machines.
+        sync_batchnorm: Whether batch statistics are computed over all devices; only on GPUs.
+        workers: Number of loader processes, used only if the images do not fit the device.
+        checkpoint_every: Optimiser steps between two checkpoints.
+        log_every: Optimiser steps between two points in TensorBoard.
+        panel_every: Optimiser steps between two pictures of the views; 0 for the first step only.
+        dry_run: Whether to check everything, run two steps, print the cost of the full run, and keep nothing.
     """
 
     name: str = ""
@@ -62,21 +63,12 @@ class RunConfig:
     dry_run: bool = False
 
     def check(self) -> None:
-        """Refuse values that no run can have.
+        """Refuses invalid values.
 
         Raises:
-            ValueError: names the option, its value and what would be right.
+            ValueError: A value is invalid. The message names the option and says what would be right.
         """
-        positive = (
-            "steps",
-            "batch_size",
-            "accumulation",
-            "devices",
-            "nodes",
-            "checkpoint_every",
-            "log_every",
-        )
-        for option in positive:
+        for option in ("steps", "batch_size", "accumulation", "devices", "nodes", "checkpoint_every", "log_every"):
             if getattr(self, option) < 1:
                 raise ValueError(f"{option}={getattr(self, option)} must be at least 1")
         for option in ("panel_every", "workers", "seed"):
@@ -87,10 +79,10 @@ class RunConfig:
         if self.accelerator not in ("auto", "cpu", "gpu"):
             raise ValueError(f"accelerator={self.accelerator!r} must be auto, cpu or gpu")
         if not 0 <= self.ema < 1:
-            raise ValueError(f"ema={self.ema} must be within 0 (off) .. 1 (not included)")
+            raise ValueError(f"ema={self.ema} must be within 0 (off) .. 1 (excluded)")
         if self.batch_size % self.accumulation:
             raise ValueError(
-                f"batch_size={self.batch_size} cannot be cut into accumulation={self.accumulation} equal parts"
+                f"batch_size={self.batch_size} cannot be divided into accumulation={self.accumulation} equal parts"
             )
         if self.micro_batch_size % (self.devices * self.nodes):
             raise ValueError(
@@ -101,5 +93,5 @@ class RunConfig:
 
     @property
     def micro_batch_size(self) -> int:
-        """Rows per micro-batch over all devices."""
+        """Rows (degradations) per micro-batch on all devices."""
         return self.batch_size // self.accumulation

@@ -9,7 +9,7 @@ from pytorch_lightning.loggers import TensorBoardLogger
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from shared.training.progress import Speed
+from shared.training.progress import SpeedMonitor
 from sr.networks.bicubic import upsample_bicubic
 from sr.training.module import SRTraining
 from sr.training.validation import ValidationSet, score_model
@@ -26,7 +26,7 @@ class SRLog(pl.Callback):
         images: The held-out images.
     """
 
-    def __init__(self, speed: Speed, images: ValidationSet) -> None:
+    def __init__(self, speed: SpeedMonitor, images: ValidationSet) -> None:
         self.speed, self.images = speed, images
 
     def on_train_batch_end(
@@ -50,7 +50,7 @@ class SRLog(pl.Callback):
             )
             means = {"validation/psnr_y": float(scores.psnr.mean()), "validation/ssim_y": float(scores.ssim.mean())}
             board.log_metrics(means, step)
-        self.speed.leave_out(time.perf_counter() - started)
+        self.speed.exclude(time.perf_counter() - started)
 
     def _collect_scalars(self, module: SRTraining) -> dict[str, float]:
         values = {f"train/{name}": float(value) for name, value in module.last_logs.items()}

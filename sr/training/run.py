@@ -11,8 +11,8 @@ from shared.command import to_plain
 from shared.data import ImageStore, Planner, describe_training_images, open_images, read_fingerprints, source_size
 from shared.degradations import Space, load_space
 from shared.run_folders import RunFolder
-from shared.training.progress import Bar, Speed
-from shared.training.session import Prepared, inputs_of, run_session
+from shared.training.progress import ProgressBar, SpeedMonitor
+from shared.training.session import PreparedRun, describe_inputs, run_session
 from sr.model import ModelConfig, SRModel, build_model, save_model
 from sr.training.card import format_encoder_card, format_model_card
 from sr.training.config import SRConfig
@@ -39,19 +39,19 @@ def run(config: SRConfig, recipe: str) -> int:
     return run_session(config, "sr", "model", lambda folder: prepare(config, recipe, folder))
 
 
-def prepare(config: SRConfig, recipe: str, folder: Path) -> Prepared:
+def prepare(config: SRConfig, recipe: str, folder: Path) -> PreparedRun:
     """Builds everything that a run in a folder needs."""
     module, held_out, space = build(config)
     images = build_validation(space, held_out, config.validation_size)
-    speed = Speed(config.micro_batch_size // (config.devices * config.nodes) * module.planner.views)
+    speed = SpeedMonitor(config.micro_batch_size // (config.devices * config.nodes) * module.planner.views)
     weights = sum(p.numel() for p in module.ema_source.network.parameters())
     sizes = module.planner.sizes
-    return Prepared(
+    return PreparedRun(
         module=module,
-        callbacks=[speed, SRLog(speed, images), Bar(module.planner.views)],
-        inputs=inputs_of(space, module.planner.store, held_out),
+        callbacks=[speed, SRLog(speed, images), ProgressBar(module.planner.views)],
+        inputs=describe_inputs(space, module.planner.store, held_out),
         finish=lambda seconds: _finish(config, recipe, folder, module, images, space, seconds),
-        described=[
+        summary=[
             ("network", f"{config.network.name} x{config.scale}, {weights / 1e6:.2f} M parameters"),
             ("condition", config.conditioning.describe()),
             ("images", f"{len(module.planner.store)} to train on, {len(held_out)} held out"),

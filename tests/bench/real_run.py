@@ -15,7 +15,7 @@ from pretrain.run import build
 from pretrain.train import RECIPES
 from shared.command import load_config
 from shared.training.fit import build_trainer, fit, quiet_libraries
-from shared.training.progress import Speed
+from shared.training.progress import SpeedMonitor
 from tests.bench.image_folder import write_images
 from tests.bench.measuring import Settings, seconds_for, synchronise
 
@@ -113,7 +113,7 @@ def run_in_turn(
     config.checkpoint_every = config.steps  # saved after the last timing
     module, _, _ = build(config)
     timer = AlternatingTimer(build_other_step(module), settings, chunk, warmup)
-    speed = Speed(config.batch_size * module.planner.views)
+    speed = SpeedMonitor(config.batch_size * module.planner.views)
     folder = settings.scratch / f"{config.method_name}-{time.monotonic_ns()}"
     trainer = build_trainer(config, folder, [speed, PretrainLog(speed, None), timer])
     fit(trainer, module, None)

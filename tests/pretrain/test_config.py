@@ -69,7 +69,7 @@ def test_one_idea_is_one_override():
         (["positives=center5"], "uses 6 large views per row, the views give 2"),
         (["precision=fp8"], "precision='fp8' must be one of auto, fp32, bf16"),
         (["steps=0"], "steps=0 must be at least 1"),
-        (["batch_size=6", "accumulation=4"], "cannot be cut into accumulation=4"),
+        (["batch_size=6", "accumulation=4"], "cannot be divided into accumulation=4"),
         (["batch_size=6", "devices=4"], "cannot be divided among 4 devices"),
         (["key_momentum=1.5"], r"key_momentum=1.5 must be within 0\.\.1"),
         (["ema=1"], "ema=1.0 must be within"),

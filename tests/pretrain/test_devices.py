@@ -33,7 +33,7 @@ def test_two_devices_killed_and_resumed_give_the_weights_of_one(tmp_path, monkey
     assert main([*arguments, "devices=1", "name=on1"]) == 0
     output, _ = resumed.communicate(timeout=280)
     assert resumed.returncode == 0, output[-3000:]
-    assert "from step" in output
+    assert "continuing from step" in output
     one, two = (load_checkpoint(tmp_path / "pretrain" / name)["state_dict"] for name in ("on1", "on2"))
     assert one.keys() == two.keys()
     target = "trained.target_encoder."

@@ -1,3 +1,5 @@
+"""The allocator: freed memory is reused."""
+
 import platform
 import subprocess
 import sys
@@ -23,8 +25,8 @@ print(pages())
 """
 
 
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library")
-def test_what_a_step_frees_serves_the_next():
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="needs glibc")
+def test_memory_freed_by_a_step_is_reused_by_the_next():
     done = subprocess.run([sys.executable, "-c", PAGES], check=True, capture_output=True, text=True)
     freed, kept = map(int, done.stdout.split())
     assert kept * 2 < freed

@@ -1,10 +1,12 @@
+"""The exponential moving average."""
+
 import torch
 from torch import nn
 
 from shared.training.ema import MovingAverage
 
 
-def test_follows_the_published_recursion_and_copies_whole_numbers():
+def test_weights_are_averaged_and_integers_copied():
     torch.manual_seed(0)
     network = nn.Sequential(nn.Linear(3, 3), nn.BatchNorm1d(3))
     average = MovingAverage(network, decay=0.9)
@@ -20,7 +22,7 @@ def test_follows_the_published_recursion_and_copies_whole_numbers():
     assert average.network[1].num_batches_tracked == network[1].num_batches_tracked == 39
 
 
-def test_stays_in_eval_mode_and_needs_no_gradient():
+def test_the_average_stays_in_evaluation_mode_without_gradients():
     average = MovingAverage(nn.BatchNorm1d(3), 0.5).train()
     assert not average.network.training
     assert not any(p.requires_grad for p in average.parameters())

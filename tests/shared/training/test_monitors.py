@@ -1,3 +1,5 @@
+"""Measures of the embedding against their formulas, and descriptions of a collapse."""
+
 import math
 
 import numpy as np
@@ -6,7 +8,7 @@ import torch
 
 from shared.training.monitors import (
     alignment,
-    collapse_warning,
+    describe_collapse,
     effective_rank,
     normalised_std,
     uniformity,
@@ -17,22 +19,22 @@ def gaussian(count: int, dim: int, seed: int = 0) -> torch.Tensor:
     return torch.randn(count, dim, generator=torch.Generator().manual_seed(seed))
 
 
-def unit(embedding: torch.Tensor) -> np.ndarray:
+def normalise(embedding: torch.Tensor) -> np.ndarray:
     array = embedding.double().numpy()
     return array / np.linalg.norm(array, axis=1, keepdims=True)
 
 
-def test_alignment_is_the_formula():
+def test_alignment_agrees_with_its_formula():
     first, second = gaussian(50, 16), gaussian(50, 16, seed=1)
-    expected = ((unit(first) - unit(second)) ** 2).sum(1).mean()
+    expected = ((normalise(first) - normalise(second)) ** 2).sum(1).mean()
     assert alignment(first, second).item() == pytest.approx(expected, rel=1e-5)
     assert alignment(first, 3 * first).item() == pytest.approx(0, abs=1e-6)
     assert alignment(first, -first).item() == pytest.approx(4, rel=1e-5)
 
 
-def test_uniformity_is_the_formula():
+def test_uniformity_agrees_with_its_formula():
     embedding = gaussian(40, 16)
-    points = unit(embedding)
+    points = normalise(embedding)
     pairs = [np.exp(-2 * ((points[i] - points[j]) ** 2).sum()) for i in range(40) for j in range(i)]
     assert uniformity(embedding).item() == pytest.approx(math.log(np.mean(pairs)), rel=1e-4)
     assert uniformity(torch.ones(8, 16)).item() == pytest.approx(0, abs=1e-6)
@@ -43,7 +45,7 @@ def test_std_is_one_around_the_origin_and_zero_when_collapsed():
     assert normalised_std(100 * gaussian(2000, 128)).item() == pytest.approx(1, abs=0.01)
     assert normalised_std(torch.ones(100, 128)).item() == pytest.approx(0, abs=1e-3)
     off_centre = gaussian(500, 16) + 2
-    expected = np.sqrt(16 * unit(off_centre).var(0).mean())
+    expected = np.sqrt(16 * normalise(off_centre).var(0).mean())
     assert normalised_std(off_centre).item() == pytest.approx(expected, rel=1e-4)
 
 
@@ -54,14 +56,14 @@ def test_effective_rank_counts_equal_directions():
         assert effective_rank(basis[torch.arange(160) % rank]).item() == pytest.approx(rank, rel=1e-3)
 
 
-def test_effective_rank_is_the_formula():
+def test_effective_rank_agrees_with_its_formula():
     embedding = gaussian(64, 16) * torch.linspace(0.01, 1, 16)
-    singular = np.linalg.svd(unit(embedding), compute_uv=False)
+    singular = np.linalg.svd(normalise(embedding), compute_uv=False)
     share = singular / singular.sum()
     assert effective_rank(embedding).item() == pytest.approx(np.exp(-(share * np.log(share)).sum()), rel=1e-4)
 
 
-def test_monitors_do_not_hold_the_graph_and_take_bfloat16():
+def test_measures_are_detached_and_accept_bfloat16():
     embedding = gaussian(16, 8).bfloat16().requires_grad_()
     for value in (alignment(embedding, embedding), uniformity(embedding), normalised_std(embedding)):
         assert not value.requires_grad
@@ -69,34 +71,34 @@ def test_monitors_do_not_hold_the_graph_and_take_bfloat16():
     assert effective_rank(embedding).isfinite()
 
 
-def test_healthy_projections_give_no_warning():
-    assert collapse_warning(gaussian(64, 128)) is None
+def test_healthy_projections_have_no_description():
+    assert describe_collapse(gaussian(64, 128)) is None
     three_parameters = gaussian(256, 3) @ gaussian(3, 128, seed=1)
-    assert collapse_warning(three_parameters) is None
+    assert describe_collapse(three_parameters) is None
 
 
-def test_complete_collapse_is_said_in_words():
-    message = collapse_warning(torch.ones(64, 128) + 0.01 * gaussian(64, 128))
+def test_a_complete_collapse_is_described():
+    message = describe_collapse(torch.ones(64, 128) + 0.01 * gaussian(64, 128))
     assert message is not None
     assert "collapse" in message
     assert "of 64, std 0.01 where 1 is healthy" in message
-    assert "all views look the same" in message
+    assert "all views have nearly the same projection" in message
 
 
-def test_collapse_to_a_line_is_said_in_words():
-    message = collapse_warning(gaussian(64, 1) * torch.ones(128) + 0.001 * gaussian(64, 128, seed=1))
+def test_a_collapse_to_a_line_is_described():
+    message = describe_collapse(gaussian(64, 1) * torch.ones(128) + 0.001 * gaussian(64, 128, seed=1))
     assert message is not None
     assert "effective rank 1." in message
     assert "one direction only" in message
 
 
-def test_nan_is_said_in_words():
-    message = collapse_warning(torch.full((4, 8), float("nan")))
+def test_nan_is_described():
+    message = describe_collapse(torch.full((4, 8), float("nan")))
     assert message is not None
     assert "NaN" in message
 
 
 def test_zeros_are_a_collapse():
-    message = collapse_warning(torch.zeros(64, 128))
+    message = describe_collapse(torch.zeros(64, 128))
     assert message is not None
-    assert "all views look the same" in message
+    assert "all views have nearly the same projection" in message

@@ -1,3 +1,5 @@
+"""Optimisers and schedules."""
+
 import math
 
 import pytest
@@ -7,7 +9,7 @@ from torch import nn
 from shared.training.optimizers import OptimizerConfig, build_optimizer, build_schedule, cosine, schedule_factor
 
 
-def test_warm_up_then_half_a_cosine_to_zero():
+def test_the_schedule_is_a_warm_up_and_half_a_cosine_to_zero():
     config = OptimizerConfig(warmup=0.2)
     factors = [schedule_factor(step, 10, config) for step in range(11)]
     assert factors[:3] == pytest.approx([1 / 3, 2 / 3, 1])
@@ -16,11 +18,11 @@ def test_warm_up_then_half_a_cosine_to_zero():
     assert factors[10] == pytest.approx(0, abs=1e-12)
 
 
-def test_constant_schedule():
+def test_a_constant_schedule_stays_at_the_peak():
     assert schedule_factor(9, 10, OptimizerConfig(warmup=0, schedule="constant")) == 1
 
 
-def test_cosine_ends():
+def test_a_cosine_has_exact_ends():
     assert (cosine(0.99, 1.0, 0), cosine(0.99, 1.0, 1)) == (0.99, 1.0)
 
 
@@ -58,6 +60,6 @@ def test_vectors_do_not_decay_and_every_optimiser_descends(name):
         {"momentum": 1},
     ],
 )
-def test_values_no_optimiser_can_have(change):
+def test_invalid_values_are_refused(change):
     with pytest.raises(ValueError, match=f"optimizer.{next(iter(change))}"):
         OptimizerConfig(**change).check()
