@@ -111,12 +111,13 @@ def test_every_size_and_scale(network, scale):
 @pytest.mark.parametrize(
     ("fusion", "options"),
     [
-        ("da_conv", {"kernel_size": 5, "reduction": 4}), ("dynamic_conv", {"kernel_size": 5}),
+        ("da_conv", {"kernel_size": 5, "reduction": 4}),
+        ("dynamic_conv", {"kernel_size": 5}),
         ("mutual", {"window": 3}),
         ("attention3x3", {"source": "vector", "heads": 2}),
         ("cross_attention", {"heads": 2, "window": 5, "mlp_ratio": 1}),
     ],
-)  # fmt: skip
+)
 def test_options_are_saved_with_the_model(fusion, options, tmp_path):
     torch.manual_seed(0)
     config = replace(small_config(fusion=fusion), fusion_options=FUSIONS[fusion].config(**options))
