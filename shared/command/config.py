@@ -169,7 +169,7 @@ def _expand(
 def _choose(
     tree: OptionTree, key: str, group: Group, override: Override | None, recipe: dict[str, Any], path: Path | None
 ) -> None:
-    """Makes the choice of a group, and keeps only those options in the recipe that belong to this choice."""
+    """Makes the choice of a group, and removes its name and the options of another choice from the recipe."""
     *parents, name = key.split(".")
     owner: Any = recipe
     for part in parents:

@@ -48,7 +48,7 @@ def area(images: Tensor, size: Size) -> Tensor:
 
 
 def nearest(images: Tensor, size: Size) -> Tensor:
-    """Takes, for each output pixel, the input pixel whose centre is nearest."""
+    """Takes the input pixel whose centre is nearest to that of each output pixel."""
     return _interpolate(images, size, "nearest-exact")
 
 

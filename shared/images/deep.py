@@ -18,7 +18,7 @@ MAX_BYTES_PER_PIXEL = 8  # 16-bit RGBA, the largest kind of image; compressed fi
 MAX_METADATA_BYTES = 2**26  # colour profiles, previews and the like
 
 WriteRows = Callable[[np.ndarray], None]
-"""Appends rows (n, W, C) to an image."""
+"""Function that appends rows, (n, W, C), to an image."""
 
 
 def read_deep_image(path: str | Path, max_pixels: int) -> np.ndarray:
