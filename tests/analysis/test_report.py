@@ -348,4 +348,4 @@ def test_help(capsys):
     assert main(["--help"]) == 0
     printed = capsys.readouterr().out
     assert "Probes (probe=NAME): continuous, dasr_figure, grid, unseen" in printed
-    assert "layer: `vector`" in printed
+    assert "layer: Layer to analyse: `vector`" in printed
