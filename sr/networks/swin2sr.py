@@ -134,7 +134,9 @@ class Group(ConditionedBlock):
 
     def forward(self, features: Tensor, condition: Condition | None) -> Tensor:
         h, w = features.shape[-2:]
-        padded = F.pad(features, (0, -w % self.window, 0, -h % self.window), mode="replicate")
+        # `-h % window` would be the same number, but the exporter simplifies it more slowly
+        rows, columns = ((side + self.window - 1) // self.window * self.window for side in (h, w))
+        padded = F.pad(features, (0, columns - w, 0, rows - h), mode="replicate")
         tokens = self.blocks(padded.permute(0, 2, 3, 1))  # (B, H, W, C)
         inside = tokens.permute(0, 3, 1, 2)[..., :h, :w]
         return self.place(features + self.embed(self.conv(inside)), condition)
