@@ -4,6 +4,7 @@ import math
 import warnings
 
 import numpy as np
+import torch
 
 from analysis.embedding.blocks import draw_even_rows
 from shared.probing import unit_rows
@@ -58,8 +59,11 @@ def umap_map(embedding: np.ndarray, seed: int = 0) -> np.ndarray:
         warnings.simplefilter("ignore")
         from umap import UMAP  # imported late: 5 s
 
-        mapper = UMAP(n_neighbors=NEIGHBOURS, random_state=seed, n_jobs=1)
-        return np.asarray(mapper.fit_transform(reduced.astype(np.float32)), dtype=np.float64)
+        mapper, threads = UMAP(n_neighbors=NEIGHBOURS, random_state=seed, n_jobs=1), torch.get_num_threads()
+        try:
+            return np.asarray(mapper.fit_transform(reduced.astype(np.float32)), dtype=np.float64)
+        finally:
+            torch.set_num_threads(threads)  # numba changes it for the whole process, and with it the sums of torch
 
 
 def frame_of(map_: np.ndarray) -> tuple[np.ndarray, float, int]:

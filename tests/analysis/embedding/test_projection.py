@@ -1,4 +1,5 @@
 import numpy as np
+import torch
 
 from analysis.embedding.projection import trustworthiness, umap_map
 
@@ -6,7 +7,9 @@ from analysis.embedding.projection import trustworthiness, umap_map
 def test_umap_keeps_neighbours_together_and_is_the_same_for_a_seed():
     group = np.arange(60) % 3
     embedding = np.eye(8)[group] + 0.1 * np.random.default_rng(0).normal(size=(60, 8))
+    threads = torch.get_num_threads()
     map_ = umap_map(embedding.astype(np.float32))
+    assert torch.get_num_threads() == threads
     assert map_.shape == (60, 2)
     distances = np.linalg.norm(map_[:, None] - map_, axis=-1)
     np.fill_diagonal(distances, np.inf)
