@@ -41,20 +41,8 @@ def build_run_probe(space: Space, store: ImageStore, patch: int, seed: int = 0) 
     drawn = space.draw(len(image) * DRAWN, generator)
     degradation = Degradation.concatenate([listed.repeat(len(image)), drawn])
     label = np.concatenate([np.arange(len(listed)).repeat(len(image)), np.full(len(drawn), UNLISTED)])
-    copies = len(listed) + DRAWN
-    return ProbeSet(
-        space.name,
-        store,
-        patch,
-        space.margin(),
-        image.repeat(copies),
-        top.repeat(copies),
-        left.repeat(copies),
-        _draw_noise(degradation, generator),
-        label,
-        names,
-        np.tile(np.arange(len(image)), copies),
-    )
+    degradation = _draw_noise(degradation, generator)
+    return _combine(space, store, patch, (image, top, left), degradation, label, names)
 
 
 def listed_degradations(space: Space) -> tuple[Degradation, list[str]]:
@@ -118,24 +106,31 @@ def build_probe_set(space: Space, store: ImageStore, *, patch: int, size: int, s
                 f"probe {space.name} has only one degradation, the same in every draw; it needs two or more"
             )
         label = np.full(len(image), UNLISTED)
-    return ProbeSet(
-        space.name,
-        store,
-        patch,
-        space.margin(),
-        image.repeat(copies),
-        top.repeat(copies),
-        left.repeat(copies),
-        _draw_noise(degradation, generator),
-        label,
-        list(space.row_names) if space.is_list else [],
-        np.tile(np.arange(len(image)), copies),
-    )
+    names = list(space.row_names) if space.is_list else []
+    degradation = _draw_noise(degradation, generator)
+    return _combine(space, store, patch, (image, top, left), degradation, label, names)
 
 
 def source_side(space: Space, patch: int) -> int:
     """Returns the side in pixels that an image needs for a patch with its margin."""
     return source_size(patch, space.scale, space.margin())
+
+
+def _combine(
+    space: Space,
+    store: ImageStore,
+    patch: int,
+    windows: tuple[Tensor, Tensor, Tensor],
+    degradation: Degradation,
+    label: np.ndarray,
+    names: list[str],
+) -> ProbeSet:
+    """Combines M windows (image, top, left) with degradations in blocks of M, one block per copy of the windows."""
+    count = len(windows[0])
+    copies = len(degradation) // count
+    image, top, left = (values.repeat(copies) for values in windows)
+    content = np.tile(np.arange(count), copies)
+    return ProbeSet(space.name, store, patch, space.margin(), image, top, left, degradation, label, names, content)
 
 
 def _draw_positions(store: ImageStore, image: Tensor, side: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
