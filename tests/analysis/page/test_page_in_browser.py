@@ -78,6 +78,9 @@ STEPS = """
     await choose("map-menu", "PCA of tiny");
     results.otherMap = [screenAt(0, 0), screenAt(columns.x[10], columns.y[10]), [plot.x_range.start, plot.x_range.end]];
     results.frame = area().getBoundingClientRect().toJSON();
+
+    for (const id of ["selection", "heatmap"]) byId(id).innerHTML = '<div style="width: 3000px">wide</div>';
+    results.widths = [document.documentElement.scrollWidth, document.documentElement.clientWidth];
 """
 
 
@@ -108,6 +111,12 @@ def test_page_opens_without_a_request_or_an_error(shown):
     assert shown["problems"] == []
     assert [name for name in shown["requests"] if not name.startswith(("data:", "blob:"))] == []
     assert any("example.com" in problem for problem in shown["afterRequest"]), "a request would go unnoticed"
+
+
+@needs_browser
+def test_wide_tables_scroll_by_themselves(shown):
+    width, window = shown["widths"]
+    assert width == window
 
 
 @needs_browser
