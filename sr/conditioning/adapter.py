@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from shared.encoders import Representation
 
-USES = ("vector", "last_map", "all_maps")  # the parts of a representation that a fusion may read
+USES = ("vector", "last_map", "all_maps", "all_means")  # the parts of a representation that a fusion may read
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,8 @@ class Adapter(nn.Module):
     Args:
         shape: The shape of the representation.
         width: W, the number of channels of the condition; 64 in DASR.
-        uses: Some of `USES`: the vector, the coarsest map, the sum of the maps of all strides.
+        uses: Some of `USES`: the vector, the coarsest map, the sum of the maps of all strides, or of their means, which
+            then is the condition's vector.
 
     Source: the compression of the vector is DASR's: Wang et al., "Unsupervised Degradation Representation Learning for
     Blind Super-Resolution", CVPR 2021, section 3.3.
@@ -82,10 +83,13 @@ class Adapter(nn.Module):
             self.vector = nn.Sequential(nn.Linear(shape.dim, width, bias=False), nn.LeakyReLU(0.1))
         channels = shape.channels if "all_maps" in uses else shape.channels[-1:] if "last_map" in uses else ()
         self.maps = nn.ModuleList(nn.Conv2d(each, width, 1) for each in channels)
+        self.means = nn.ModuleList(nn.Linear(each, width) for each in shape.channels if "all_means" in uses)
 
     def forward(self, representation: Representation, size: tuple[int, int] | torch.Size) -> Condition:
         """Computes the condition for features of (h, w) = `size`."""
         vector = None if self.vector is None else self.vector(representation.vector)
+        if self.means:
+            vector = self._sum_means(representation)
         if not self.maps:
             return Condition(vector)
         maps = representation.maps[len(representation.maps) - len(self.maps) :]
@@ -96,3 +100,8 @@ class Adapter(nn.Module):
         assert total is not None
         total = F.leaky_relu(total, 0.1)
         return Condition(vector, total, total.mean((2, 3)))
+
+    def _sum_means(self, representation: Representation) -> Tensor:
+        means = [map_.mean((2, 3)) for map_ in representation.maps]
+        parts = [compress(mean) for compress, mean in zip(self.means, means, strict=True)]
+        return F.leaky_relu(torch.stack(parts).sum(0), 0.1)

@@ -1,33 +1,28 @@
 """Attention over a 3x3 neighbourhood: queries from the representation, keys and values from the features."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from torch import Tensor, nn
 
 from sr.conditioning.adapter import Condition
-from sr.fusion.base import Fusion, zero_init
+from sr.fusion.base import GuidedFusion, SourceConfig, zero_init
 from sr.fusion.local_attention import local_attention
-
-SOURCES = ("map", "vector")
 
 
 @dataclass
-class Attention3x3Config:
+class Attention3x3Config(SourceConfig):
     """Options of the attention.
 
     Attributes:
-        source: Source of the queries: `map`, one query per position, or `vector`, one query for all positions.
         heads: Number of attention heads.
         reduction: Factor by which the spatial branch reduces the number of channels.
     """
 
-    source: str = "map"
     heads: int = 4
     reduction: int = 2
 
 
-class Attention3x3(Fusion):
+class Attention3x3(GuidedFusion):
     """A spatial branch, whose 1x1 convolutions reduce and restore the channels, and a channel branch.
 
     The queries come from the representation, keys and values from the features. The channel branch passes the mean of
@@ -40,29 +35,21 @@ class Attention3x3(Fusion):
 
     def __init__(self, features: int, width: int, config: Attention3x3Config) -> None:
         super().__init__(features, width, config)
-        if config.source not in SOURCES:
-            raise ValueError(f"fusion.source={config.source!r} must be one of {', '.join(SOURCES)}")
         inside = features // config.reduction
         if inside < 1 or inside % config.heads:
             raise ValueError(
                 f"fusion.heads={config.heads} does not divide the {inside} channels that fusion.reduction="
                 f"{config.reduction} leaves of {features}"
             )
-        self.from_map, self.heads = config.source == "map", config.heads
+        self.heads = config.heads
         self.query = nn.Conv2d(width, inside, 1)
         self.key, self.value = nn.Conv2d(features, inside, 1), nn.Conv2d(features, inside, 1)
         self.restore = zero_init(nn.Conv2d(inside, features, 1))
         self.gate = nn.Sequential(nn.Linear(width, width), nn.LeakyReLU(0.1), zero_init(nn.Linear(width, features)))
 
-    @classmethod
-    def uses(cls, config: Any) -> tuple[str, ...]:
-        return ("last_map",) if config.source == "map" else ("vector",)
-
     def forward(self, features: Tensor, condition: Condition) -> Tensor:
-        query_input = condition.require_map(features) if self.from_map else condition.require_vector()[:, :, None, None]
         summary = condition.map_mean if self.from_map else condition.require_vector()
         assert summary is not None  # every condition with a map has its mean
-        attended = local_attention(
-            self.query(query_input), self.key(features), self.value(features), window=3, heads=self.heads
-        )
+        query = self.query(self.condition_map(features, condition))
+        attended = local_attention(query, self.key(features), self.value(features), window=3, heads=self.heads)
         return features * (1 + self.gate(summary).tanh()[:, :, None, None]) + self.restore(attended)

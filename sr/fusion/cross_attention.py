@@ -1,18 +1,17 @@
 """A Transformer block with queries from the representation, keys and values from the features."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from sr.conditioning.adapter import Condition
-from sr.fusion.base import Fusion, zero_init
+from sr.fusion.base import GuidedFusion, SourceConfig, zero_init
 
 
 @dataclass
-class CrossAttentionConfig:
+class CrossAttentionConfig(SourceConfig):
     """Options of the Transformer block.
 
     Attributes:
@@ -26,8 +25,8 @@ class CrossAttentionConfig:
     mlp_ratio: int = 2
 
 
-class CrossAttention(Fusion):
-    """Window attention with queries from the representation's map, then a perceptron; both add 0 at the start.
+class CrossAttention(GuidedFusion):
+    """Window attention with queries from the representation, then a perceptron; both add 0 at the start.
 
     Source: idea I5 of the project's research notes; blocks as in Vaswani et al., "Attention Is All You Need", 2017,
     with pre-normalisation; windows as in Liu et al., "Swin Transformer", ICCV 2021.
@@ -48,13 +47,10 @@ class CrossAttention(Fusion):
         hidden = config.mlp_ratio * features
         self.perceptron = nn.Sequential(nn.Linear(features, hidden), nn.GELU(), zero_init(nn.Linear(hidden, features)))
 
-    @classmethod
-    def uses(cls, config: Any) -> tuple[str, ...]:
-        return ("last_map",)
-
     def forward(self, features: Tensor, condition: Condition) -> Tensor:
         tokens = split_windows(features, self.window)  # (N, n, C): N windows of n tokens
-        queries = self.query(split_windows(condition.require_map(features), self.window))
+        condition_map = self.condition_map(features, condition)
+        queries = self.query(split_windows(condition_map.expand(-1, -1, *features.shape[-2:]), self.window))
         keys, values = self.key_value(self.norm(tokens)).chunk(2, dim=-1)
         shape = (tokens.shape[0], tokens.shape[1], self.heads, tokens.shape[2] // self.heads)
         query, key, value = (x.reshape(shape).transpose(1, 2) for x in (queries, keys, values))

@@ -1,17 +1,16 @@
-"""MMSR's mutual modulation in one direction: the representation's map filters the features."""
+"""MMSR's mutual modulation in one direction: the representation filters the features."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from torch import Tensor, nn
 
 from sr.conditioning.adapter import Condition
-from sr.fusion.base import Fusion, zero_init
+from sr.fusion.base import GuidedFusion, SourceConfig, zero_init
 from sr.fusion.local_attention import local_attention
 
 
 @dataclass
-class MutualConfig:
+class MutualConfig(SourceConfig):
     """Options of the modulation.
 
     Attributes:
@@ -23,11 +22,11 @@ class MutualConfig:
     reduction: int = 2
 
 
-class Mutual(Fusion):
+class Mutual(GuidedFusion):
     """A filter per position, by the similarity of guide and features; what it adds is 0 at the start.
 
-    The filter is the softmax of the dot products of the guide (the representation's map) at a position with the
-    features in a window around it, and it is applied to the features in that window.
+    The filter is the softmax of the dot products of the guide (the representation) at a position with the features in
+    a window around it, and it is applied to the features in that window.
 
     Source: Dong et al., "Learning Mutual Modulation for Self-Supervised Cross-Modal Super-Resolution" (MMSR), ECCV
     2022, section 3.2, only the direction in which the guide filters the features. Deviations: a window of 5 instead
@@ -44,10 +43,6 @@ class Mutual(Fusion):
         self.source, self.guide = nn.Conv2d(features, inside, 1), nn.Conv2d(width, inside, 1)
         self.restore = zero_init(nn.Conv2d(inside, features, 1))
 
-    @classmethod
-    def uses(cls, config: Any) -> tuple[str, ...]:
-        return ("last_map",)
-
     def forward(self, features: Tensor, condition: Condition) -> Tensor:
-        source, guide = self.source(features), self.guide(condition.require_map(features))
+        source, guide = self.source(features), self.guide(self.condition_map(features, condition))
         return features + self.restore(local_attention(guide, source, source, window=self.window, scaled=False))

@@ -2,6 +2,7 @@
 
 from shared.encoders import EncoderConfig
 from sr.fusion import FUSIONS
+from sr.fusion.base import SourceConfig
 from sr.model import ModelConfig
 from sr.networks import NETWORKS
 
@@ -14,6 +15,10 @@ SMALL_OPTIONS = {
 }
 
 
+GUIDED = tuple(name for name, entry in FUSIONS.items() if issubclass(entry.config, SourceConfig))
+BY_MAP = tuple(f"{name}:map" for name in GUIDED)  # fusions that read the un-pooled map
+
+
 def small_config(
     network: str = "edsr_small",
     fusion: str = "affine",
@@ -22,13 +27,15 @@ def small_config(
     scale: int = 2,
     bicubic_skip: bool = False,
 ) -> ModelConfig:
+    """Builds a configuration; a fusion may be followed by its source, as in `affine:map`."""
+    fusion, _, source = fusion.partition(":")
     options = NETWORKS[network].config(**SMALL_OPTIONS[network], bicubic_skip=bicubic_skip)
     return ModelConfig(
         scale=scale,
         network=network,
         network_options=options,
         fusion=fusion,
-        fusion_options=FUSIONS[fusion].config(),
+        fusion_options=FUSIONS[fusion].config(**({"source": source} if source else {})),
         conditioning=conditioning,
         width=16,
         shared_blocks=1,

@@ -10,7 +10,7 @@ from shared.encoders import Representation
 from sr.conditioning import CONDITIONINGS
 from sr.fusion import FUSIONS
 from sr.model import build_model, load_model, save_model
-from tests.sr.small_models import SMALL_OPTIONS, small_config
+from tests.sr.small_models import BY_MAP, SMALL_OPTIONS, small_config
 
 LEARNING = {"finetune", "joint", "shared"}
 PUBLISHED_START = {"da_conv", "dynamic_conv"}  # start as published instead of as the identity
@@ -20,15 +20,17 @@ def parameters_for(model, count: int) -> torch.Tensor | None:
     return torch.rand(count, 6) if model.needs_parameters else None
 
 
-EVERY = list(product(SMALL_OPTIONS, FUSIONS, CONDITIONINGS))
+EVERY = list(product(SMALL_OPTIONS, [*FUSIONS, *BY_MAP], CONDITIONINGS))
 SCALES = [2 + i % 3 for i in range(len(EVERY))]  # in turn
 SAME_ARCHITECTURE = {"finetune": "joint", "random": "frozen"}  # they differ in where the encoder's weights come from
 
 
 def is_repeated(network: str, fusion: str, conditioning: str) -> bool:
-    """Whether another combination has this architecture, as `test_what_is_run_on_demand_...` checks."""
+    """Whether other combinations have these parts, as `test_what_is_run_on_demand_...` checks for whole models."""
     if (network, fusion) == ("edsr_small", "affine"):
         return False  # here every conditioning is saved and loaded under its own name
+    if fusion in BY_MAP and network != "edsr_small" and conditioning != "joint":
+        return True  # by the vector all of this is run
     return conditioning in SAME_ARCHITECTURE or (conditioning == "none" and fusion != "affine")
 
 
@@ -84,7 +86,7 @@ def test_from_one_seed_a_network_has_the_same_weights_whatever_its_condition(net
 
     plain = built("affine", "none")
     assert not any("fusion." in name for name in plain)
-    for fusion, conditioning in product(FUSIONS, ("random", "constant", "oracle", "joint")):
+    for fusion, conditioning in product([*FUSIONS, *BY_MAP], ("random", "constant", "oracle", "joint")):
         state = built(fusion, conditioning)
         assert all(torch.equal(plain[name], state[name]) for name in plain), (fusion, conditioning)
     places = [value for name, value in built("da_conv", "oracle").items() if "fusion." in name and value.dim() == 4]
@@ -114,7 +116,7 @@ def test_every_size_and_scale(network, scale):
         ("da_conv", {"kernel_size": 5, "reduction": 4}),
         ("dynamic_conv", {"kernel_size": 5}),
         ("mutual", {"window": 3}),
-        ("attention3x3", {"source": "vector", "heads": 2}),
+        ("attention3x3", {"source": "map", "heads": 2}),
         ("cross_attention", {"heads": 2, "window": 5, "mlp_ratio": 1}),
     ],
 )
@@ -138,7 +140,7 @@ def test_a_model_is_loaded_for_use_and_draws_no_random_numbers(tmp_path):
     assert torch.equal(torch.get_rng_state(), state)
 
 
-@pytest.mark.parametrize("fusion", sorted(set(FUSIONS) - PUBLISHED_START))
+@pytest.mark.parametrize("fusion", sorted({*FUSIONS, *BY_MAP} - PUBLISHED_START))
 def test_a_fusion_starts_as_the_identity(fusion):
     torch.manual_seed(0)
     conditioned = build_model(small_config("edsr_small", fusion, "joint")).eval()
@@ -149,7 +151,7 @@ def test_a_fusion_starts_as_the_identity(fusion):
         assert torch.allclose(conditioned(image), plain(image), atol=1e-6)
 
 
-@pytest.mark.parametrize("fusion", FUSIONS)
+@pytest.mark.parametrize("fusion", [*FUSIONS, *BY_MAP])
 def test_the_condition_matters_once_trained(fusion):
     torch.manual_seed(0)
     model = build_model(small_config("edsr_small", fusion, "joint")).eval()
@@ -162,7 +164,7 @@ def test_the_condition_matters_once_trained(fusion):
 
 
 def test_bicubic_skip_starts_as_bicubic():
-    from sr.networks.bicubic import upsample_bicubic
+    from shared.images.bicubic import upsample_bicubic
 
     model = build_model(small_config(bicubic_skip=True)).eval()
     image = torch.rand(1, 3, 20, 24)

@@ -9,31 +9,22 @@ import torch.nn.functional as F
 from shared.encoders import Representation
 from sr.conditioning.adapter import Adapter, Condition, RepresentationShape
 from sr.fusion import FUSIONS
+from sr.fusion.base import SourceConfig
 
 FEATURES, WIDTH = 16, 24
 SHAPE = RepresentationShape(dim=10, channels=(5, 6, 7))
 SIZES = {(7, 10): 3, (3, 2): 2}  # size of the features -> size of the batch
-READS = {
-    "da_conv": {"vector"},
-    "dynamic_conv": {"vector"},
-    "channel": {"vector"},
-    "affine": {"map"},
-    "mutual": {"map"},
-    "attention3x3": {"map"},
-    "cross_attention": {"map"},
-    "two_path": {"vector", "map"},
-    "multi_scale": {"map"},
-}
+GUIDED = ("affine", "mutual", "attention3x3", "cross_attention", "multi_scale")  # they read the vector or the map
 CASES = [
     *[(name, {}) for name in FUSIONS],
+    *[(name, {"source": "map"}) for name in GUIDED],
     ("da_conv", {"kernel_size": 5, "reduction": 3}),
     ("dynamic_conv", {"kernel_size": 5}),
-    ("attention3x3", {"source": "vector"}),
-    ("attention3x3", {"heads": 2, "reduction": 4}),
-    ("attention3x3", {"heads": 1, "reduction": 1, "source": "vector"}),
-    ("mutual", {"window": 3, "reduction": 1}),
-    ("mutual", {"window": 7, "reduction": 32}),
-    ("cross_attention", {"heads": 2, "window": 3, "mlp_ratio": 3}),
+    ("attention3x3", {"heads": 2, "reduction": 4, "source": "map"}),
+    ("attention3x3", {"heads": 1, "reduction": 1}),
+    ("mutual", {"window": 3, "reduction": 1, "source": "map"}),
+    ("mutual", {"window": 7, "reduction": 32, "source": "map"}),
+    ("cross_attention", {"heads": 2, "window": 3, "mlp_ratio": 3, "source": "map"}),
 ]
 each_fusion = pytest.mark.parametrize(
     ("name", "options"), CASES, ids=["-".join([name, *(f"{k}={v}" for k, v in o.items())]) for name, o in CASES]
@@ -105,16 +96,13 @@ def two_path_reference(fusion, features, vector, map_):
 
 def attention3x3_reference(fusion, features, vector, map_):
     heads = fusion.config.heads
-    from_map = fusion.config.source == "map"
-    query_input = map_ if from_map else per_channel(vector).expand(-1, -1, *features.shape[-2:])
-    query = pointwise(fusion.query, query_input)
+    query = pointwise(fusion.query, map_)
     keys, values = neighbours(pointwise(fusion.key, features), 3), neighbours(pointwise(fusion.value, features), 3)
     attended = []
     for channels in torch.arange(query.shape[1]).chunk(heads):
         logits = (query[:, channels, None] * keys[:, channels]).sum(1) / math.sqrt(len(channels))  # (B, 9, h, w)
         attended.append((logits.softmax(1)[:, None] * values[:, channels]).sum(2))
-    summary = map_.mean((2, 3)) if from_map else vector
-    gate = torch.tanh(linear(fusion.gate[2], leaky(linear(fusion.gate[0], summary))))
+    gate = torch.tanh(linear(fusion.gate[2], leaky(linear(fusion.gate[0], map_.mean((2, 3))))))
     return features + features * per_channel(gate) + pointwise(fusion.restore, torch.cat(attended, 1))
 
 
@@ -177,6 +165,23 @@ def reference_map(adapter, maps, size):
     return leaky(sum(pointwise(layer, each) for layer, each in zip(adapter.maps, resized, strict=True)))
 
 
+def reference_mean(adapter, maps):
+    """Compresses the means of all maps."""
+    means = [each.mean((2, 3)) for each in maps]
+    return leaky(sum(linear(layer, each) for layer, each in zip(adapter.means, means, strict=True)))
+
+
+def reference_condition(name, adapter, representation, size):
+    """The vector and the map that a fusion of this name reads; a fusion by the vector alone sees a constant map."""
+    maps = representation.maps if name == "multi_scale" else representation.maps[-1:]
+    vector = reference_vector(adapter, representation) if adapter.vector is not None else None
+    if adapter.means:
+        vector = reference_mean(adapter, representation.maps)
+    if adapter.maps:
+        return vector, reference_map(adapter, maps, size)
+    return vector, per_channel(vector).expand(-1, -1, *size)
+
+
 def random_representation(batch, size):
     maps = (torch.randn(batch, c, *(math.ceil(n / 2**i) for n in size)) for i, c in enumerate(SHAPE.channels))
     vector = torch.randn(batch, SHAPE.dim)
@@ -210,7 +215,19 @@ def no_gradients():
 
 
 def test_every_fusion_has_a_reference():
-    assert set(REFERENCES) == set(FUSIONS) == set(READS)
+    assert set(REFERENCES) == set(FUSIONS)
+
+
+def test_a_fusion_reads_what_its_option_says():
+    guided = [name for name, entry in FUSIONS.items() if issubclass(entry.config, SourceConfig)]
+    assert sorted(guided) == sorted(GUIDED)
+    for name in guided:
+        _, by_vector = build(name, {})
+        _, by_map = build(name, {"source": "map"})
+        assert len(by_vector.maps) == 0
+        assert len(by_map.maps) == (len(SHAPE.channels) if name == "multi_scale" else 1)
+        with pytest.raises(ValueError, match="fusion.source='vektor' must be one of vector, map"):
+            build(name, {"source": "vektor"})
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -219,10 +236,7 @@ def test_a_fusion_is_its_formula(name, options, size):
     fusion, adapter = build(name, options)
     batch = SIZES[size]
     features, representation = torch.randn(batch, FEATURES, *size).double(), random_representation(batch, size)
-    reads = {"vector"} if options.get("source") == "vector" else READS[name]
-    maps = representation.maps if name == "multi_scale" else representation.maps[-1:]
-    vector = reference_vector(adapter, representation) if "vector" in reads else None
-    map_ = reference_map(adapter, maps, size) if "map" in reads else None
+    vector, map_ = reference_condition(name, adapter, representation, size)
     found = fusion(features, adapter(representation, size))
     assert_equal(found, REFERENCES[name](fusion, features, vector, map_))
     assert (found - features).abs().max() > 0.1
@@ -264,7 +278,8 @@ def test_the_exported_dynamic_convolution_is_the_same(kernel_size, monkeypatch):
 
 
 def test_each_position_is_filtered_by_the_guide():
-    fusion = FUSIONS["mutual"].fusion(2, 2, FUSIONS["mutual"].config(window=3, reduction=1)).double()
+    config = FUSIONS["mutual"].config(source="map", window=3, reduction=1)
+    fusion = FUSIONS["mutual"].fusion(2, 2, config).double()
     for layer, factor in ((fusion.source, 1), (fusion.guide, 1e9), (fusion.restore, 1)):
         layer.weight.copy_(factor * torch.eye(2)[:, :, None, None])
         layer.bias.zero_()
@@ -274,11 +289,10 @@ def test_each_position_is_filtered_by_the_guide():
     assert_equal(fusion(features, Condition(None, below, below.mean((2, 3)))), features + below)
 
 
-def test_the_query_of_a_vector_is_that_of_a_constant_map():
-    config = FUSIONS["attention3x3"].config
-    by_vector, by_map = (
-        FUSIONS["attention3x3"].fusion(FEATURES, WIDTH, config(source=source)) for source in ("vector", "map")
-    )
+@pytest.mark.parametrize("name", sorted(set(GUIDED) - {"multi_scale"}))
+def test_a_vector_acts_as_a_constant_map(name):
+    entry = FUSIONS[name]
+    by_vector, by_map = (entry.fusion(FEATURES, WIDTH, entry.config(source=source)) for source in ("vector", "map"))
     by_map.load_state_dict(randomize(by_vector).state_dict())
     features, vector = torch.randn(2, FEATURES, 7, 10).double(), torch.randn(2, WIDTH).double()
     flat = per_channel(vector).expand(-1, -1, 7, 10)
@@ -286,7 +300,7 @@ def test_the_query_of_a_vector_is_that_of_a_constant_map():
 
 
 def test_a_tile_is_gated_by_the_mean_of_the_whole_map():
-    fusion, adapter = build("attention3x3", {})
+    fusion, adapter = build("attention3x3", {"source": "map"})
     features = torch.randn(2, FEATURES, 7, 10).double()
     whole = adapter(random_representation(2, (7, 10)), (7, 10))
     tile = Condition(None, whole.map[..., 1:6, 2:9], whole.map_mean)

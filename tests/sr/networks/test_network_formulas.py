@@ -152,13 +152,12 @@ def published_rcan(w, lr_image, representation, scale, *, groups, blocks):
 
 
 def published_edsr(w, lr_image, representation, scale, *, blocks, residual_scale):
-    """EDSR whose branches the condition's map modulates before the residual scaling."""
-    resized = F.interpolate(representation.maps[-1], size=lr_image.shape[2:], mode="bilinear", align_corners=False)
-    map_ = leaky(conv(w, "adapter.maps.0", resized))
+    """EDSR whose branches the condition modulates before the residual scaling."""
+    condition = per_channel(compress(w, representation.vector))
 
     def block(name, x):
         fusion = f"{name}.place.fusion.modulation"
-        gamma, beta = conv(w, f"{fusion}.2", leaky(conv(w, f"{fusion}.0", map_))).chunk(2, 1)
+        gamma, beta = conv(w, f"{fusion}.2", leaky(conv(w, f"{fusion}.0", condition))).chunk(2, 1)
         found = conv_relu_conv(w, f"{name}.convolutions", x)
         return x + residual_scale * (found + gamma * found + beta)
 
