@@ -1,14 +1,23 @@
-"""Image files (headers, reading, writing), transparency, windows of images and the symmetries of the square."""
+"""Image files (headers, reading, writing), transparency, windows, enlarging, and the symmetries of the square."""
 
+from shared.images.bicubic import upsample_bicubic
 from shared.images.deep import ALPHA_SUFFIXES, DEEP_SUFFIXES, open_image_writer, read_deep_image
 from shared.images.files import IMAGE_SUFFIXES, LOSSLESS_WEBP, check_format, read_image, write_image
 from shared.images.header import check_pixels, read_header
 from shared.images.symmetries import SYMMETRIES, TRANSPOSE, dihedral, dihedral_window, inverse_element
 from shared.images.transparency import composite_over_gray
-from shared.images.windows import Window, spread_windows
+from shared.images.windows import (
+    CANDIDATES,
+    Window,
+    choose_textured,
+    cut_textured_windows,
+    list_candidates,
+    spread_windows,
+)
 
 __all__ = [
     "ALPHA_SUFFIXES",
+    "CANDIDATES",
     "DEEP_SUFFIXES",
     "IMAGE_SUFFIXES",
     "LOSSLESS_WEBP",
@@ -17,14 +26,18 @@ __all__ = [
     "Window",
     "check_format",
     "check_pixels",
+    "choose_textured",
     "composite_over_gray",
+    "cut_textured_windows",
     "dihedral",
     "dihedral_window",
     "inverse_element",
+    "list_candidates",
     "open_image_writer",
     "read_deep_image",
     "read_header",
     "read_image",
     "spread_windows",
+    "upsample_bicubic",
     "write_image",
 ]
