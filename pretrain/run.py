@@ -87,6 +87,7 @@ def _finish(
         "recipe": recipe,
         "config": to_plain(config),
         "degradation": config.degradation,
+        "scale": module.planner.space.scale,
         "patch": module.planner.sizes[0].patch,
         "train_seconds": seconds,
         "scores": plain_scores,

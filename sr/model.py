@@ -10,9 +10,11 @@ from torch import Tensor, nn
 
 from shared.artefacts import WEIGHTS_FILE, Artefact, serialise
 from shared.encoders import Encoder, EncoderConfig, Representation, build_encoder
-from sr.conditioning import CONDITIONINGS, Adapter, Source
+from sr.conditioning import CONDITIONINGS, Adapter, EncoderInput, Source, SourceParts
+from sr.conditioning.sources import average_views
 from sr.fusion import FUSIONS
 from sr.fusion.affine import AffineConfig
+from sr.fusion.base import SourceConfig
 from sr.networks import NETWORKS
 from sr.networks.base import FusionSlot, SRNetwork
 from sr.networks.random_stream import RandomStream
@@ -30,6 +32,7 @@ class ModelConfig:
         width: W, the number of channels of the condition.
         shared_blocks: Number of residual blocks that encoder and network share with conditioning=shared.
         encoder: Configuration of the encoder; with conditioning=constant, of the encoder that is replaced.
+        encoder_input: What the encoder sees of an LR image.
     """
 
     scale: int
@@ -41,6 +44,7 @@ class ModelConfig:
     width: int = 64
     shared_blocks: int = 2
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
+    encoder_input: EncoderInput = field(default_factory=EncoderInput)
 
 
 class SRModel(nn.Module):
@@ -84,6 +88,21 @@ class SRModel(nn.Module):
             ValueError: The model is an oracle, and the parameters are missing.
         """
         return None if self.source is None else self.source.represent(lr_image, parameters, self.network.shallow)
+
+    def represent_views(self, lr_views: Tensor, parameters: Tensor | None = None) -> Representation | None:
+        """Computes the representation of each row, averaged over its views; None without a condition.
+
+        Args:
+            lr_views: LR patches of one degradation a row, (B, V, 3, p, p) in [0, 1]; un-pooled maps are those of the
+                first one.
+            parameters: As in `represent`, (B, 6).
+        """
+        first = lr_views[:, 0]
+        if lr_views.shape[1] == 1 or not self.reads_images:
+            return self.represent(first, parameters)
+        views = self.represent(lr_views.flatten(0, 1))
+        assert views is not None
+        return average_views(views, lr_views.shape[1])
 
     def forward(
         self, lr_image: Tensor, *, parameters: Tensor | None = None, representation: Representation | None = None
@@ -133,13 +152,19 @@ def build_model(config: ModelConfig, encoder: Encoder | None = None) -> SRModel:
     _check_sizes("fusion", config.fusion_options)
     fusion = FUSIONS[config.fusion].fusion
     network_stream, condition_stream = RandomStream.spawn(2)
+    uses = fusion.uses(config.fusion_options)
     source = CONDITIONINGS[config.conditioning].build_source(
-        lambda: encoder or build_encoder(config.encoder), config.network_options.features
+        SourceParts(
+            make_encoder=lambda: encoder or build_encoder(config.encoder),
+            encoder_input=config.encoder_input,
+            features=config.network_options.features,
+            reads_maps="last_map" in uses or "all_maps" in uses,
+        )
     )
     adapter = None
     if source is not None:
         with condition_stream.active():
-            adapter = Adapter(source.shape, config.width, fusion.uses(config.fusion_options))
+            adapter = Adapter(source.shape, config.width, uses)
 
     def make_slot(features: int) -> FusionSlot:
         if source is None:
@@ -193,10 +218,14 @@ class ModelArtefact(Artefact):
                 raise self.corrupt_error(f'"model" has the unknown {choice} {name!r} (valid: {", ".join(entries)})')
             if not isinstance(values.get(key), dict):
                 raise self.corrupt_error(f'"model" must hold "{key}"')
+            if issubclass(entries[name].config, SourceConfig):
+                values[key] = {"source": "map"} | values[key]  # earlier versions had no choice
             values[key] = self.read_options(key, values[key], entries[name].config)
         if not isinstance(values.get("encoder"), dict):
             raise self.corrupt_error('"model" must hold "encoder"')
         values["encoder"] = self.read_options("encoder", values["encoder"], EncoderConfig)
+        encoder_input = values.get("encoder_input", asdict(EncoderInput()))  # missing in models of earlier versions
+        values["encoder_input"] = self.read_options("encoder_input", encoder_input, EncoderInput)
         for name in ("scale", "width", "shared_blocks"):
             if type(values.get(name)) is not int:
                 raise self.corrupt_error(f'"model" has {name} {values.get(name)!r}, not a whole number')

@@ -45,12 +45,12 @@ def main(arguments: list[str]) -> int:
 def _format_help() -> str:
     from pretrain.methods import METHODS, PositivesConfig
     from shared.training.run_config import RunConfig
-    from sr.conditioning import CONDITIONINGS, options
+    from sr.conditioning import CONDITIONINGS, contrast_options, options
     from sr.fusion import FUSIONS
     from sr.networks import NETWORKS
     from sr.training.config import ALIASES, SRConfig
 
-    common = (options.Conditioned, options.EncoderOrName, options.Contrast)
+    common = (options.Conditioned, options.ReadsImages, options.EncoderOrName, contrast_options.Contrast)
     conditionings = describe_options(*(entry.options for entry in CONDITIONINGS.values()), *common)
     defaults = vars(SRConfig()) | {"positives": PositivesConfig()}
     groups = "\n\n".join(

@@ -42,6 +42,7 @@ COVERED_BY = {
     "analysis/page/data.py": "tests/analysis/page/test_page.py",
     "sr/model.py": "tests/sr/test_contract.py",
     "sr/conditioning/adapter.py": "tests/sr/fusion/test_fusion_formulas.py",
+    "sr/conditioning/contrast_options.py": "tests/sr/test_recipes.py",
     "sr/conditioning/encoder_choice.py": "tests/sr/test_recipes.py",
     "sr/conditioning/options.py": "tests/sr/test_recipes.py",
     "sr/evaluation/benchmarks.py": "tests/sr/test_evaluate.py",

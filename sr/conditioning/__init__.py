@@ -1,20 +1,21 @@
 """Where the representation that steers a network comes from; `CONDITIONINGS` is the only list of conditionings."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from shared.encoders import Encoder
 from sr.conditioning.adapter import Adapter, Condition, RepresentationShape
+from sr.conditioning.contrast_options import Joint, Shared
+from sr.conditioning.encoder_input import EncoderInput
 from sr.conditioning.options import (
     Conditioning,
     Constant,
     Finetune,
     Frozen,
-    Joint,
     NoCondition,
     Oracle,
     Random,
-    Shared,
 )
 from sr.conditioning.sources import ConstantSource, EncoderSource, OracleSource, Source, StemSource
 
@@ -24,9 +25,28 @@ __all__ = [
     "Condition",
     "Conditioning",
     "ConditioningEntry",
+    "EncoderInput",
     "RepresentationShape",
     "Source",
+    "SourceParts",
 ]
+
+
+@dataclass(frozen=True)
+class SourceParts:
+    """What sources are built from.
+
+    Attributes:
+        make_encoder: Function that returns the encoder, or builds a new one.
+        encoder_input: What the encoder sees of an LR image.
+        features: Number of channels of the network's features.
+        reads_maps: Whether the fusions read un-pooled maps.
+    """
+
+    make_encoder: Callable[[], Encoder]
+    encoder_input: EncoderInput
+    features: int
+    reads_maps: bool
 
 
 class ConditioningEntry(NamedTuple):
@@ -34,26 +54,33 @@ class ConditioningEntry(NamedTuple):
 
     Attributes:
         options: The dataclass of its options.
-        build_source: Builds its source from a function that returns the encoder, and the number of channels of the
-            network's features; None for a network without a condition.
+        build_source: Builds its source; None for a network without a condition.
     """
 
     options: type[Conditioning]
-    build_source: Callable[[Callable[[], Encoder], int], Source | None]
+    build_source: Callable[[SourceParts], Source | None]
 
 
-def _build_constant(make_encoder: Callable[[], Encoder], features: int) -> Source:
-    encoder = make_encoder()
+def _build_frozen(parts: SourceParts) -> Source:
+    return EncoderSource(parts.make_encoder(), parts.encoder_input, trainable=False, reads_maps=parts.reads_maps)
+
+
+def _build_trainable(parts: SourceParts) -> Source:
+    return EncoderSource(parts.make_encoder(), parts.encoder_input, trainable=True, reads_maps=parts.reads_maps)
+
+
+def _build_constant(parts: SourceParts) -> Source:
+    encoder = parts.make_encoder()
     return ConstantSource(RepresentationShape(encoder.dim, encoder.channels))
 
 
 CONDITIONINGS: dict[str, ConditioningEntry] = {
-    "frozen": ConditioningEntry(Frozen, lambda make_encoder, _: EncoderSource(make_encoder(), trainable=False)),
-    "finetune": ConditioningEntry(Finetune, lambda make_encoder, _: EncoderSource(make_encoder(), trainable=True)),
-    "joint": ConditioningEntry(Joint, lambda make_encoder, _: EncoderSource(make_encoder(), trainable=True)),
-    "shared": ConditioningEntry(Shared, lambda _, features: StemSource(features)),
-    "none": ConditioningEntry(NoCondition, lambda *_: None),
+    "frozen": ConditioningEntry(Frozen, _build_frozen),
+    "finetune": ConditioningEntry(Finetune, _build_trainable),
+    "joint": ConditioningEntry(Joint, _build_trainable),
+    "shared": ConditioningEntry(Shared, lambda parts: StemSource(parts.features)),
+    "none": ConditioningEntry(NoCondition, lambda _: None),
     "constant": ConditioningEntry(Constant, _build_constant),
-    "random": ConditioningEntry(Random, lambda make_encoder, _: EncoderSource(make_encoder(), trainable=False)),
-    "oracle": ConditioningEntry(Oracle, lambda *_: OracleSource()),
+    "random": ConditioningEntry(Random, _build_frozen),
+    "oracle": ConditioningEntry(Oracle, lambda _: OracleSource()),
 }

@@ -38,12 +38,24 @@ def check_scale(path: str, artefact: EncoderArtefact, scale: int) -> None:
     Raises:
         ValueError: The encoder was trained on images of another scale.
     """
-    try:
-        space = load_space(str(artefact.metadata.get("degradation", "")))
-    except ValueError:
-        return  # the file of its space no longer exists
-    if space.scale not in (1, scale):
+    trained_scale = read_scale(artefact)
+    if trained_scale not in (None, 1, scale):
         raise ValueError(
-            f"encoder={path} was trained on images down-sampled by {space.scale} (space {space.name}), but "
-            f"scale={scale}: use an encoder of that scale, or of a space that does not down-sample"
+            f"encoder={path} was trained on images down-sampled by {trained_scale} (space "
+            f"{artefact.metadata.get('degradation')}), but scale={scale}: use an encoder of that scale, or of a space "
+            "that does not down-sample"
         )
+
+
+def read_scale(artefact: EncoderArtefact) -> int | None:
+    """Reads by how much the images that an encoder was trained on were down-sampled, 1 = not at all; None if unknown.
+
+    Artefacts of earlier versions only name their degradation space.
+    """
+    scale = artefact.metadata.get("scale")
+    if isinstance(scale, int):
+        return scale
+    try:
+        return load_space(str(artefact.metadata.get("degradation", ""))).scale
+    except ValueError:
+        return None  # the file of its space no longer exists

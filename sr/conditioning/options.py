@@ -1,15 +1,15 @@
 """The conditionings, each a dataclass of the options that it reads (`conditioning=NAME conditioning.OPTION=...`)."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from omegaconf import MISSING
 
-from pretrain.methods import METHODS, PositivesConfig
 from shared.artefacts import EncoderArtefact
-from shared.command import make_choice
 from shared.encoders import Encoder, EncoderConfig
-from sr.conditioning.encoder_choice import check_scale, find_newest_encoder, is_network_name
+from shared.images import CANDIDATES
+from sr.conditioning.encoder_choice import check_scale, find_newest_encoder, is_network_name, read_scale
+from sr.conditioning.encoder_input import GRIDS, EncoderInput
 
 
 @dataclass
@@ -19,10 +19,12 @@ class Conditioning:
     Attributes:
         name: Name of the conditioning that these options belong to.
         trains_by_contrast: Whether a contrastive loss is part of the training.
+        patches: Number of LR patches of an image that the representation is averaged over in training.
     """
 
     name: str = ""
     trains_by_contrast = False
+    patches = 1
 
     def check(self) -> None:
         """Refuses invalid values.
@@ -57,6 +59,15 @@ class Conditioning:
             ValueError, FileNotFoundError: The encoder cannot be read, or was trained for another scale.
         """
         return None, EncoderConfig()
+
+    def encoder_input(self, scale: int, patch: int) -> EncoderInput:
+        """Returns what the encoder sees of an LR image.
+
+        Args:
+            scale: Scale of the SR network.
+            patch: Side of the LR patches in pixels.
+        """
+        return EncoderInput()
 
     def encoder_metadata(self) -> dict[str, Any]:
         """Returns the metadata of the trained encoder that a run starts from; empty if there is none."""
@@ -97,14 +108,47 @@ class Oracle(Conditioned):
 
 
 @dataclass
-class Frozen(Conditioned):
-    """frozen: a trained encoder whose weights stay fixed.
+class ReadsImages(Conditioned):
+    """Options of the conditionings whose encoder sees the LR image.
 
     Attributes:
         encoder: Path of a run or of an encoder's folder; empty = the newest finished pretraining run.
+        grid: Pixel grid on which the encoder sees the image: `lr`, `hr` (enlarged bicubically by the scale), or `auto`,
+            `hr` for a trained encoder of images that are not down-sampled.
+        windows: Number of windows that the representation of an image is averaged over if the fusion reads the vector,
+            those with most texture; 0 = the whole image.
+        patches: Number of LR patches of an image that the representation is averaged over in training.
+        standardise: Whether the representation is standardised by statistics of the training images.
     """
 
     encoder: str = ""
+    grid: str = "auto"
+    windows: int = 8
+    patches: int = 1
+    standardise: bool = False
+
+    def check(self) -> None:
+        super().check()
+        if self.grid not in GRIDS:
+            raise ValueError(f"conditioning.grid={self.grid!r} must be one of {', '.join(GRIDS)}")
+        if not 0 <= self.windows <= CANDIDATES**2:
+            raise ValueError(f"conditioning.windows={self.windows} must be within 0..{CANDIDATES**2}")
+        if self.patches < 1:
+            raise ValueError(f"conditioning.patches={self.patches} must be at least 1")
+
+    def encoder_input(self, scale: int, patch: int) -> EncoderInput:
+        grid = self.grid
+        if grid == "auto":
+            is_hr = not is_network_name(self.encoder) and read_scale(EncoderArtefact.open(self.encoder)) == 1
+            grid = "hr" if is_hr else "lr"
+        return EncoderInput(
+            enlarge=scale if grid == "hr" else 1, windows=self.windows, side=patch, standardise=self.standardise
+        )
+
+
+@dataclass
+class Frozen(ReadsImages):
+    """frozen: a trained encoder whose weights stay fixed."""
 
     def choose_encoder(self, runs_dir: str, earlier: dict[str, Any]) -> None:
         if not self.encoder:
@@ -116,7 +160,7 @@ class Frozen(Conditioned):
             )
 
     def open_encoder(self, scale: int) -> tuple[Encoder | None, EncoderConfig]:
-        return _open_trained_encoder(self.encoder, scale)
+        return open_trained_encoder(self.encoder, scale)
 
     def encoder_metadata(self) -> dict[str, Any]:
         return EncoderArtefact.open(self.encoder).metadata
@@ -134,7 +178,7 @@ class Finetune(Frozen):
 
     def check(self) -> None:
         super().check()
-        _check_lr(self.lr)
+        check_lr(self.lr)
 
 
 @dataclass
@@ -174,7 +218,7 @@ class EncoderOrName(Conditioned):
 
 
 @dataclass
-class Random(EncoderOrName):
+class Random(ReadsImages, EncoderOrName):
     """random: a control, an untrained encoder whose weights stay fixed."""
 
 
@@ -183,83 +227,18 @@ class Constant(EncoderOrName):
     """constant: a control, the same representation for all images, of the same size as the encoder's."""
 
 
-@dataclass
-class Contrast(Conditioned):
-    """Options of `joint` and `shared`, which train the encoder with a contrastive loss too.
+def open_trained_encoder(path: str, scale: int) -> tuple[Encoder, EncoderConfig]:
+    """Loads a trained encoder with its configuration.
 
-    Attributes:
-        contrastive: Weight of the contrastive loss relative to the image loss; 1 in DASR.
-        method: Method of the contrastive loss (`method=NAME` chooses, `method.OPTION=...` sets).
-        positives: Positives of the contrastive loss, see `PositivesConfig`.
-        key_momentum: Momentum of the method's target network, 0 to 1.
+    Raises:
+        ValueError, FileNotFoundError: It cannot be read, or was trained for another scale.
     """
-
-    contrastive: float = 1.0
-    method: Any = field(default_factory=make_choice("moco", METHODS["moco"].config))  # DASR's
-    positives: PositivesConfig = field(default_factory=PositivesConfig)
-    key_momentum: float = 0.999
-
-    def check(self) -> None:
-        super().check()
-        if self.contrastive < 0:
-            raise ValueError(f"conditioning.contrastive={self.contrastive} must not be negative")
-        if not 0 <= self.key_momentum <= 1:
-            raise ValueError(f"conditioning.key_momentum={self.key_momentum} must be within 0..1")
-
-    @property
-    def trains_by_contrast(self) -> bool:  # type: ignore[override]
-        return self.contrastive > 0
-
-
-@dataclass
-class Joint(Contrast, EncoderOrName):
-    """joint: an encoder trained together with the network and with a contrastive loss, as in DASR.
-
-    Attributes:
-        lr: Learning rate of the encoder; 0 = that of the network.
-    """
-
-    lr: float = 0.0
-
-    def check(self) -> None:
-        super().check()
-        _check_lr(self.lr)
-
-    def _find_default_encoder(self, runs_dir: str) -> str:
-        return "dasr"
-
-    def _open_artefact(self, scale: int) -> tuple[Encoder | None, EncoderConfig]:
-        return _open_trained_encoder(self.encoder, scale)
-
-    def encoder_metadata(self) -> dict[str, Any]:
-        return {} if is_network_name(self.encoder) else EncoderArtefact.open(self.encoder).metadata
-
-
-@dataclass
-class Shared(Contrast):
-    """shared: the encoder reads the features of the network's stem, which the contrastive loss trains too.
-
-    Attributes:
-        blocks: Number of residual blocks in the stem that both share.
-    """
-
-    blocks: int = 2
-
-    def check(self) -> None:
-        super().check()
-        if self.blocks < 0:
-            raise ValueError(f"conditioning.blocks={self.blocks} must not be negative")
-
-    def model_options(self) -> dict[str, Any]:
-        return super().model_options() | {"shared_blocks": self.blocks}
-
-
-def _open_trained_encoder(path: str, scale: int) -> tuple[Encoder, EncoderConfig]:
     artefact = EncoderArtefact.open(path)
     check_scale(path, artefact, scale)
     return artefact.load(), artefact.encoder_config
 
 
-def _check_lr(lr: float) -> None:
+def check_lr(lr: float) -> None:
+    """Refuses a negative learning rate of the encoder."""
     if lr < 0:
         raise ValueError(f"conditioning.lr={lr} must not be negative")

@@ -9,6 +9,8 @@ from torch import Tensor, nn
 from shared.degradations import SUMMARY_RANGES
 from shared.encoders import DasrBackbone, Encoder, Representation
 from sr.conditioning.adapter import RepresentationShape
+from sr.conditioning.encoder_input import EncoderInput
+from sr.conditioning.standardisation import Standardisation
 
 
 class Source(nn.Module):
@@ -19,12 +21,14 @@ class Source(nn.Module):
         needs_parameters: Whether it needs the true parameters of the degradation.
         reads_images: Whether the representation depends on the images.
         has_positions: Whether positions in the maps correspond to positions in the image.
+        encoder_input: What an encoder sees of the image.
     """
 
     shape: RepresentationShape
     needs_parameters = False
     reads_images = False
     has_positions = False
+    encoder_input = EncoderInput()
 
     def represent(
         self, lr_image: Tensor, parameters: Tensor | None, stem: Callable[[Tensor], Tensor]
@@ -41,6 +45,10 @@ class Source(nn.Module):
             ValueError: The parameters are needed and not given.
         """
         return self(lr_image)
+
+    def describe(self) -> str:
+        """Describes in a sentence what an encoder sees of an image; empty without an encoder."""
+        return ""
 
     def trained_encoder(self) -> Encoder | None:
         """Returns the encoder if it learns in a training run, else None."""
@@ -63,16 +71,22 @@ class EncoderSource(Source):
 
     Args:
         encoder: Any encoder.
+        encoder_input: What the encoder sees of the images.
         trainable: Whether the encoder learns; otherwise its weights and running statistics never change.
+        reads_maps: Whether un-pooled maps are read. Without them, the vector and the means of the maps are averaged
+            over a few windows, at a cost that does not grow with the image.
     """
 
     reads_images = True
-    has_positions = True
 
-    def __init__(self, encoder: Encoder, *, trainable: bool) -> None:
+    def __init__(self, encoder: Encoder, encoder_input: EncoderInput, *, trainable: bool, reads_maps: bool) -> None:
         super().__init__()
+        encoder_input.check()
         self.encoder = encoder
+        self.encoder_input = encoder_input
+        self.has_positions = reads_maps
         self.shape = RepresentationShape(encoder.dim, encoder.channels)
+        self.standardisation = Standardisation(self.shape) if encoder_input.standardise else None
         self.trainable = trainable
         if not trainable:
             encoder.requires_grad_(False).eval()
@@ -85,16 +99,58 @@ class EncoderSource(Source):
         return self
 
     def forward(self, images: Tensor) -> Representation:
-        if self.trainable:
-            return self.encoder(images)
-        with torch.no_grad():
-            return self.encoder(images)
+        representation = self.encode(images)
+        return representation if self.standardisation is None else self.standardisation(representation)
+
+    def encode(self, images: Tensor) -> Representation:
+        """Computes the representation before its standardisation."""
+        with torch.set_grad_enabled(self.trainable and torch.is_grad_enabled()):
+            if self.has_positions:
+                return self.encoder(self.encoder_input.resize(images))
+            windows = self.encoder_input.cut(images)  # (B, K, 3, s, s)
+            return average_views(self.encoder(self.encoder_input.resize(windows.flatten(0, 1))), windows.shape[1])
+
+    def describe(self) -> str:
+        enlarge, windows, side = self.encoder_input.enlarge, self.encoder_input.windows, self.encoder_input.side
+        grid = "the LR image" if enlarge == 1 else f"the LR image enlarged {enlarge} times"
+        if self.has_positions:
+            return f"The encoder sees {grid}; the network reads its map."
+        extent = f"the {windows} windows of {side} LR pixels with most texture" if windows else "the whole image"
+        return f"The encoder sees {grid}; the network reads its vector, the mean over {extent}."
 
     def trained_encoder(self) -> Encoder | None:
         return self.encoder if self.trainable else None
 
     def contrastive_encoder(self, network: Any) -> nn.Module:
-        return self.encoder
+        return self.encoder if self.encoder_input.enlarge == 1 else EnlargingEncoder(self.encoder, self.encoder_input)
+
+
+class EnlargingEncoder(nn.Module):
+    """An encoder that enlarges LR images first.
+
+    Args:
+        encoder: The encoder of the enlarged images.
+        encoder_input: Says how much they are enlarged.
+    """
+
+    def __init__(self, encoder: Encoder, encoder_input: EncoderInput) -> None:
+        super().__init__()
+        self.encoder, self.encoder_input, self.dim = encoder, encoder_input, encoder.dim
+
+    def forward(self, images: Tensor) -> Representation:
+        """Computes the representation of images (B, 3, h, w) in [0, 1]."""
+        return self.encoder(self.encoder_input.resize(images))
+
+
+def average_views(representation: Representation, views: int) -> Representation:
+    """Averages the pooled representation over the views of each row, (B * V, ...) -> (B, ...), row by row.
+
+    Returns:
+        The mean vector, (B, D), and the means of the maps as maps with one position, (B, C_i, 1, 1).
+    """
+    means = (map_.mean((2, 3), keepdim=True) for map_ in representation.maps)
+    maps = tuple(mean.unflatten(0, (-1, views)).mean(1) for mean in means)
+    return Representation(representation.vector.unflatten(0, (-1, views)).mean(1), maps)
 
 
 class StemSource(Source):

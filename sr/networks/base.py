@@ -7,9 +7,9 @@ import torch
 from torch import Tensor, nn
 
 from shared.encoders import Representation
+from shared.images.bicubic import upsample_bicubic
 from sr.conditioning.adapter import Adapter, Condition
 from sr.fusion.base import Fusion
-from sr.networks.bicubic import upsample_bicubic
 from sr.networks.tail import UpsamplingTail
 
 IMAGE_RANGE = 255.0  # range of the stem's input in DASR, EDSR and RCAN, for which their learning rates are tuned

@@ -3,15 +3,30 @@
 from sr.training.config import SRConfig
 
 
-def format_model_card(config: SRConfig, recipe: str, table: str, *, training_images: int, degradation: str) -> str:
-    """Formats the card of a model in Markdown: what it is, how it was trained and is loaded, and its scores."""
+def format_model_card(
+    config: SRConfig,
+    recipe: str,
+    table: str,
+    *,
+    training_images: int,
+    degradation: str,
+    seen: str,
+) -> str:
+    """Formats the card of a model in Markdown: what it is, how it was trained and is loaded, and its scores.
+
+    Args:
+        config, recipe, degradation: The options, recipe and degradation space of the run.
+        table: Scores on held-out images.
+        training_images: Number of images that were trained on.
+        seen: What the encoder sees of an image, see `Source.describe`.
+    """
     data = "built-in photographs and dead leaves" if config.data.kind == "builtin" else "a folder of images"
     choices = f"{config.network.name}; {config.conditioning.describe()}"
     return f"""# {config.name}: x{config.scale} super-resolution ({choices})
 
 Super-resolves images of unknown degradation. Trained with recipe `{recipe}` on {training_images} images ({data}),
 degradation space `{degradation}`, {config.steps} steps of {config.batch_size} LR patches of {config.patch} px,
-{config.precision}, seed {config.seed}.
+{config.precision}, seed {config.seed}. {seen}
 
 ```python
 from sr import load_model

@@ -79,23 +79,21 @@ class SRConfig(RunConfig):
         if self.conditioning.trains_by_contrast:
             Positives(self.conditioning.positives).check(sizes[0].count)
             return
-        if len(sizes) > 1 or sizes[0].count > 1:
-            raise ValueError(
-                f"views={self.views.crops}: conditioning={self.conditioning.name} uses one LR patch of each "
-                "degradation; remove views, or use conditioning=joint"
-            )
+        patches = self.conditioning.patches
+        used = "one LR patch" if patches == 1 else f"{patches} LR patches of one image"
+        refusal = f"conditioning={self.conditioning.name} uses {used} for each degradation"
+        if len(sizes) > 1 or sizes[0].count != patches:
+            raise ValueError(f"views={self.views.crops}: {refusal}; remove views, or use conditioning=joint")
         for option in ("other_images", "images"):
-            if getattr(self.views, option):
-                raise ValueError(
-                    f"views.{option}={getattr(self.views, option)}: conditioning={self.conditioning.name} uses one LR "
-                    "patch of each degradation; remove it, or use conditioning=joint"
-                )
+            if value := getattr(self.views, option):
+                raise ValueError(f"views.{option}={value}: {refusal}; remove it, or use conditioning=joint")
 
     @property
     def view_config(self) -> ViewsConfig:
         """The views, with their crops filled in."""
         has_contrast = self.conditioning.trains_by_contrast
-        count = Positives(self.conditioning.positives).views_needed() if has_contrast else 1
+        needed = Positives(self.conditioning.positives).views_needed() if has_contrast else 1
+        count = max(needed, self.conditioning.patches)
         return replace(self.views, crops=self.views.crops or f"{count}x{self.patch}")
 
 

@@ -7,11 +7,15 @@ from pretrain.methods import Method
 from pretrain.views import ViewBatch
 from shared.data import Plan, Planner
 from shared.degradations import degrade, summarise_as_vector
+from shared.inference import eval_mode
 from shared.training.planned_module import PlannedTraining
+from sr.conditioning.sources import EncoderSource
 from sr.model import SRModel
 from sr.training.augmentation import augment
 from sr.training.config import SRConfig
 from sr.training.losses import image_loss
+
+STANDARDISATION_ROWS = 256  # degradations that the statistics of a representation are computed from
 
 
 class JointModel(nn.Module):
@@ -66,7 +70,8 @@ class SRTraining(PlannedTraining):
         parameters = self._compute_parameters(plan)
         model, method = self.trained.model, self.trained.method
         if method is None:
-            sr_image = model(lr_image, parameters=parameters)
+            representation = model.represent_views(views[0], parameters)
+            sr_image = model(lr_image, representation=representation)
             loss = image_loss(sr_image, hr_image, self.config.loss)
             logs = {"loss": loss.detach()}
         else:
@@ -80,6 +85,18 @@ class SRTraining(PlannedTraining):
             logs |= {name: value for name, value in method_logs.items() if name != "loss"}
         self.last_images = (lr_image.detach(), sr_image.detach(), hr_image)
         return loss, logs
+
+    @torch.no_grad()
+    def fit_standardisation(self) -> None:
+        """Fits the standardisation of the representation, if there is one, to patches that no step trains on."""
+        source = self.trained.model.source
+        if not isinstance(source, EncoderSource) or source.standardisation is None:
+            return
+        first = self.config.steps * self.config.accumulation
+        batches = -(-STANDARDISATION_ROWS // self.planner.batch_size)
+        with eval_mode(source):
+            views = (self._prepare_views(self.planner.plan(first + i))[0][0][:, 0] for i in range(batches))
+            source.standardisation.fit([source.encode(lr_image) for lr_image in views])
 
     def _compute_parameters(self, plan: Plan) -> Tensor | None:
         """Computes the true parameters (B, 6) if the model or the method needs them."""

@@ -9,8 +9,8 @@ from pytorch_lightning.loggers import TensorBoardLogger
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from shared.images.bicubic import upsample_bicubic
 from shared.training.progress import SpeedMonitor
-from sr.networks.bicubic import upsample_bicubic
 from sr.training.module import SRTraining
 from sr.training.validation import ValidationSet, score_model
 

@@ -86,6 +86,7 @@ def build(config: SRConfig) -> tuple[SRTraining, ImageStore, Space]:
             network_options=config.network,
             conditioning=config.conditioning.name,
             encoder=encoder_config,
+            encoder_input=config.conditioning.encoder_input(config.scale, config.patch),
             **config.conditioning.model_options(),
         ),
         encoder,
@@ -96,7 +97,9 @@ def build(config: SRConfig) -> tuple[SRTraining, ImageStore, Space]:
         trained = trained.to(memory_format=torch.channels_last)
     if config.compile:
         model.network.compile()
-    return SRTraining(trained, planner, config), held_out, space
+    module = SRTraining(trained, planner, config)
+    module.fit_standardisation()
+    return module, held_out, space
 
 
 def _build_contrastive_method(config: SRConfig, model: SRModel, patches: tuple[int, ...]) -> Method | None:
@@ -144,12 +147,20 @@ def _finish(
             metadata=run_metadata
             | {
                 "patch": module.planner.sizes[0].patch,
+                "scale": 1 if model.config.encoder_input.enlarge > 1 else space.scale,
                 "training_image_hashes": " ".join(sorted(read_fingerprints(run_metadata) | read_fingerprints(earlier))),
             },
             projector=getattr(module.trained.method, "projector", None),
         )
         text = f"{text}\nencoder: {folder / 'encoder'}"
-    card = format_model_card(config, recipe, table, training_images=len(module.planner.store), degradation=space.name)
+    card = format_model_card(
+        config,
+        recipe,
+        table,
+        training_images=len(module.planner.store),
+        degradation=space.name,
+        seen="" if model.source is None else model.source.describe(),
+    )
     save_model(folder / "model", model, card=card, metadata=model_metadata)
     heading = (
         f"{len(images.image_names)} held-out images, central crops of at most {config.validation_size} px, "

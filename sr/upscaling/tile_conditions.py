@@ -6,7 +6,16 @@ import torch
 from torch import Tensor
 
 from shared.encoders import Representation
-from shared.images import TRANSPOSE, Window, dihedral, dihedral_window, inverse_element, spread_windows
+from shared.images import (
+    TRANSPOSE,
+    Window,
+    choose_textured,
+    dihedral,
+    dihedral_window,
+    inverse_element,
+    list_candidates,
+    spread_windows,
+)
 from sr.conditioning.adapter import Condition
 from sr.model import SRModel
 from sr.upscaling.tiles import ALIGNMENT
@@ -58,7 +67,8 @@ class ImageView:
 class Conditions:
     """The conditions of the tiles of one image, to be created and used within `shared.inference.eval_mode`.
 
-    The vector is that of the whole image; for an image too large for the encoder, the mean over windows spread over it.
+    A vector without a map is the mean over the windows with most texture, as in `SRModel.represent`. Otherwise the
+    vector is that of the whole image; for an image too large for the encoder, the mean over windows spread over it.
     Each tile gets its part of the map of the whole image; for an image too large for the encoder, each tile is encoded
     with a margin, and the mean of the map is that over the windows.
 
@@ -79,6 +89,9 @@ class Conditions:
         self._map_mean: Tensor | None = None
         adapter = model.network.adapter
         if adapter is None:
+            return
+        if model.source is not None and model.source.encoder_input.windows and not model.source.has_positions:
+            self._representation = represent_textured(model, reference or image)
             return
         representation = represent_whole(model, reference or image, max_pixels)
         has_positions = (
@@ -115,6 +128,18 @@ class Conditions:
         bottom = min(self._image.height, window.top + window.height + MARGIN)
         right = min(self._image.width, window.left + window.width + MARGIN)
         return Window(top, left, bottom - top, right - left)
+
+
+def represent_textured(model: SRModel, image: ImageView) -> Representation | None:
+    """Computes the representation of an image by a model that averages it over windows, as `SRModel.represent` does."""
+    assert model.source is not None
+    options = model.source.encoder_input
+    if max(image.height, image.width) <= options.side:
+        return represent(model, image.cut(image.whole))
+    windows = list_candidates(image.height, image.width, options.side)
+    candidates = torch.stack([image.cut(window) for window in windows], 1)  # (1, N, 3, h, w)
+    chosen = choose_textured(candidates, options.windows)
+    return model.represent_views(chosen.to(model.network.mean.device))
 
 
 def represent_whole(model: SRModel, image: ImageView, max_pixels: int) -> Representation | None:

@@ -10,9 +10,9 @@ from torch import Tensor
 from shared.devices import exact_convolutions
 from shared.encoders import MIN_IMAGE_SIDE
 from shared.images import SYMMETRIES, Window, dihedral, inverse_element
+from shared.images.bicubic import upsample_bicubic
 from shared.inference import eval_mode
 from sr.model import SRModel
-from sr.networks.bicubic import upsample_bicubic
 from sr.upscaling.tile_conditions import Conditions, ImageView, max_encoder_pixels, release_memory
 from sr.upscaling.tiles import MIN_TILE, Tiling, blend_tiles, count_tiles
 

@@ -11,12 +11,12 @@ from PIL import Image
 import sr.evaluation.run
 from shared.degradations import degrade
 from shared.images import read_image, write_image
+from shared.images.bicubic import upsample_bicubic
 from sr.evaluate import main
 from sr.evaluation.benchmarks import open_benchmarks
 from sr.evaluation.protocols import load_protocol
 from sr.metrics import psnr_y
 from sr.model import load_model, save_model
-from sr.networks.bicubic import upsample_bicubic
 from tests.sr.evaluation.small_benchmark import BENCHMARK, GOLDEN, needs_golden, rows_of, small_model, write_data_sets
 
 COLUMNS = "dataset,scale,protocol,kernel,blur_sigma,noise_sigma,images,psnr_y,ssim_y"

@@ -15,22 +15,26 @@ import numpy as np
 import pytest
 import torch
 
+from sr.conditioning import EncoderInput
 from sr.export import export_onnx
-from sr.fusion import FUSIONS
 from sr.model import ModelConfig, build_model
-from tests.sr.small_models import SMALL_OPTIONS, small_config
+from tests.sr.small_models import BY_MAP, SMALL_OPTIONS, small_config
 from tests.sr.test_contract import EVERY, SCALES, parameters_for, perturb
 
 onnxruntime = pytest.importorskip("onnxruntime")
 
 BY_VECTOR = {"dasr_small": "da_conv", "kdsr_small": "dynamic_conv"}  # the other networks take `channel`
 ENCODERS = [("two_path", "resnet10t", "bands_level")]
-OTHER_ENCODERS = [("affine", "resnet10t", "rgb"), ("two_path", "dasr", "bands_level"), ("affine", "dasr", "bands")]
-NOT_JOINT = {"affine", "two_path"}  # affine comes with other conditions, two_path with another encoder
+OTHER_ENCODERS = [
+    ("affine:map", "resnet10t", "rgb"),
+    ("two_path", "dasr", "bands_level"),
+    ("affine:map", "dasr", "bands"),
+]
 CASES = [
     *[(one, BY_VECTOR.get(one, "channel"), "oracle", 3) for one in SMALL_OPTIONS if one != "edsr_small"],
-    *[("edsr_small", one, "joint", 2) for one in FUSIONS if one not in {"channel", *BY_VECTOR.values()} | NOT_JOINT],
-    *[("edsr_small", "affine", conditioning, 4) for conditioning in ("shared", "constant")],
+    *[("edsr_small", one, "joint", 2) for one in BY_MAP if one != "affine:map"],
+    ("edsr_small", "affine:map", "shared", 4),
+    ("edsr_small", "affine", "constant", 4),
 ]
 COMBINATIONS = {case[:3] for case in CASES}
 OTHERS = [(*one, scale) for one, scale in zip(EVERY, SCALES, strict=True) if one not in COMBINATIONS]
@@ -44,7 +48,7 @@ def test_agrees_with_torch_at_other_sizes(network, fusion, conditioning, scale, 
     config = small_config(network, fusion, conditioning, scale=scale)
     if network == "edsr_small":
         config = with_one_block(config)
-    if fusion == "mutual":
+    if fusion.startswith("mutual"):
         config = replace(config, fusion_options=replace(config.fusion_options, window=3))
     assert_agrees(config, tmp_path, 2e-5)
 
@@ -56,6 +60,12 @@ def test_agrees_with_torch_at_other_sizes(network, fusion, conditioning, scale, 
 def test_other_encoders(fusion, encoder, encoder_input, tmp_path):
     config = with_one_block(small_config("edsr_small", fusion, "frozen"))
     assert_agrees(replace(config, encoder=replace(config.encoder, name=encoder, input=encoder_input)), tmp_path, 5e-5)
+
+
+def test_windows_of_an_enlarged_image(tmp_path):
+    config = with_one_block(small_config("edsr_small", "affine", "frozen"))
+    config = replace(config, encoder_input=EncoderInput(enlarge=2, windows=3, side=20, standardise=True))
+    assert_agrees(config, tmp_path, 5e-5)
 
 
 def with_one_block(config: ModelConfig) -> ModelConfig:
@@ -84,9 +94,10 @@ def test_a_model_works_on_in_a_process_that_began_with_its_export(tmp_path):
     code = f"""
 import numpy as np
 import torch
+from sr.conditioning import EncoderInput
 from sr.export import export_onnx
 from sr.model import build_model
-from tests.sr.small_models import SMALL_OPTIONS, small_config
+from tests.sr.small_models import BY_MAP, SMALL_OPTIONS, small_config
 from tests.sr.test_contract import perturb
 torch.manual_seed(0)
 model = build_model(small_config(conditioning="none", bicubic_skip=True)).eval()

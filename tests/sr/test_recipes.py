@@ -147,7 +147,7 @@ def test_ideas_are_overrides(options, encoder_path):
         (["conditioning=frosen"], "unknown conditioning 'frosen'; did you mean frozen?"),
         (["degradation=blur"], "down-samples by 1, but scale=2"),
         (["encoder=resnet50"], "needs a trained encoder"),
-        (["views=2x24"], "one LR patch of each degradation"),
+        (["views=2x24"], "one LR patch for each degradation"),
         (["encoder_lr=1e-4"], "encoder_lr=1e-4: unknown option 'conditioning.lr'"),
         (["loss=l2"], "loss='l2' must be one of"),
         (["conditioning=random", "encoder=TRAINED", "conditioning.input=bands"], "has its own input and strides"),

@@ -9,12 +9,12 @@ import torch
 
 import sr.evaluation.scoring
 from shared.degradations import degrade, summarise_as_vector
+from shared.images.bicubic import upsample_bicubic
 from sr.evaluation.benchmarks import Benchmark, open_benchmarks
 from sr.evaluation.protocols import load_protocol
 from sr.evaluation.restorers import Restorer
 from sr.evaluation.scoring import make_lr_images, score_benchmark, score_images
 from sr.metrics import psnr_y, ssim_y
-from sr.networks.bicubic import upsample_bicubic
 from tests.sr.evaluation.small_benchmark import BENCHMARK, GOLDEN, needs_golden, rows_of, small_model, write_data_sets
 
 CPU = torch.device("cpu")

@@ -8,13 +8,14 @@ from torch import Tensor
 
 from shared.encoders import Representation
 from shared.images import dihedral, inverse_element
+from shared.images.bicubic import upsample_bicubic
+from sr.conditioning import EncoderInput
 from sr.fusion import FUSIONS
 from sr.model import build_model
 from sr.networks import NETWORKS
-from sr.networks.bicubic import upsample_bicubic
 from sr.upscaling.tiled import Upscaling, upscale
 from sr.upscaling.tiles import Tiling, split_axis
-from tests.sr.small_models import small_config
+from tests.sr.small_models import BY_MAP, small_config
 from tests.sr.upscaling.whole_images import SMALL, largest_difference, photograph, small_model, upscale_whole
 
 LOCAL_NETWORKS = ("edsr_small", "dasr_small", "kdsr_small")
@@ -28,13 +29,28 @@ def test_tiled_is_untiled(network, scale):
     assert largest_difference(upscale(model, image, **SMALL), upscale_whole(model, image)) < 1e-5
 
 
-@pytest.mark.parametrize("fusion", FUSIONS)
+@pytest.mark.parametrize("fusion", [*FUSIONS, *BY_MAP])
 def test_tiled_is_untiled_for_every_fusion(fusion):
     model, image = small_model(fusion=fusion), photograph(101, 150)
     whole = upscale_whole(model, image)
-    assert largest_difference(upscale(model, image, **SMALL), whole) < 1e-4
+    assert largest_difference(upscale(model, image, **SMALL), whole) < 3e-5
     plain = upscale_whole(model, image, representation=model.represent(photograph(40, 60, top=300)[None]))
-    assert largest_difference(whole, plain) > 3e-4, "the condition has no effect here, so the test is void"
+    assert largest_difference(whole, plain) > 1e-4, "the condition has no effect here, so the test is void"
+
+
+@pytest.mark.parametrize("ensemble", [False, True])
+@pytest.mark.parametrize("size", [(101, 150), (30, 45), (20, 90)])
+def test_a_vector_of_windows_is_that_of_the_whole_image(size, ensemble):
+    model, image = small_model(encoder_input=EncoderInput(enlarge=2, windows=5, side=32)), photograph(*size)
+    with torch.no_grad():
+        all_ = [
+            dihedral(model(dihedral(image[None], element)), inverse_element(element))[0]
+            for element in range(8 if ensemble else 1)
+        ]
+    expected = torch.stack(all_).mean(0).clamp(0, 1)
+    assert largest_difference(upscale(model, image, ensemble=ensemble, **SMALL), expected) < 1e-5
+    other = upscale(model, image, ensemble=ensemble, reference=photograph(60, 60, top=300), **SMALL)
+    assert largest_difference(other, expected) > 1e-3, "the condition has no effect here, so the test is void"
 
 
 @pytest.mark.parametrize("conditioning", ["none", "constant", "random", "shared"])
@@ -111,7 +127,7 @@ def test_the_ensemble_is_the_mean_over_the_symmetries():
     assert largest_difference(upscale(model, image, ensemble=True, **SMALL), expected) < 1e-5
 
 
-@pytest.mark.parametrize("fusion", ["da_conv", "multi_scale"])
+@pytest.mark.parametrize("fusion", ["da_conv", "multi_scale", "multi_scale:map"])
 def test_a_reference_gives_the_representation(fusion):
     model, image, reference = small_model(fusion=fusion), photograph(101, 150), photograph(60, 70, top=300)
     with torch.no_grad():

@@ -8,9 +8,9 @@ from torch import Tensor
 
 from shared.encoders import Representation
 from shared.images import spread_windows
+from shared.images.bicubic import upsample_bicubic
 from sr.conditioning.adapter import Condition
 from sr.model import SRModel
-from sr.networks.bicubic import upsample_bicubic
 from sr.upscaling.tile_conditions import max_encoder_pixels
 from sr.upscaling.tiled import Upscaling, upscale
 from sr.upscaling.tiles import Tiling
@@ -19,7 +19,7 @@ from tests.sr.upscaling.whole_images import SMALL, largest_difference, photograp
 
 def test_an_image_too_large_for_the_encoder_is_encoded_in_windows(monkeypatch):
     """The result is nearly the same, in bounded memory."""
-    model, image = small_model(fusion="multi_scale"), photograph(230, 260)
+    model, image = small_model(fusion="multi_scale:map"), photograph(230, 260)
     whole = upscale_whole(model, image)
     monkeypatch.setattr("sr.upscaling.tile_conditions.MAX_ENCODER_BYTES", 2 * 10**7)
     monkeypatch.setattr("sr.upscaling.tile_conditions.WINDOW_SIDE", 64)
@@ -33,7 +33,7 @@ def test_an_image_too_large_for_the_encoder_is_encoded_in_windows(monkeypatch):
 
 
 def test_every_tile_of_an_image_in_windows_has_one_mean_of_the_map(monkeypatch):
-    model, image = small_model(fusion="attention3x3"), photograph(230, 260)
+    model, image = small_model(fusion="attention3x3:map"), photograph(230, 260)
     monkeypatch.setattr("sr.upscaling.tile_conditions.MAX_ENCODER_BYTES", 2 * 10**7)
     monkeypatch.setattr("sr.upscaling.tile_conditions.WINDOW_SIDE", 64)
     windows = spread_windows(230, 260, 64, 16)

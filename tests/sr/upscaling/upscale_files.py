@@ -7,8 +7,8 @@ import torch
 from PIL import Image
 from skimage import data
 
+from shared.images.bicubic import upsample_bicubic
 from sr.model import build_model, save_model
-from sr.networks.bicubic import upsample_bicubic
 from sr.upscale import main
 from tests.sr.small_models import small_config
 
@@ -18,7 +18,7 @@ PHOTOGRAPH = data.astronaut()
 def save_models(root: Path) -> Path:
     """Saves untrained models, whose results are bicubic up-sampling."""
     for conditioning in ("none", "joint", "oracle"):
-        fusion = "affine" if conditioning == "joint" else "da_conv"
+        fusion = "affine:map" if conditioning == "joint" else "da_conv"
         model = build_model(small_config(fusion=fusion, conditioning=conditioning, bicubic_skip=True))
         save_model(root / conditioning / "model", model, card="# card", metadata={"degradation": "dasr_iso_x2"})
     return root

@@ -1,18 +1,29 @@
 """Models whose condition has an effect, photographs, and the result of a model on a whole image."""
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
+from sr.conditioning import EncoderInput
 from sr.model import SRModel, build_model
 from tests.sr.small_models import small_config
 
 SMALL = {"tile": 96, "overlap": 16}  # exact for receptive fields up to 12 pixels
 
 
-def small_model(network: str = "edsr_small", fusion: str = "affine", conditioning: str = "joint", **options) -> SRModel:
+def small_model(
+    network: str = "edsr_small",
+    fusion: str = "affine:map",
+    conditioning: str = "joint",
+    *,
+    encoder_input: EncoderInput | None = None,
+    **options,
+) -> SRModel:
     """Builds a model whose condition has an effect, since no layer is zero, added to the bicubic image."""
     torch.manual_seed(0)
-    model = build_model(small_config(network, fusion, conditioning, bicubic_skip=True, **options))
+    config = small_config(network, fusion, conditioning, bicubic_skip=True, **options)
+    model = build_model(replace(config, encoder_input=encoder_input or EncoderInput()))
     for module in model.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
             module.momentum = 1.0  # running statistics of images instead of the initial ones

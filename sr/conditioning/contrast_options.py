@@ -1,0 +1,82 @@
+"""The conditionings whose encoder is trained with a contrastive loss too, together with the network."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from pretrain.methods import METHODS, PositivesConfig
+from shared.artefacts import EncoderArtefact
+from shared.command import make_choice
+from shared.encoders import Encoder, EncoderConfig
+from sr.conditioning.encoder_choice import is_network_name
+from sr.conditioning.options import Conditioned, EncoderOrName, ReadsImages, check_lr, open_trained_encoder
+
+
+@dataclass
+class Contrast(Conditioned):
+    """Options of `joint` and `shared`, which train the encoder with a contrastive loss too.
+
+    Attributes:
+        contrastive: Weight of the contrastive loss relative to the image loss; 1 in DASR.
+        method: Method of the contrastive loss (`method=NAME` chooses, `method.OPTION=...` sets).
+        positives: Positives of the contrastive loss, see `PositivesConfig`.
+        key_momentum: Momentum of the method's target network, 0 to 1.
+    """
+
+    contrastive: float = 1.0
+    method: Any = field(default_factory=make_choice("moco", METHODS["moco"].config))  # DASR's
+    positives: PositivesConfig = field(default_factory=PositivesConfig)
+    key_momentum: float = 0.999
+
+    def check(self) -> None:
+        super().check()
+        if self.contrastive < 0:
+            raise ValueError(f"conditioning.contrastive={self.contrastive} must not be negative")
+        if not 0 <= self.key_momentum <= 1:
+            raise ValueError(f"conditioning.key_momentum={self.key_momentum} must be within 0..1")
+
+    @property
+    def trains_by_contrast(self) -> bool:  # type: ignore[override]
+        return self.contrastive > 0
+
+
+@dataclass
+class Joint(Contrast, ReadsImages, EncoderOrName):
+    """joint: an encoder trained together with the network and with a contrastive loss, as in DASR.
+
+    Attributes:
+        lr: Learning rate of the encoder; 0 = that of the network.
+    """
+
+    lr: float = 0.0
+
+    def check(self) -> None:
+        super().check()
+        check_lr(self.lr)
+
+    def _find_default_encoder(self, runs_dir: str) -> str:
+        return "dasr"
+
+    def _open_artefact(self, scale: int) -> tuple[Encoder | None, EncoderConfig]:
+        return open_trained_encoder(self.encoder, scale)
+
+    def encoder_metadata(self) -> dict[str, Any]:
+        return {} if is_network_name(self.encoder) else EncoderArtefact.open(self.encoder).metadata
+
+
+@dataclass
+class Shared(Contrast):
+    """shared: the encoder reads the features of the network's stem, which the contrastive loss trains too.
+
+    Attributes:
+        blocks: Number of residual blocks in the stem that both share.
+    """
+
+    blocks: int = 2
+
+    def check(self) -> None:
+        super().check()
+        if self.blocks < 0:
+            raise ValueError(f"conditioning.blocks={self.blocks} must not be negative")
+
+    def model_options(self) -> dict[str, Any]:
+        return super().model_options() | {"shared_blocks": self.blocks}

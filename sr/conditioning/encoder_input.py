@@ -1,0 +1,45 @@
+"""What an encoder sees of an LR image: its pixel grid, and the windows that the vector is averaged over."""
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from shared.images import cut_textured_windows, upsample_bicubic
+
+GRIDS = ("auto", "lr", "hr")
+
+
+@dataclass
+class EncoderInput:
+    """What an encoder sees of an LR image.
+
+    Attributes:
+        enlarge: Factor by which the image is enlarged bicubically first: 1, or the scale for an encoder of images that
+            are not down-sampled, which knows blurs in HR pixels.
+        windows: Number of windows that the vector is averaged over if no map is read; 0 = the whole image.
+        side: Side of the windows in LR pixels, that of the patches in training.
+        standardise: Whether the representation is standardised by statistics of the training images.
+    """
+
+    enlarge: int = 1
+    windows: int = 0
+    side: int = 48
+    standardise: bool = False
+
+    def check(self) -> None:
+        """Refuses invalid values.
+
+        Raises:
+            ValueError: A value is invalid; the message names it.
+        """
+        for name, least in (("enlarge", 1), ("windows", 0), ("side", 1)):
+            if getattr(self, name) < least:
+                raise ValueError(f"encoder_input.{name}={getattr(self, name)} must be at least {least}")
+
+    def resize(self, lr_images: Tensor) -> Tensor:
+        """Enlarges images (B, 3, h, w) in [0, 1]."""
+        return lr_images if self.enlarge == 1 else upsample_bicubic(lr_images, self.enlarge).clamp(0, 1)
+
+    def cut(self, lr_images: Tensor) -> Tensor:
+        """Cuts images (B, 3, h, w) into K windows each, (B, K, 3, s, s)."""
+        return cut_textured_windows(lr_images, self.side, self.windows) if self.windows else lr_images[:, None]

@@ -1,0 +1,131 @@
+"""What an encoder sees: the pixel grid that it was trained on, and a bounded number of windows."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from shared.artefacts import EncoderArtefact, save_encoder
+from shared.encoders import EncoderConfig, build_encoder
+from shared.images import cut_textured_windows, upsample_bicubic
+from sr.conditioning import CONDITIONINGS, EncoderInput
+from sr.conditioning.encoder_choice import read_scale
+from sr.model import build_model, load_model, save_model
+from tests.sr.small_models import small_config
+
+WINDOWS = EncoderInput(windows=3, side=20)
+
+
+def model_with(encoder_input: EncoderInput, fusion: str = "affine", conditioning: str = "frozen"):
+    torch.manual_seed(0)
+    return build_model(replace(small_config(fusion=fusion, conditioning=conditioning), encoder_input=encoder_input))
+
+
+@pytest.mark.parametrize("enlarge", [1, 2, 4])
+def test_the_vector_is_the_mean_over_windows_on_the_grid(enlarge):
+    model = model_with(replace(WINDOWS, enlarge=enlarge)).eval()
+    images = torch.rand(2, 3, 70, 50)
+    found = model.represent(images)
+    for i in range(2):
+        windows = cut_textured_windows(images[i, None], 20, 3)[0]
+        each = [model.source.encoder(upsample_bicubic(one[None], enlarge).clamp(0, 1)) for one in windows]
+        torch.testing.assert_close(found.vector[i], torch.cat([one.vector for one in each]).mean(0))
+        for level, map_ in enumerate(found.maps):
+            assert map_.shape[2:] == (1, 1)
+            means = torch.cat([one.maps[level].mean((2, 3)) for one in each])
+            torch.testing.assert_close(map_[i, :, 0, 0], means.mean(0))
+
+
+def test_a_patch_of_the_training_is_seen_as_a_whole():
+    images = torch.rand(2, 3, 20, 20)
+    by_windows, whole = (model_with(one).eval().represent(images) for one in (WINDOWS, replace(WINDOWS, windows=0)))
+    torch.testing.assert_close(by_windows.vector, whole.vector)
+
+
+@pytest.mark.parametrize("fusion", ["affine", "multi_scale", "da_conv"])
+def test_the_cost_of_a_vector_does_not_grow_with_the_image(fusion):
+    model, pixels = model_with(replace(WINDOWS, enlarge=2), fusion).eval(), []
+    model.source.encoder.register_forward_hook(lambda _, inputs, __: pixels.append(inputs[0][:, 0].numel()))
+    for side in (40, 400):
+        model.represent(torch.rand(1, 3, side, side))
+    assert pixels == [3 * 40**2, 3 * 40**2]
+
+
+def test_a_map_is_that_of_the_whole_image():
+    config = small_config(conditioning="frozen")
+    config = replace(config, fusion_options=type(config.fusion_options)(source="map"))
+    model = build_model(replace(config, encoder_input=replace(WINDOWS, enlarge=2))).eval()
+    representation = model.represent(torch.rand(1, 3, 48, 32))
+    assert representation.maps[0].shape[2:] == (96, 64)
+
+
+def test_what_the_encoder_sees_is_saved_with_the_model(tmp_path):
+    model = model_with(replace(WINDOWS, enlarge=2)).eval()
+    save_model(tmp_path, model, card="", metadata={})
+    loaded, image = load_model(tmp_path), torch.rand(1, 3, 60, 44)
+    assert loaded.config.encoder_input == replace(WINDOWS, enlarge=2)
+    assert torch.equal(loaded(image), model(image))
+
+
+def save(folder, metadata) -> str:
+    save_encoder(folder, build_encoder(EncoderConfig(name="dasr")), card="", metadata=metadata)
+    return str(folder)
+
+
+@pytest.mark.parametrize(
+    ("metadata", "scale", "enlarge"),
+    [
+        ({"degradation": "blur"}, 1, 2),
+        ({"degradation": "dasr_iso_x2"}, 2, 1),
+        ({"degradation": "a file that is gone", "scale": 1}, 1, 2),
+        ({"degradation": "a file that is gone"}, None, 1),
+    ],
+)
+def test_the_grid_is_that_of_the_images_that_the_encoder_was_trained_on(tmp_path, metadata, scale, enlarge):
+    path = save(tmp_path / "encoder", metadata)
+    assert read_scale(EncoderArtefact.open(path)) == scale
+    options = CONDITIONINGS["frozen"].options(name="frozen", encoder=path)
+    assert options.encoder_input(2, 48) == EncoderInput(enlarge=enlarge, windows=8, side=48)
+    for grid, expected in (("lr", 1), ("hr", 2)):
+        assert replace(options, grid=grid).encoder_input(2, 48).enlarge == expected
+
+
+def test_a_new_encoder_sees_the_lr_image():
+    options = CONDITIONINGS["joint"].options(name="joint", encoder="dasr")
+    assert options.encoder_input(4, 48).enlarge == 1
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("grid", "sr", "conditioning.grid='sr' must be one of auto, lr, hr"),
+        ("windows", 26, "conditioning.windows=26 must be within 0..25"),
+        ("patches", 0, "conditioning.patches=0 must be at least 1"),
+    ],
+)
+def test_invalid_values_are_refused(option, value, message):
+    with pytest.raises(ValueError, match=message):
+        CONDITIONINGS["frozen"].options(name="frozen", **{option: value}).check()
+
+
+def test_an_impossible_input_is_refused():
+    with pytest.raises(ValueError, match="encoder_input.side=0 must be at least 1"):
+        model_with(EncoderInput(side=0))
+
+
+def test_the_card_says_what_the_encoder_sees():
+    assert model_with(replace(WINDOWS, enlarge=2)).source.describe() == (
+        "The encoder sees the LR image enlarged 2 times; the network reads its vector, the mean over the 3 windows of "
+        "20 LR pixels with most texture."
+    )
+    by_map = model_with(EncoderInput(), "attention3x3:map").source.describe()
+    assert by_map == "The encoder sees the LR image; the network reads its map."
+    assert model_with(EncoderInput(), conditioning="shared").source.describe() == ""
+
+
+def test_the_representation_is_averaged_over_the_views_of_a_row():
+    model = model_with(WINDOWS).eval()
+    views = torch.rand(2, 3, 3, 20, 20)
+    found = model.represent_views(views)
+    expected = torch.stack([model.represent(views[:, v]).vector for v in range(3)]).mean(0)
+    torch.testing.assert_close(found.vector, expected)
