@@ -75,18 +75,20 @@ class SRConfig(RunConfig):
         self._check_views()
 
     def _check_views(self) -> None:
-        sizes = self.view_config.sizes()
+        sizes, patches = self.view_config.sizes(), self.conditioning.patches
+        used = "one LR patch" if patches == 1 else f"{patches} LR patches of one image"
+        reason = f"conditioning={self.conditioning.name} uses {used} for each degradation"
         if self.conditioning.trains_by_contrast:
             Positives(self.conditioning.positives).check(sizes[0].count)
+            if sizes[0].count < patches:
+                raise ValueError(f"views={self.views.crops}: {reason}; give more views, or lower conditioning.patches")
+        elif len(sizes) > 1 or sizes[0].count != patches:
+            raise ValueError(f"views={self.views.crops}: {reason}; remove views, or use conditioning=joint")
+        if self.conditioning.trains_by_contrast and patches == 1:
             return
-        patches = self.conditioning.patches
-        used = "one LR patch" if patches == 1 else f"{patches} LR patches of one image"
-        refusal = f"conditioning={self.conditioning.name} uses {used} for each degradation"
-        if len(sizes) > 1 or sizes[0].count != patches:
-            raise ValueError(f"views={self.views.crops}: {refusal}; remove views, or use conditioning=joint")
         for option in ("other_images", "images"):
             if value := getattr(self.views, option):
-                raise ValueError(f"views.{option}={value}: {refusal}; remove it, or use conditioning=joint")
+                raise ValueError(f"views.{option}={value}: {reason}; remove it")
 
     @property
     def view_config(self) -> ViewsConfig:

@@ -123,6 +123,9 @@ def test_short_and_earlier_names_of_options():
         ["conditioning=joint", "positives=center3", "method.queue_size=32"],
         ["conditioning=joint", "method=simclr", "conditioning.lr=1e-3"],
         ["conditioning=joint", "method=byol", "views=2x24+2x16", "key_momentum=0.99"],
+        ["conditioning=joint", "positives=center3", "conditioning.patches=4", "method.queue_size=32"],
+        ["encoder=TRAINED", "conditioning.patches=3", "conditioning.grid=hr", "conditioning.standardise=true"],
+        ["encoder=TRAINED", "conditioning.windows=0", "fusion.source=map"],
         ["conditioning=shared"],
         ["conditioning=finetune", "conditioning.lr=1e-5"],
         ["conditioning=oracle", "fusion=da_conv"],
@@ -137,7 +140,8 @@ def test_short_and_earlier_names_of_options():
     ids=" ".join,
 )
 def test_ideas_are_overrides(options, encoder_path):
-    train_one_step(build_module(encoder_path, "--config-name=quick", *options))
+    given = [option.replace("TRAINED", encoder_path) for option in options]
+    train_one_step(build_module(encoder_path, "--config-name=quick", *given))
 
 
 @pytest.mark.parametrize(

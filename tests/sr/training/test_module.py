@@ -51,6 +51,37 @@ def test_crops_are_blended_and_shuffled_before_they_are_degraded():
     assert (lr_views - of_two_degradations).abs().max() > 0.02
 
 
+@pytest.mark.parametrize("conditioning", ["random", "joint"])
+def test_several_patches_of_an_image_steer_one(conditioning, monkeypatch):
+    """The first patch is super-resolved, by the mean of the vectors of all."""
+    options = ["positives=center3"] if conditioning == "joint" else []
+    module = module_of(f"conditioning={conditioning}", "encoder=dasr", "conditioning.patches=4", *options).eval()
+    model, plan = module.trained.model, module.planner.plan(0)
+    assert (plan.image == plan.image[:, :1]).all()
+    found = []
+    forward = model.network.forward
+    monkeypatch.setattr(model.network, "forward", lambda *given: found.append(given) or forward(*given))
+    module.loss(plan)
+    ((lr_image, representation),) = found
+    (views,), _ = module._prepare_views(plan)
+    assert views.shape[1] == 4
+    assert torch.equal(lr_image, views[:, 0])
+    vectors = torch.stack([model.source.encoder(views[:, v]).vector for v in range(4)])
+    torch.testing.assert_close(representation.vector, vectors.mean(0))
+
+
+def test_the_standardisation_is_fitted_to_patches_that_no_step_trains_on():
+    options = ("conditioning=random", "encoder=dasr", "conditioning.standardise=true", "steps=3")
+    module = module_of(*options)
+    patches = [module._prepare_views(module.planner.plan(step))[0][0][:, 0] for step in range(3, 3 + 64)]
+    with torch.no_grad():
+        vectors = torch.cat([module.trained.model.represent(lr_image).vector for lr_image in patches])
+    torch.testing.assert_close(vectors.mean(0), torch.zeros(256), atol=1e-3, rtol=0)
+    torch.testing.assert_close(vectors.std(0), torch.ones(256), atol=1e-3, rtol=0)
+    again = module_of(*options).state_dict()
+    assert all(torch.equal(value, again[name]) for name, value in module.state_dict().items())
+
+
 @pytest.mark.parametrize("weight", [1.0, 3.0])
 def test_the_contrastive_loss_is_weighted(weight):
     module = module_of("conditioning=joint", "encoder=dasr", f"conditioning.contrastive={weight}")

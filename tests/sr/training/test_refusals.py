@@ -68,6 +68,14 @@ def save_trained_encoder(folder, degradation: str, **options):
             ("conditioning=oracle", "views.other_images=0.5"),
             "conditioning=oracle uses one LR patch",
         ),
+        (
+            ("conditioning=joint", "positives=center3", "conditioning.patches=5", "views=4x48"),
+            "views=4x48: conditioning=joint uses 5 LR patches of one image for each degradation; give more views",
+        ),
+        (
+            ("conditioning=random", "encoder=dasr", "conditioning.patches=2", "views.other_images=0.5"),
+            "views.other_images=0.5: conditioning=random uses 2 LR patches of one image",
+        ),
         (("conditioning=joint", "loss.contrastive=-1"), "conditioning.contrastive=-1.0 must not be negative"),
         (("conditioning=joint", "conditioning.lr=-1"), "conditioning.lr=-1.0 must not be negative"),
         (("conditioning=oracle", "width=0"), "conditioning.width=0 must be at least 1"),
