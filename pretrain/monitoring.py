@@ -24,7 +24,7 @@ class PretrainLog(pl.Callback):
     """Writes loss, geometry of the projections, schedules, speed, probe scores and panels; warns of a collapse.
 
     Args:
-        speed: SpeedMonitor meter, whose readings are logged.
+        speed: Monitor of the speed, which is logged.
         scorer: Scorer on the run's probe set, for scores during training.
     """
 
@@ -40,19 +40,19 @@ class PretrainLog(pl.Callback):
         step, config = trainer.global_step, pl_module.config
         if (batch_idx + 1) % trainer.accumulate_grad_batches:
             return
-        logger = trainer.logger
+        tensorboard = trainer.logger
         if step == 1 or step % config.log_every == 0:
             values = self._measure(pl_module)
-            if logger is not None:
-                logger.log_metrics(values, step)
+            if tensorboard is not None:
+                tensorboard.log_metrics(values, step)
             self._warn_of_collapse(pl_module, step)
         if step == 1 or (config.panel_every and step % config.panel_every == 0):
-            self._write_panel(logger, pl_module, step)
+            self._write_panel(tensorboard, pl_module, step)
         if config.probe_every and step % config.probe_every == 0 and self.scorer is not None and trainer.is_global_zero:
             start = time.perf_counter()
             scores = self.scorer.score(pl_module.export_module, bf16=config.precision == "bf16", repeats=0)
-            if logger is not None:
-                logger.log_metrics(scores_to_scalars(scores), step)
+            if tensorboard is not None:
+                tensorboard.log_metrics(scores_to_scalars(scores), step)
             self.speed.exclude(time.perf_counter() - start)
 
     def _measure(self, module: Pretraining) -> dict[str, float]:
@@ -76,13 +76,13 @@ class PretrainLog(pl.Callback):
             self._has_warned = True
             logger.warning("step %d: %s", step, warning)
 
-    def _write_panel(self, logger: Any, module: Pretraining, step: int) -> None:
-        if not isinstance(logger, TensorBoardLogger) or module.last_views is None or module.last_plan is None:
+    def _write_panel(self, tensorboard: Any, module: Pretraining, step: int) -> None:
+        if not isinstance(tensorboard, TensorBoardLogger) or module.last_views is None or module.last_plan is None:
             return
         rows = min(PANEL_ROWS, len(module.last_plan.degradation))
         panel, descriptions = render_panel(module, rows)
-        logger.experiment.add_image("views", panel, step)
-        logger.experiment.add_text("views", "\n\n".join(descriptions), step)
+        tensorboard.experiment.add_image("views", panel, step)
+        tensorboard.experiment.add_text("views", "\n\n".join(descriptions), step)
 
 
 def render_panel(module: Pretraining, rows: int) -> tuple[np.ndarray, list[str]]:

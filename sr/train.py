@@ -50,7 +50,13 @@ def _format_help() -> str:
     from sr.networks import NETWORKS
     from sr.training.config import ALIASES, SRConfig
 
-    common = (options.Conditioned, options.ReadsImages, options.EncoderOrName, contrast_options.Contrast)
+    common = (
+        options.Conditioned,
+        options.ReadsImages,
+        options.TrainsEncoder,
+        options.EncoderOrName,
+        contrast_options.Contrast,
+    )
     conditionings = describe_options(*(entry.options for entry in CONDITIONINGS.values()), *common)
     defaults = vars(SRConfig()) | {"positives": PositivesConfig()}
     groups = "\n\n".join(

@@ -8,7 +8,7 @@ from shared.artefacts import EncoderArtefact
 from shared.command import make_choice
 from shared.encoders import Encoder, EncoderConfig
 from sr.conditioning.encoder_choice import is_network_name
-from sr.conditioning.options import Conditioned, EncoderOrName, ReadsImages, check_lr, open_trained_encoder
+from sr.conditioning.options import Conditioned, EncoderOrName, TrainsEncoder, open_trained_encoder
 
 
 @dataclass
@@ -40,18 +40,8 @@ class Contrast(Conditioned):
 
 
 @dataclass
-class Joint(Contrast, ReadsImages, EncoderOrName):
-    """joint: an encoder trained together with the network and with a contrastive loss, as in DASR.
-
-    Attributes:
-        lr: Learning rate of the encoder; 0 = that of the network.
-    """
-
-    lr: float = 0.0
-
-    def check(self) -> None:
-        super().check()
-        check_lr(self.lr)
+class Joint(Contrast, TrainsEncoder, EncoderOrName):
+    """joint: an encoder trained together with the network and with a contrastive loss, as in DASR."""
 
     def _find_default_encoder(self, runs_dir: str) -> str:
         return "dasr"

@@ -147,6 +147,22 @@ class ReadsImages(Conditioned):
 
 
 @dataclass
+class TrainsEncoder(ReadsImages):
+    """Options of `finetune` and `joint`, whose encoder learns.
+
+    Attributes:
+        lr: Learning rate of the encoder; 0 = that of the network.
+    """
+
+    lr: float = 0.0
+
+    def check(self) -> None:
+        super().check()
+        if self.lr < 0:
+            raise ValueError(f"conditioning.lr={self.lr} must not be negative")
+
+
+@dataclass
 class Frozen(ReadsImages):
     """frozen: a trained encoder whose weights stay fixed."""
 
@@ -167,18 +183,8 @@ class Frozen(ReadsImages):
 
 
 @dataclass
-class Finetune(Frozen):
-    """finetune: a trained encoder that is trained further together with the network.
-
-    Attributes:
-        lr: Learning rate of the encoder; 0 = that of the network.
-    """
-
-    lr: float = 0.0
-
-    def check(self) -> None:
-        super().check()
-        check_lr(self.lr)
+class Finetune(TrainsEncoder, Frozen):
+    """finetune: a trained encoder that is trained further together with the network."""
 
 
 @dataclass
@@ -236,9 +242,3 @@ def open_trained_encoder(path: str, scale: int) -> tuple[Encoder, EncoderConfig]
     artefact = EncoderArtefact.open(path)
     check_scale(path, artefact, scale)
     return artefact.load(), artefact.encoder_config
-
-
-def check_lr(lr: float) -> None:
-    """Refuses a negative learning rate of the encoder."""
-    if lr < 0:
-        raise ValueError(f"conditioning.lr={lr} must not be negative")
