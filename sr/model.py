@@ -89,20 +89,32 @@ class SRModel(nn.Module):
         """
         return None if self.source is None else self.source.represent(lr_image, parameters, self.network.shallow)
 
-    def represent_views(self, lr_views: Tensor, parameters: Tensor | None = None) -> Representation | None:
+    def represent_views(
+        self, lr_views: Tensor, parameters: Tensor | None = None, *, first: Representation | None = None
+    ) -> Representation | None:
         """Computes the representation of each row, averaged over its views; None without a condition.
 
         Args:
-            lr_views: LR patches of one degradation a row, (B, V, 3, p, p) in [0, 1]; un-pooled maps are those of the
-                first one.
+            lr_views: LR patches of one degradation a row, (B, V, 3, p, p) in [0, 1].
             parameters: As in `represent`, (B, 6).
+            first: Representation of the first views, if it is known already.
+
+        Returns:
+            The mean over the views; maps whose positions are read are those of the first view.
         """
-        first = lr_views[:, 0]
-        if lr_views.shape[1] == 1 or not self.reads_images:
-            return self.represent(first, parameters)
-        views = self.represent(lr_views.flatten(0, 1))
-        assert views is not None
-        return average_views(views, lr_views.shape[1])
+        if first is None:
+            first = self.represent(lr_views[:, 0], parameters)
+        count = lr_views.shape[1]
+        if count == 1 or self.source is None or first is None or not self.reads_images:
+            return first
+        others = self.represent(lr_views[:, 1:].flatten(0, 1))
+        assert others is not None
+        others, weight = average_views(others, count - 1), (count - 1) / count
+        vector = torch.lerp(first.vector, others.vector, weight)
+        if self.source.has_positions:
+            return Representation(vector, first.maps)
+        means = average_views(first, 1).maps
+        return Representation(vector, tuple(torch.lerp(*pair, weight) for pair in zip(means, others.maps, strict=True)))
 
     def forward(
         self, lr_image: Tensor, *, parameters: Tensor | None = None, representation: Representation | None = None

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from shared.images import cut_textured_windows, upsample_bicubic
+from shared.images import CANDIDATES, cut_textured_windows, upsample_bicubic
 
 GRIDS = ("auto", "lr", "hr")
 
@@ -32,9 +32,11 @@ class EncoderInput:
         Raises:
             ValueError: A value is invalid; the message names it.
         """
-        for name, least in (("enlarge", 1), ("windows", 0), ("side", 1)):
-            if getattr(self, name) < least:
-                raise ValueError(f"encoder_input.{name}={getattr(self, name)} must be at least {least}")
+        for name in ("enlarge", "side"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"encoder_input.{name}={getattr(self, name)} must be at least 1")
+        if not 0 <= self.windows <= CANDIDATES**2:
+            raise ValueError(f"encoder_input.windows={self.windows} must be within 0..{CANDIDATES**2}")
 
     def resize(self, lr_images: Tensor) -> Tensor:
         """Enlarges images (B, 3, h, w) in [0, 1]."""

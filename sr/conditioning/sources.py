@@ -46,6 +46,10 @@ class Source(nn.Module):
         """
         return self(lr_image)
 
+    def complete(self, representation: Representation) -> Representation:
+        """Completes a representation that a contrastive method computed, to what `represent` returns."""
+        return representation
+
     def describe(self) -> str:
         """Describes in a sentence what an encoder sees of an image; empty without an encoder."""
         return ""
@@ -99,7 +103,9 @@ class EncoderSource(Source):
         return self
 
     def forward(self, images: Tensor) -> Representation:
-        representation = self.encode(images)
+        return self.complete(self.encode(images))
+
+    def complete(self, representation: Representation) -> Representation:
         return representation if self.standardisation is None else self.standardisation(representation)
 
     def encode(self, images: Tensor) -> Representation:
@@ -114,7 +120,7 @@ class EncoderSource(Source):
         enlarge, windows, side = self.encoder_input.enlarge, self.encoder_input.windows, self.encoder_input.side
         grid = "the LR image" if enlarge == 1 else f"the LR image enlarged {enlarge} times"
         if self.has_positions:
-            return f"The encoder sees {grid}; the network reads its map."
+            return f"The encoder sees {grid}; the network reads its map of the whole image."
         extent = f"the {windows} windows of {side} LR pixels with most texture" if windows else "the whole image"
         return f"The encoder sees {grid}; the network reads its vector, the mean over {extent}."
 

@@ -12,9 +12,6 @@ MIN_SHARE = 1e-3  # deviations below this share of the median one are raised to 
 class Standardisation(nn.Module):
     """Subtracts the mean and divides by the standard deviation of each channel's mean over an image.
 
-    Encoders differ by orders of magnitude in the scale of their channels, most of which vary little between
-    degradations beside a large mean; a network that starts from them as they are learns the condition slowly.
-
     Args:
         shape: The shape of the representation.
     """

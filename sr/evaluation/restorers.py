@@ -11,7 +11,7 @@ from torch import Tensor
 
 from shared.data import read_fingerprints
 from shared.devices import exact_convolutions
-from shared.images.bicubic import upsample_bicubic
+from shared.images import upsample_bicubic
 from shared.inference import eval_mode
 from shared.run_folders import find_newest_run
 from sr.model import ModelArtefact, SRModel

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from shared.encoders import Representation
-from shared.images.bicubic import upsample_bicubic
+from shared.images import upsample_bicubic
 from sr.conditioning.adapter import Adapter, Condition
 from sr.fusion.base import Fusion
 from sr.networks.tail import UpsamplingTail

@@ -77,9 +77,10 @@ class SRTraining(PlannedTraining):
         else:
             method.key_momentum = self.config.conditioning.key_momentum
             known = parameters if parameters is not None else torch.empty(len(lr_image), 0, device=self.device)
-            contrast, method_logs, representation = method(ViewBatch(views, known))
-            if self.config.conditioning.patches > 1:
-                representation = model.represent_views(views[0][:, : self.config.conditioning.patches], parameters)
+            contrast, method_logs, first = method(ViewBatch(views, known))
+            first = model.source.complete(first) if model.source is not None and first is not None else None
+            patches = views[0][:, : self.config.conditioning.patches]
+            representation = model.represent_views(patches, parameters, first=first)
             sr_image = model(lr_image, parameters=parameters, representation=representation)
             pixels = image_loss(sr_image, hr_image, self.config.loss)
             loss = pixels + self.config.conditioning.contrastive * contrast

@@ -9,7 +9,7 @@ from pytorch_lightning.loggers import TensorBoardLogger
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from shared.images.bicubic import upsample_bicubic
+from shared.images import upsample_bicubic
 from shared.training.progress import SpeedMonitor
 from sr.training.module import SRTraining
 from sr.training.validation import ValidationSet, score_model

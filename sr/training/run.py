@@ -86,7 +86,7 @@ def build(config: SRConfig) -> tuple[SRTraining, ImageStore, Space]:
             network_options=config.network,
             conditioning=config.conditioning.name,
             encoder=encoder_config,
-            encoder_input=config.conditioning.encoder_input(config.scale, config.patch),
+            encoder_input=config.conditioning.encoder_input(config.scale, sizes[0].patch),
             **config.conditioning.model_options(),
         ),
         encoder,

@@ -17,6 +17,7 @@ from shared.images import (
     spread_windows,
 )
 from sr.conditioning.adapter import Condition
+from sr.conditioning.sources import average_views
 from sr.model import SRModel
 from sr.upscaling.tiles import ALIGNMENT
 
@@ -90,7 +91,7 @@ class Conditions:
         adapter = model.network.adapter
         if adapter is None:
             return
-        if model.source is not None and model.source.encoder_input.windows and not model.source.has_positions:
+        if averages_windows(model):
             self._representation = represent_textured(model, reference or image)
             return
         representation = represent_whole(model, reference or image, max_pixels)
@@ -130,7 +131,12 @@ class Conditions:
         return Window(top, left, bottom - top, right - left)
 
 
-def represent_textured(model: SRModel, image: ImageView) -> Representation | None:
+def averages_windows(model: SRModel) -> bool:
+    """Whether the representation is a mean over a few windows, so that its cost does not depend on the image."""
+    return model.source is not None and model.source.encoder_input.windows > 0 and not model.source.has_positions
+
+
+def represent_textured(model: SRModel, image: ImageView) -> Representation:
     """Computes the representation of an image by a model that averages it over windows, as `SRModel.represent` does."""
     assert model.source is not None
     options = model.source.encoder_input
@@ -138,8 +144,8 @@ def represent_textured(model: SRModel, image: ImageView) -> Representation | Non
         return represent(model, image.cut(image.whole))
     windows = list_candidates(image.height, image.width, options.side)
     candidates = torch.stack([image.cut(window) for window in windows], 1)  # (1, N, 3, h, w)
-    chosen = choose_textured(candidates, options.windows)
-    return model.represent_views(chosen.to(model.network.mean.device))
+    chosen = choose_textured(candidates, options.windows)[0]
+    return average_views(represent(model, chosen), len(chosen))
 
 
 def represent_whole(model: SRModel, image: ImageView, max_pixels: int) -> Representation | None:
@@ -176,14 +182,16 @@ def represent(model: SRModel, images: Tensor) -> Representation:
 
 
 def max_encoder_pixels(model: SRModel, symmetries: int = 1) -> int:
-    """Estimates the number of pixels that can be encoded within `MAX_ENCODER_BYTES`; 0 without a condition.
+    """Estimates the number of pixels that can be encoded within `MAX_ENCODER_BYTES`.
+
+    It is 0 for a model that encodes no whole image.
 
     Args:
         model: The model.
         symmetries: Number of views of one image whose conditions are held together.
     """
     adapter = model.network.adapter
-    if adapter is None:
+    if adapter is None or averages_windows(model):
         return 0
     maps = represent(model, torch.zeros(1, 3, 64, 64)).maps
     floats = WORKING_COPIES * sum(map_.numel() for map_ in maps) / 64**2  # per pixel

@@ -9,8 +9,7 @@ from torch import Tensor
 
 from shared.devices import exact_convolutions
 from shared.encoders import MIN_IMAGE_SIDE
-from shared.images import SYMMETRIES, Window, dihedral, inverse_element
-from shared.images.bicubic import upsample_bicubic
+from shared.images import SYMMETRIES, Window, dihedral, inverse_element, upsample_bicubic
 from shared.inference import eval_mode
 from sr.model import SRModel
 from sr.upscaling.tile_conditions import Conditions, ImageView, max_encoder_pixels, release_memory

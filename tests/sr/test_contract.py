@@ -164,7 +164,7 @@ def test_the_condition_matters_once_trained(fusion):
 
 
 def test_bicubic_skip_starts_as_bicubic():
-    from shared.images.bicubic import upsample_bicubic
+    from shared.images import upsample_bicubic
 
     model = build_model(small_config(bicubic_skip=True)).eval()
     image = torch.rand(1, 3, 20, 24)

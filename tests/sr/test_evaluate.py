@@ -10,8 +10,7 @@ from PIL import Image
 
 import sr.evaluation.run
 from shared.degradations import degrade
-from shared.images import read_image, write_image
-from shared.images.bicubic import upsample_bicubic
+from shared.images import read_image, upsample_bicubic, write_image
 from sr.evaluate import main
 from sr.evaluation.benchmarks import open_benchmarks
 from sr.evaluation.protocols import load_protocol

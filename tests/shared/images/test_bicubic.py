@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from shared.images.bicubic import upsample_bicubic
+from shared.images import upsample_bicubic
 
 
 @pytest.mark.parametrize("scale", [1, 2, 3, 4])

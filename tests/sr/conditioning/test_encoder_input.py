@@ -108,9 +108,16 @@ def test_invalid_values_are_refused(option, value, message):
         CONDITIONINGS["frozen"].options(name="frozen", **{option: value}).check()
 
 
-def test_an_impossible_input_is_refused():
-    with pytest.raises(ValueError, match="encoder_input.side=0 must be at least 1"):
-        model_with(EncoderInput(side=0))
+@pytest.mark.parametrize(
+    ("encoder_input", "message"),
+    [
+        (EncoderInput(side=0), "encoder_input.side=0 must be at least 1"),
+        (EncoderInput(windows=26), "encoder_input.windows=26 must be within 0..25"),
+    ],
+)
+def test_an_impossible_input_is_refused(encoder_input, message):
+    with pytest.raises(ValueError, match=message):
+        model_with(encoder_input)
 
 
 def test_the_card_says_what_the_encoder_sees():
@@ -119,7 +126,7 @@ def test_the_card_says_what_the_encoder_sees():
         "20 LR pixels with most texture."
     )
     by_map = model_with(EncoderInput(), "attention3x3:map").source.describe()
-    assert by_map == "The encoder sees the LR image; the network reads its map."
+    assert by_map == "The encoder sees the LR image; the network reads its map of the whole image."
     assert model_with(EncoderInput(), conditioning="shared").source.describe() == ""
 
 
@@ -127,5 +134,18 @@ def test_the_representation_is_averaged_over_the_views_of_a_row():
     model = model_with(WINDOWS).eval()
     views = torch.rand(2, 3, 3, 20, 20)
     found = model.represent_views(views)
-    expected = torch.stack([model.represent(views[:, v]).vector for v in range(3)]).mean(0)
-    torch.testing.assert_close(found.vector, expected)
+    each = [model.represent(views[:, v]) for v in range(3)]
+    torch.testing.assert_close(found.vector, torch.stack([one.vector for one in each]).mean(0))
+    for level, map_ in enumerate(found.maps):
+        torch.testing.assert_close(map_, torch.stack([one.maps[level] for one in each]).mean(0))
+    known = model.represent_views(views, first=each[0])
+    torch.testing.assert_close(known.vector, found.vector)
+
+
+def test_a_map_is_that_of_the_first_view_alone():
+    model = model_with(WINDOWS, "affine:map").eval()
+    views = torch.rand(2, 3, 3, 20, 20)
+    found, first = model.represent_views(views), model.represent(views[:, 0])
+    assert first.maps[-1].shape[2:] == (5, 5)
+    assert all(torch.equal(one, other) for one, other in zip(found.maps, first.maps, strict=True))
+    assert not torch.allclose(found.vector, first.vector)

@@ -9,7 +9,7 @@ import torch
 
 import sr.evaluation.scoring
 from shared.degradations import degrade, summarise_as_vector
-from shared.images.bicubic import upsample_bicubic
+from shared.images import upsample_bicubic
 from sr.evaluation.benchmarks import Benchmark, open_benchmarks
 from sr.evaluation.protocols import load_protocol
 from sr.evaluation.restorers import Restorer

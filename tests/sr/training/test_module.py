@@ -70,6 +70,19 @@ def test_several_patches_of_an_image_steer_one(conditioning, monkeypatch):
     torch.testing.assert_close(representation.vector, vectors.mean(0))
 
 
+@pytest.mark.parametrize("options", [["conditioning.standardise=true"], ["views=2x32"], ["conditioning.grid=hr"]])
+def test_joint_training_steers_by_what_the_model_itself_represents(options, monkeypatch):
+    """In training the representation comes from the contrastive method, in use from the model."""
+    module = module_of("conditioning=joint", "encoder=dasr", *options).eval()
+    model, plan = module.trained.model, module.planner.plan(0)
+    found = []
+    forward = model.network.forward
+    monkeypatch.setattr(model.network, "forward", lambda *given: found.append(given) or forward(*given))
+    module.loss(plan)
+    ((lr_image, representation),) = found
+    torch.testing.assert_close(representation.vector, model.represent(lr_image).vector, rtol=1e-4, atol=1e-4)
+
+
 def test_the_standardisation_is_fitted_to_patches_that_no_step_trains_on():
     options = ("conditioning=random", "encoder=dasr", "conditioning.standardise=true", "steps=3")
     module = module_of(*options)

@@ -5,7 +5,7 @@ import itertools
 import pytest
 import torch
 
-from shared.images.bicubic import upsample_bicubic
+from shared.images import upsample_bicubic
 from sr.training.monitoring import draw_panel
 
 

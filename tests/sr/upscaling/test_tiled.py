@@ -7,8 +7,7 @@ import torch
 from torch import Tensor
 
 from shared.encoders import Representation
-from shared.images import dihedral, inverse_element
-from shared.images.bicubic import upsample_bicubic
+from shared.images import dihedral, inverse_element, upsample_bicubic
 from sr.conditioning import EncoderInput
 from sr.fusion import FUSIONS
 from sr.model import build_model

@@ -7,8 +7,7 @@ import torch
 from torch import Tensor
 
 from shared.encoders import Representation
-from shared.images import spread_windows
-from shared.images.bicubic import upsample_bicubic
+from shared.images import spread_windows, upsample_bicubic
 from sr.conditioning.adapter import Condition
 from sr.model import SRModel
 from sr.upscaling.tile_conditions import max_encoder_pixels

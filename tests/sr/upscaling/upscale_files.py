@@ -7,7 +7,7 @@ import torch
 from PIL import Image
 from skimage import data
 
-from shared.images.bicubic import upsample_bicubic
+from shared.images import upsample_bicubic
 from sr.model import build_model, save_model
 from sr.upscale import main
 from tests.sr.small_models import small_config
