@@ -1,4 +1,4 @@
-"""Image files (headers, reading, writing), transparency, windows, enlarging, and the symmetries of the square."""
+"""Image files (headers, reading, writing), transparency, windows, up-sampling, and the symmetries of the square."""
 
 from shared.images.bicubic import upsample_bicubic
 from shared.images.deep import ALPHA_SUFFIXES, DEEP_SUFFIXES, open_image_writer, read_deep_image

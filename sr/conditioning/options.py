@@ -113,8 +113,8 @@ class ReadsImages(Conditioned):
 
     Attributes:
         encoder: Path of a run or of an encoder's folder; empty = the newest finished pretraining run.
-        grid: Pixel grid on which the encoder sees the image: `lr`, `hr` (enlarged bicubically by the scale), or `auto`,
-            `hr` for a trained encoder of images that are not down-sampled.
+        grid: Pixel grid on which the encoder sees the image: `lr`, `hr` (up-sampled bicubically by the scale), or
+            `auto`: `hr` for a trained encoder of images that are not down-sampled.
         windows: Number of windows that the representation of an image is averaged over if the fusion reads the vector,
             those with most texture; 0 = the whole image.
         patches: Number of LR patches of an image that the representation is averaged over in training.
@@ -142,7 +142,7 @@ class ReadsImages(Conditioned):
             is_hr = not is_network_name(self.encoder) and read_scale(EncoderArtefact.open(self.encoder)) == 1
             grid = "hr" if is_hr else "lr"
         return EncoderInput(
-            enlarge=scale if grid == "hr" else 1, windows=self.windows, side=patch, standardise=self.standardise
+            upsampling=scale if grid == "hr" else 1, windows=self.windows, side=patch, standardise=self.standardise
         )
 
 

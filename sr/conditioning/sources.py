@@ -117,8 +117,8 @@ class EncoderSource(Source):
             return average_views(self.encoder(self.encoder_input.resize(windows.flatten(0, 1))), windows.shape[1])
 
     def describe(self) -> str:
-        enlarge, windows, side = self.encoder_input.enlarge, self.encoder_input.windows, self.encoder_input.side
-        grid = "the LR image" if enlarge == 1 else f"the LR image enlarged {enlarge} times"
+        upsampling, windows, side = self.encoder_input.upsampling, self.encoder_input.windows, self.encoder_input.side
+        grid = "the LR image" if upsampling == 1 else f"the LR image up-sampled by {upsampling}"
         if self.has_positions:
             return f"The encoder sees {grid}; the network reads its map of the whole image."
         extent = f"the {windows} windows of {side} LR pixels with most texture" if windows else "the whole image"
@@ -128,15 +128,17 @@ class EncoderSource(Source):
         return self.encoder if self.trainable else None
 
     def contrastive_encoder(self, network: Any) -> nn.Module:
-        return self.encoder if self.encoder_input.enlarge == 1 else EnlargingEncoder(self.encoder, self.encoder_input)
+        return (
+            self.encoder if self.encoder_input.upsampling == 1 else UpsamplingEncoder(self.encoder, self.encoder_input)
+        )
 
 
-class EnlargingEncoder(nn.Module):
-    """An encoder that enlarges LR images first.
+class UpsamplingEncoder(nn.Module):
+    """An encoder that up-samples LR images first.
 
     Args:
-        encoder: The encoder of the enlarged images.
-        encoder_input: Says how much they are enlarged.
+        encoder: The encoder of the up-sampled images.
+        encoder_input: Says by how much they are up-sampled.
     """
 
     def __init__(self, encoder: Encoder, encoder_input: EncoderInput) -> None:

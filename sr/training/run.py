@@ -147,7 +147,7 @@ def _finish(
             metadata=run_metadata
             | {
                 "patch": module.planner.sizes[0].patch,
-                "scale": 1 if model.config.encoder_input.enlarge > 1 else space.scale,
+                "scale": 1 if model.config.encoder_input.upsampling > 1 else space.scale,
                 "training_image_hashes": " ".join(sorted(read_fingerprints(run_metadata) | read_fingerprints(earlier))),
             },
             projector=getattr(module.trained.method, "projector", None),

@@ -62,9 +62,9 @@ def test_other_encoders(fusion, encoder, encoder_input, tmp_path):
     assert_agrees(replace(config, encoder=replace(config.encoder, name=encoder, input=encoder_input)), tmp_path, 5e-5)
 
 
-def test_windows_of_an_enlarged_image(tmp_path):
+def test_windows_of_an_up_sampled_image(tmp_path):
     config = with_one_block(small_config("edsr_small", "affine", "frozen"))
-    config = replace(config, encoder_input=EncoderInput(enlarge=2, windows=3, side=20, standardise=True))
+    config = replace(config, encoder_input=EncoderInput(upsampling=2, windows=3, side=20, standardise=True))
     assert_agrees(config, tmp_path, 5e-5)
 
 

@@ -21,14 +21,14 @@ def model_with(encoder_input: EncoderInput, fusion: str = "affine", conditioning
     return build_model(replace(small_config(fusion=fusion, conditioning=conditioning), encoder_input=encoder_input))
 
 
-@pytest.mark.parametrize("enlarge", [1, 2, 4])
-def test_the_vector_is_the_mean_over_windows_on_the_grid(enlarge):
-    model = model_with(replace(WINDOWS, enlarge=enlarge)).eval()
+@pytest.mark.parametrize("upsampling", [1, 2, 4])
+def test_the_vector_is_the_mean_over_windows_on_the_grid(upsampling):
+    model = model_with(replace(WINDOWS, upsampling=upsampling)).eval()
     images = torch.rand(2, 3, 70, 50)
     found = model.represent(images)
     for i in range(2):
         windows = cut_textured_windows(images[i, None], 20, 3)[0]
-        each = [model.source.encoder(upsample_bicubic(one[None], enlarge).clamp(0, 1)) for one in windows]
+        each = [model.source.encoder(upsample_bicubic(one[None], upsampling).clamp(0, 1)) for one in windows]
         torch.testing.assert_close(found.vector[i], torch.cat([one.vector for one in each]).mean(0))
         for level, map_ in enumerate(found.maps):
             assert map_.shape[2:] == (1, 1)
@@ -44,7 +44,7 @@ def test_a_patch_of_the_training_is_seen_as_a_whole():
 
 @pytest.mark.parametrize("fusion", ["affine", "multi_scale", "da_conv"])
 def test_the_cost_of_a_vector_does_not_grow_with_the_image(fusion):
-    model, pixels = model_with(replace(WINDOWS, enlarge=2), fusion).eval(), []
+    model, pixels = model_with(replace(WINDOWS, upsampling=2), fusion).eval(), []
     model.source.encoder.register_forward_hook(lambda _, inputs, __: pixels.append(inputs[0][:, 0].numel()))
     for side in (40, 400):
         model.represent(torch.rand(1, 3, side, side))
@@ -54,16 +54,16 @@ def test_the_cost_of_a_vector_does_not_grow_with_the_image(fusion):
 def test_a_map_is_that_of_the_whole_image():
     config = small_config(conditioning="frozen")
     config = replace(config, fusion_options=type(config.fusion_options)(source="map"))
-    model = build_model(replace(config, encoder_input=replace(WINDOWS, enlarge=2))).eval()
+    model = build_model(replace(config, encoder_input=replace(WINDOWS, upsampling=2))).eval()
     representation = model.represent(torch.rand(1, 3, 48, 32))
     assert representation.maps[0].shape[2:] == (96, 64)
 
 
 def test_what_the_encoder_sees_is_saved_with_the_model(tmp_path):
-    model = model_with(replace(WINDOWS, enlarge=2)).eval()
+    model = model_with(replace(WINDOWS, upsampling=2)).eval()
     save_model(tmp_path, model, card="", metadata={})
     loaded, image = load_model(tmp_path), torch.rand(1, 3, 60, 44)
-    assert loaded.config.encoder_input == replace(WINDOWS, enlarge=2)
+    assert loaded.config.encoder_input == replace(WINDOWS, upsampling=2)
     assert torch.equal(loaded(image), model(image))
 
 
@@ -73,7 +73,7 @@ def save(folder, metadata) -> str:
 
 
 @pytest.mark.parametrize(
-    ("metadata", "scale", "enlarge"),
+    ("metadata", "scale", "upsampling"),
     [
         ({"degradation": "blur"}, 1, 2),
         ({"degradation": "dasr_iso_x2"}, 2, 1),
@@ -81,18 +81,18 @@ def save(folder, metadata) -> str:
         ({"degradation": "a file that is gone"}, None, 1),
     ],
 )
-def test_the_grid_is_that_of_the_images_that_the_encoder_was_trained_on(tmp_path, metadata, scale, enlarge):
+def test_the_grid_is_that_of_the_images_that_the_encoder_was_trained_on(tmp_path, metadata, scale, upsampling):
     path = save(tmp_path / "encoder", metadata)
     assert read_scale(EncoderArtefact.open(path)) == scale
     options = CONDITIONINGS["frozen"].options(name="frozen", encoder=path)
-    assert options.encoder_input(2, 48) == EncoderInput(enlarge=enlarge, windows=8, side=48)
+    assert options.encoder_input(2, 48) == EncoderInput(upsampling=upsampling, windows=8, side=48)
     for grid, expected in (("lr", 1), ("hr", 2)):
-        assert replace(options, grid=grid).encoder_input(2, 48).enlarge == expected
+        assert replace(options, grid=grid).encoder_input(2, 48).upsampling == expected
 
 
 def test_a_new_encoder_sees_the_lr_image():
     options = CONDITIONINGS["joint"].options(name="joint", encoder="dasr")
-    assert options.encoder_input(4, 48).enlarge == 1
+    assert options.encoder_input(4, 48).upsampling == 1
 
 
 @pytest.mark.parametrize(
@@ -121,8 +121,8 @@ def test_an_impossible_input_is_refused(encoder_input, message):
 
 
 def test_the_card_says_what_the_encoder_sees():
-    assert model_with(replace(WINDOWS, enlarge=2)).source.describe() == (
-        "The encoder sees the LR image enlarged 2 times; the network reads its vector, the mean over the 3 windows of "
+    assert model_with(replace(WINDOWS, upsampling=2)).source.describe() == (
+        "The encoder sees the LR image up-sampled by 2; the network reads its vector, the mean over the 3 windows of "
         "20 LR pixels with most texture."
     )
     by_map = model_with(EncoderInput(), "attention3x3:map").source.describe()

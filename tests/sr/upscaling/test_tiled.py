@@ -40,7 +40,7 @@ def test_tiled_is_untiled_for_every_fusion(fusion):
 @pytest.mark.parametrize("ensemble", [False, True])
 @pytest.mark.parametrize("size", [(101, 150), (30, 45), (20, 90)])
 def test_a_vector_of_windows_is_that_of_the_whole_image(size, ensemble):
-    model, image = small_model(encoder_input=EncoderInput(enlarge=2, windows=5, side=32)), photograph(*size)
+    model, image = small_model(encoder_input=EncoderInput(upsampling=2, windows=5, side=32)), photograph(*size)
     with torch.no_grad():
         all_ = [
             dihedral(model(dihedral(image[None], element)), inverse_element(element))[0]
