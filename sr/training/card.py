@@ -26,7 +26,8 @@ def format_model_card(
 
 Super-resolves images of unknown degradation. Trained with recipe `{recipe}` on {training_images} images ({data}),
 degradation space `{degradation}`, {config.steps} steps of {config.batch_size} LR patches of {config.patch} px,
-{config.precision}, seed {config.seed}. {seen}
+{config.precision}, seed {config.seed}.
+{seen}
 
 ```python
 from sr import load_model
