@@ -31,6 +31,7 @@ class ModelConfig:
         fusion, fusion_options: A name in `sr.fusion.FUSIONS`, and its options; not read without a condition.
         width: W, the number of channels of the condition.
         shared_blocks: Number of residual blocks that encoder and network share with conditioning=shared.
+        r2: Share of the variance of the parameters that conditioning=oracle knows.
         encoder: Configuration of the encoder; with conditioning=constant, of the encoder that is replaced.
         encoder_input: What the encoder sees of an LR image.
     """
@@ -43,6 +44,7 @@ class ModelConfig:
     fusion_options: Any = field(default_factory=AffineConfig)
     width: int = 64
     shared_blocks: int = 2
+    r2: float = 1.0
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
     encoder_input: EncoderInput = field(default_factory=EncoderInput)
 
@@ -171,6 +173,7 @@ def build_model(config: ModelConfig, encoder: Encoder | None = None) -> SRModel:
             encoder_input=config.encoder_input,
             features=config.network_options.features,
             reads_maps="last_map" in uses or "all_maps" in uses,
+            r2=config.r2,
         )
     )
     adapter = None
@@ -238,6 +241,9 @@ class ModelArtefact(Artefact):
         values["encoder"] = self.read_options("encoder", values["encoder"], EncoderConfig)
         encoder_input = values.get("encoder_input", asdict(EncoderInput()))  # missing in models of earlier versions
         values["encoder_input"] = self.read_options("encoder_input", encoder_input, EncoderInput)
+        values["r2"] = values.get("r2", 1.0)
+        if not isinstance(values["r2"], int | float) or not 0 < values["r2"] <= 1:
+            raise self.corrupt_error(f'"model" has r2 {values["r2"]!r}, not a number above 0 and at most 1')
         for name in ("scale", "width", "shared_blocks"):
             if type(values.get(name)) is not int:
                 raise self.corrupt_error(f'"model" has {name} {values.get(name)!r}, not a whole number')

@@ -2,7 +2,7 @@
 
 from shared.encoders.dasr import DasrBackbone
 from shared.encoders.encoder import Encoder, EncoderConfig, Representation, build_encoder
-from shared.encoders.statistics import degradation_statistics
+from shared.encoders.statistics import StatisticsEncoder, degradation_statistics
 from shared.encoders.timm_backbone import MIN_IMAGE_SIDE
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "Encoder",
     "EncoderConfig",
     "Representation",
+    "StatisticsEncoder",
     "build_encoder",
     "degradation_statistics",
 ]

@@ -2,14 +2,31 @@
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from shared.encoders.bands import to_gray
+from shared.encoders.encoder import Representation
 from shared.encoders.timm_backbone import MIN_IMAGE_SIDE
 
 NUMBER_OF_SCALES = 3  # at the coarsest, 4 x 4 pixels remain of the smallest images
 MIN_ENERGY = 1e-8  # a root mean square of 1/40 of an 8-bit level, which keeps flat images finite
 STATISTICS = ("horizontal", "vertical", "diagonal", "antidiagonal", "laplacian")
+
+
+class StatisticsEncoder(nn.Module):
+    """The statistics as an encoder without weights, whose map has one position.
+
+    Attributes:
+        dim, channels: As in `Encoder`.
+    """
+
+    dim = NUMBER_OF_SCALES * len(STATISTICS)
+    channels = (dim,)
+
+    def forward(self, images: Tensor) -> Representation:
+        """Computes `degradation_statistics` of images (B, 3, H, W) in [0, 1]."""
+        vector = degradation_statistics(images)
+        return Representation(vector, (vector[:, :, None, None],))
 
 
 def degradation_statistics(images: Tensor) -> Tensor:

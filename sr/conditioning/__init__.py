@@ -4,9 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from shared.encoders import Encoder
+from shared.encoders import Encoder, StatisticsEncoder
 from sr.conditioning.adapter import Adapter, Condition, RepresentationShape
-from sr.conditioning.contrast_options import Joint, Shared
+from sr.conditioning.contrast_options import Distilled, Joint, Shared
 from sr.conditioning.encoder_input import EncoderInput
 from sr.conditioning.options import (
     Conditioning,
@@ -16,8 +16,10 @@ from sr.conditioning.options import (
     NoCondition,
     Oracle,
     Random,
+    Statistics,
 )
-from sr.conditioning.sources import ConstantSource, EncoderSource, OracleSource, Source, StemSource
+from sr.conditioning.parametric_sources import DistilledSource, OracleSource
+from sr.conditioning.sources import ConstantSource, EncoderSource, Source, StemSource
 
 __all__ = [
     "CONDITIONINGS",
@@ -41,12 +43,14 @@ class SourceParts:
         encoder_input: What the encoder sees of an LR image.
         features: Number of channels of the network's features.
         reads_maps: Whether the fusions read un-pooled maps.
+        r2: Share of the variance of the parameters that an oracle knows.
     """
 
     make_encoder: Callable[[], Encoder]
     encoder_input: EncoderInput
     features: int
     reads_maps: bool
+    r2: float
 
 
 class ConditioningEntry(NamedTuple):
@@ -74,13 +78,19 @@ def _build_constant(parts: SourceParts) -> Source:
     return ConstantSource(RepresentationShape(encoder.dim, encoder.channels))
 
 
+def _build_statistics(parts: SourceParts) -> Source:
+    return EncoderSource(StatisticsEncoder(), parts.encoder_input, trainable=False, reads_maps=False)
+
+
 CONDITIONINGS: dict[str, ConditioningEntry] = {
     "frozen": ConditioningEntry(Frozen, _build_frozen),
     "finetune": ConditioningEntry(Finetune, _build_trainable),
     "joint": ConditioningEntry(Joint, _build_trainable),
     "shared": ConditioningEntry(Shared, lambda parts: StemSource(parts.features)),
+    "distilled": ConditioningEntry(Distilled, lambda parts: DistilledSource(parts.make_encoder(), parts.encoder_input)),
     "none": ConditioningEntry(NoCondition, lambda _: None),
     "constant": ConditioningEntry(Constant, _build_constant),
     "random": ConditioningEntry(Random, _build_frozen),
-    "oracle": ConditioningEntry(Oracle, lambda _: OracleSource()),
+    "statistics": ConditioningEntry(Statistics, _build_statistics),
+    "oracle": ConditioningEntry(Oracle, lambda parts: OracleSource(parts.r2)),
 }

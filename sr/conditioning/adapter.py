@@ -48,6 +48,12 @@ class Condition:
             raise ValueError("the condition has no vector: the fusion must list it in `uses`")
         return self.vector
 
+    def code(self) -> Tensor:
+        """Returns the vector, or else the mean of the map, (B, W)."""
+        code = self.map_mean if self.vector is None else self.vector
+        assert code is not None
+        return code
+
     def require_map(self, features: Tensor) -> Tensor:
         """Returns the map, (B, W, h, w).
 

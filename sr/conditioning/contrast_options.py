@@ -54,6 +54,30 @@ class Joint(Contrast, TrainsEncoder, EncoderOrName):
 
 
 @dataclass
+class Distilled(Joint):
+    """distilled: an encoder learns to read the parameters, taught by the network's adapter, as in KDSR.
+
+    Attributes:
+        contrastive: Weight of the contrastive loss; 0 = distillation alone.
+        distillation: Weight of the distillation loss relative to the image loss.
+        taught: Share of the steps in which the true parameters steer the network; later, those that the encoder reads.
+    """
+
+    contrastive: float = 0.0
+    distillation: float = 1.0
+    taught: float = 0.5
+
+    def check(self) -> None:
+        super().check()
+        if self.distillation <= 0:
+            raise ValueError(f"conditioning.distillation={self.distillation} must be positive")
+        if not 0 <= self.taught <= 1:
+            raise ValueError(f"conditioning.taught={self.taught} must be within 0..1")
+        if self.standardise:
+            raise ValueError("conditioning.standardise=true: conditioning=distilled normalises by itself; remove it")
+
+
+@dataclass
 class Shared(Contrast):
     """shared: the encoder reads the features of the network's stem, which the contrastive loss trains too.
 

@@ -104,37 +104,71 @@ class Conditioned(Conditioning):
 
 @dataclass
 class Oracle(Conditioned):
-    """oracle: a control, the true parameters of the degradation."""
+    """oracle: a control, the true parameters of the degradation.
+
+    Attributes:
+        r2: Share of each parameter's variance that is known; below 1, Gaussian errors are added, as if it were read.
+    """
+
+    r2: float = 1.0
+
+    def check(self) -> None:
+        super().check()
+        if not 0 < self.r2 <= 1:
+            raise ValueError(f"conditioning.r2={self.r2} must be above 0 and at most 1")
+
+    def model_options(self) -> dict[str, Any]:
+        return super().model_options() | {"r2": self.r2}
 
 
 @dataclass
-class ReadsImages(Conditioned):
+class ReadsWindows(Conditioned):
+    """Options of the conditionings that read the LR image.
+
+    Attributes:
+        windows: Number of windows that the representation of an image is averaged over if the fusion reads the vector,
+            those with most texture; 0 = the whole image.
+        patches: Number of LR patches of an image that the representation is averaged over in training.
+    """
+
+    windows: int = 8
+    patches: int = 1
+
+    def check(self) -> None:
+        super().check()
+        if not 0 <= self.windows <= CANDIDATES**2:
+            raise ValueError(f"conditioning.windows={self.windows} must be within 0..{CANDIDATES**2}")
+        if self.patches < 1:
+            raise ValueError(f"conditioning.patches={self.patches} must be at least 1")
+
+
+@dataclass
+class Statistics(ReadsWindows):
+    """statistics: a control, hand-made statistics of the LR image, standardised."""
+
+    def encoder_input(self, scale: int, patch: int) -> EncoderInput:
+        return EncoderInput(windows=self.windows, side=patch, standardise=True)
+
+
+@dataclass
+class ReadsImages(ReadsWindows):
     """Options of the conditionings whose encoder sees the LR image.
 
     Attributes:
         encoder: Path of a run or of an encoder's folder; empty = the newest finished pretraining run.
         grid: Pixel grid on which the encoder sees the image: `lr`, `hr` (up-sampled bicubically by the scale), or
             `auto`: `hr` for a trained encoder of images that are not down-sampled.
-        windows: Number of windows that the representation of an image is averaged over if the fusion reads the vector,
-            those with most texture; 0 = the whole image.
-        patches: Number of LR patches of an image that the representation is averaged over in training.
         standardise: Whether the representation is standardised by statistics of the training images.
     """
 
     encoder: str = ""
     grid: str = "auto"
-    windows: int = 8
-    patches: int = 1
     standardise: bool = False
 
     def check(self) -> None:
         super().check()
         if self.grid not in GRIDS:
             raise ValueError(f"conditioning.grid={self.grid!r} must be one of {', '.join(GRIDS)}")
-        if not 0 <= self.windows <= CANDIDATES**2:
-            raise ValueError(f"conditioning.windows={self.windows} must be within 0..{CANDIDATES**2}")
-        if self.patches < 1:
-            raise ValueError(f"conditioning.patches={self.patches} must be at least 1")
 
     def encoder_input(self, scale: int, patch: int) -> EncoderInput:
         grid = self.grid

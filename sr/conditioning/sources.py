@@ -1,16 +1,28 @@
-"""Sources of the representation that steers a network: an encoder, the network's own stem, or one of the controls."""
+"""Sources of the representation that steers a network: an encoder, the network's own stem, or a constant."""
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 
-from shared.degradations import SUMMARY_RANGES
-from shared.encoders import DasrBackbone, Encoder, Representation
+from shared.encoders import DasrBackbone, Encoder, Representation, StatisticsEncoder
+from shared.inference import eval_mode
 from sr.conditioning.adapter import RepresentationShape
 from sr.conditioning.encoder_input import EncoderInput
 from sr.conditioning.standardisation import Standardisation
+
+FITTING_IMAGES = 256  # LR patches that statistics of representations are computed from
+
+
+class TrainingSamples(Protocol):
+    """What statistics may be fitted to before training: samples of the training data that no step trains on."""
+
+    def images(self, rows: int) -> Iterator[Tensor]:
+        """Yields batches of LR patches, (B, 3, p, p) in [0, 1], at least `rows` together."""
+
+    def parameters_of_degradations(self, rows: int) -> Tensor:
+        """Returns true parameters of degradations, (N, 6) with N >= `rows`, see `Source.represent`."""
 
 
 class Source(nn.Module):
@@ -21,6 +33,8 @@ class Source(nn.Module):
         needs_parameters: Whether it needs the true parameters of the degradation.
         reads_images: Whether the representation depends on the images.
         has_positions: Whether positions in the maps correspond to positions in the image.
+        is_parametric: Whether the representation is the parameters of the degradation, scaled as
+            `summarise_as_vector` returns them, so that a user may replace them.
         encoder_input: What an encoder sees of the image.
     """
 
@@ -28,6 +42,7 @@ class Source(nn.Module):
     needs_parameters = False
     reads_images = False
     has_positions = False
+    is_parametric = False
     encoder_input = EncoderInput()
 
     def represent(
@@ -49,6 +64,9 @@ class Source(nn.Module):
     def complete(self, representation: Representation) -> Representation:
         """Completes a representation that a contrastive method computed, to what `represent` returns."""
         return representation
+
+    def fit(self, samples: TrainingSamples) -> None:
+        """Fits statistics that are fixed before training; does nothing if there are none."""
 
     def describe(self) -> str:
         """Describes in a sentence what an encoder sees of an image; empty without an encoder."""
@@ -83,7 +101,9 @@ class EncoderSource(Source):
 
     reads_images = True
 
-    def __init__(self, encoder: Encoder, encoder_input: EncoderInput, *, trainable: bool, reads_maps: bool) -> None:
+    def __init__(
+        self, encoder: Encoder | StatisticsEncoder, encoder_input: EncoderInput, *, trainable: bool, reads_maps: bool
+    ) -> None:
         super().__init__()
         encoder_input.check()
         self.encoder = encoder
@@ -108,13 +128,23 @@ class EncoderSource(Source):
     def complete(self, representation: Representation) -> Representation:
         return representation if self.standardisation is None else self.standardisation(representation)
 
+    @torch.no_grad()
+    def fit(self, samples: TrainingSamples) -> None:
+        if self.standardisation is not None:
+            with eval_mode(self):
+                self.standardisation.fit([self.encode(images) for images in samples.images(FITTING_IMAGES)])
+
     def encode(self, images: Tensor) -> Representation:
         """Computes the representation before its standardisation."""
+        if self.has_positions:
+            return self.encode_views(images[:, None])
+        windows = self.encoder_input.cut(images)
+        return average_views(self.encode_views(windows), windows.shape[1])
+
+    def encode_views(self, views: Tensor) -> Representation:
+        """Encodes each view by itself, (B, K, 3, s, s) -> B * K rows."""
         with torch.set_grad_enabled(self.trainable and torch.is_grad_enabled()):
-            if self.has_positions:
-                return self.encoder(self.encoder_input.resize(images))
-            windows = self.encoder_input.cut(images)  # (B, K, 3, s, s)
-            return average_views(self.encoder(self.encoder_input.resize(windows.flatten(0, 1))), windows.shape[1])
+            return self.encoder(self.encoder_input.resize(views.flatten(0, 1)))
 
     def describe(self) -> str:
         upsampling, windows, side = self.encoder_input.upsampling, self.encoder_input.windows, self.encoder_input.side
@@ -125,12 +155,14 @@ class EncoderSource(Source):
         return f"The encoder sees {grid}; the network reads its vector, the mean over {extent}."
 
     def trained_encoder(self) -> Encoder | None:
-        return self.encoder if self.trainable else None
+        return self.encoder if self.trainable and isinstance(self.encoder, Encoder) else None
 
     def contrastive_encoder(self, network: Any) -> nn.Module:
-        return (
-            self.encoder if self.encoder_input.upsampling == 1 else UpsamplingEncoder(self.encoder, self.encoder_input)
-        )
+        if isinstance(self.encoder, StatisticsEncoder):
+            return super().contrastive_encoder(network)
+        if self.encoder_input.upsampling == 1:
+            return self.encoder
+        return UpsamplingEncoder(self.encoder, self.encoder_input)
 
 
 class UpsamplingEncoder(nn.Module):
@@ -227,24 +259,3 @@ class ConstantSource(Source):
     def forward(self, images: Tensor) -> Representation:
         maps = tuple(images.new_ones(len(images), channels, 1, 1) for channels in self.shape.channels)
         return Representation(images.new_ones(len(images), self.shape.dim), maps)
-
-
-class OracleSource(Source):
-    """The true parameters (B, 6), see `shared.degradations.summary.targets`: the ceiling of what a condition gives."""
-
-    needs_parameters = True
-
-    def __init__(self) -> None:
-        super().__init__()
-        count = len(SUMMARY_RANGES)
-        self.shape = RepresentationShape(count, (count,))
-
-    def forward(self, parameters: Tensor) -> Representation:
-        return Representation(parameters, (parameters[:, :, None, None],))
-
-    def represent(
-        self, lr_image: Tensor, parameters: Tensor | None, stem: Callable[[Tensor], Tensor]
-    ) -> Representation:
-        if parameters is None:
-            raise ValueError("this model is an oracle: it needs the true parameters of each image's degradation")
-        return self(parameters)

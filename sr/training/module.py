@@ -1,5 +1,7 @@
 """The LightningModule of stage two, for any network, fusion and conditioning."""
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor, nn
 
@@ -7,15 +9,14 @@ from pretrain.methods import Method
 from pretrain.views import ViewBatch
 from shared.data import Plan, Planner
 from shared.degradations import degrade, summarise_as_vector
-from shared.inference import eval_mode
+from shared.encoders import Representation
 from shared.training.planned_module import PlannedTraining
-from sr.conditioning.sources import EncoderSource
+from sr.conditioning.contrast_options import Distilled
+from sr.conditioning.parametric_sources import distillation_loss, represent_parameters
 from sr.model import SRModel
 from sr.training.augmentation import augment
 from sr.training.config import SRConfig
 from sr.training.losses import image_loss
-
-STANDARDISATION_ROWS = 256  # degradations that the statistics of a representation are computed from
 
 
 class JointModel(nn.Module):
@@ -64,47 +65,62 @@ class SRTraining(PlannedTraining):
         return (source, lr) if source is not None and lr else None
 
     def loss(self, plan: Plan) -> tuple[Tensor, dict[str, Tensor]]:
-        """Super-resolves the first view of each row; the contrastive method, if there is one, receives all views."""
+        """Super-resolves the first view of each row; the contrastive method, if there is one, receives all views.
+
+        With conditioning=distilled, the encoder learns from the true parameters, which steer the network at first.
+        """
         views, hr_image = self._prepare_views(plan)
         lr_image = views[0][:, 0]
         parameters = self._compute_parameters(plan)
         model, method = self.trained.model, self.trained.method
-        if method is None:
-            representation = model.represent_views(views[0], parameters)
-            sr_image = model(lr_image, representation=representation)
-            loss = image_loss(sr_image, hr_image, self.config.loss)
-            logs = {"loss": loss.detach()}
-        else:
+        logs: dict[str, Tensor] = {}
+        losses: list[Tensor] = []
+        first: Representation | None = None
+        if method is not None:
             method.key_momentum = self.config.conditioning.key_momentum
             known = parameters if parameters is not None else torch.empty(len(lr_image), 0, device=self.device)
             contrast, method_logs, first = method(ViewBatch(views, known))
             first = model.source.complete(first) if model.source is not None and first is not None else None
-            patches = views[0][:, : self.config.conditioning.patches]
-            representation = model.represent_views(patches, parameters, first=first)
-            sr_image = model(lr_image, parameters=parameters, representation=representation)
-            pixels = image_loss(sr_image, hr_image, self.config.loss)
-            loss = pixels + self.config.conditioning.contrastive * contrast
-            logs = {"loss": loss.detach(), "image_loss": pixels.detach(), "contrastive_loss": method_logs["loss"]}
-            logs |= {name: value for name, value in method_logs.items() if name != "loss"}
+            losses.append(self.config.conditioning.contrastive * contrast)
+            logs = {f"contrastive_{name}" if name == "loss" else name: value for name, value in method_logs.items()}
+        patches = views[0][:, : self.config.conditioning.patches]
+        representation = model.represent_views(patches, parameters, first=first)
+        options = self.config.conditioning
+        if isinstance(options, Distilled):
+            assert representation is not None
+            assert parameters is not None
+            assert model.network.adapter is not None
+            distillation = distillation_loss(model.network.adapter, representation, parameters)
+            losses.append(options.distillation * distillation)
+            logs["distillation_loss"] = distillation.detach()
+            if plan.step < options.taught * self.config.steps * self.config.accumulation:
+                representation = represent_parameters(parameters)
+        sr_image = model(lr_image, parameters=parameters, representation=representation)
+        pixels = image_loss(sr_image, hr_image, self.config.loss)
+        loss = sum(losses, start=pixels)
+        logs |= {"loss": loss.detach()} | ({"image_loss": pixels.detach()} if losses else {})
         self.last_images = (lr_image.detach(), sr_image.detach(), hr_image)
         return loss, logs
 
-    @torch.no_grad()
-    def fit_standardisation(self) -> None:
-        """Fits the standardisation of the representation, if there is one, to patches that no step trains on."""
-        source = self.trained.model.source
-        if not isinstance(source, EncoderSource) or source.standardisation is None:
-            return
+    def images(self, rows: int) -> Iterator[Tensor]:
+        """Yields batches of LR patches that no step trains on, see `sr.conditioning.sources.TrainingSamples`."""
+        for plan in self._spare_plans(rows):
+            yield self._prepare_views(plan)[0][0][:, 0]
+
+    def parameters_of_degradations(self, rows: int) -> Tensor:
+        """Returns parameters of degradations that no step trains on, see `images`."""
+        return torch.cat([summarise_as_vector(plan.degradation) for plan in self._spare_plans(rows)])
+
+    def _spare_plans(self, rows: int) -> Iterator[Plan]:
         first = self.config.steps * self.config.accumulation
-        batches = -(-STANDARDISATION_ROWS // self.planner.batch_size)
-        with eval_mode(source):
-            views = (self._prepare_views(self.planner.plan(first + i))[0][0][:, 0] for i in range(batches))
-            source.standardisation.fit([source.encode(lr_image) for lr_image in views])
+        for index in range(-(-rows // self.planner.batch_size)):
+            yield self.planner.plan(first + index)
 
     def _compute_parameters(self, plan: Plan) -> Tensor | None:
         """Computes the true parameters (B, 6) if the model or the method needs them."""
         model, method = self.trained.model, self.trained.method
-        if not model.needs_parameters and (method is None or not method.needs_parameters):
+        is_known = isinstance(self.config.conditioning, Distilled)
+        if not (is_known or model.needs_parameters or (method is not None and method.needs_parameters)):
             return None
         return summarise_as_vector(plan.degradation).to(self.device, non_blocking=True)
 

@@ -98,7 +98,8 @@ def build(config: SRConfig) -> tuple[SRTraining, ImageStore, Space]:
     if config.compile:
         model.network.compile()
     module = SRTraining(trained, planner, config)
-    module.fit_standardisation()
+    if model.source is not None:
+        model.source.fit(module)
     return module, held_out, space
 
 
