@@ -182,13 +182,16 @@ class ReadsImages(ReadsWindows):
 
 @dataclass
 class TrainsEncoder(ReadsImages):
-    """Options of `finetune` and `joint`, whose encoder learns.
+    """Options of the conditionings whose encoder learns.
 
     Attributes:
         lr: Learning rate of the encoder; 0 = that of the network.
+        fixed_norm: Whether the encoder's batch norms keep the running statistics that it starts with, since those of
+            the few rows of a batch are noisy.
     """
 
     lr: float = 0.0
+    fixed_norm: bool = False
 
     def check(self) -> None:
         super().check()
@@ -219,6 +222,8 @@ class Frozen(ReadsImages):
 @dataclass
 class Finetune(TrainsEncoder, Frozen):
     """finetune: a trained encoder that is trained further together with the network."""
+
+    fixed_norm: bool = True
 
 
 @dataclass

@@ -5,6 +5,7 @@ from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm as BatchNorm
 
 from shared.encoders import DasrBackbone, Encoder, Representation, StatisticsEncoder
 from shared.inference import eval_mode
@@ -97,9 +98,13 @@ class EncoderSource(Source):
         trainable: Whether the encoder learns; otherwise its weights and running statistics never change.
         reads_maps: Whether un-pooled maps are read. Without them, the vector and the means of the maps are averaged
             over a few windows, at a cost that does not grow with the image.
+
+    Attributes:
+        has_fixed_norm: Whether batch norms keep their running statistics in training.
     """
 
     reads_images = True
+    has_fixed_norm = False
 
     def __init__(
         self, encoder: Encoder | StatisticsEncoder, encoder_input: EncoderInput, *, trainable: bool, reads_maps: bool
@@ -120,6 +125,10 @@ class EncoderSource(Source):
         super().train(mode)
         if not self.trainable:
             self.encoder.eval()
+        elif self.has_fixed_norm:
+            for module in self.encoder.modules():
+                if isinstance(module, BatchNorm):
+                    module.eval()
         return self
 
     def forward(self, images: Tensor) -> Representation:

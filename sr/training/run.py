@@ -13,6 +13,7 @@ from shared.degradations import Space, load_space
 from shared.run_folders import RunFolder
 from shared.training.progress import ProgressBar, SpeedMonitor
 from shared.training.session import PreparedRun, describe_inputs, run_session
+from sr.conditioning.sources import EncoderSource
 from sr.model import ModelConfig, SRModel, build_model, save_model
 from sr.training.card import format_encoder_card, format_model_card
 from sr.training.config import SRConfig
@@ -100,6 +101,9 @@ def build(config: SRConfig) -> tuple[SRTraining, ImageStore, Space]:
     module = SRTraining(trained, planner, config)
     if model.source is not None:
         model.source.fit(module)
+    if isinstance(model.source, EncoderSource) and getattr(config.conditioning, "fixed_norm", False):
+        model.source.has_fixed_norm = True
+        model.source.train()
     return module, held_out, space
 
 
@@ -167,4 +171,5 @@ def _finish(
         f"{len(images.image_names)} held-out images, central crops of at most {config.validation_size} px, "
         f"space {space.name}:"
     )
-    return {"scores": scores}, f"\n{heading}\n\n{table}\n\n{text}"
+    per_image = {name: one.psnr.tolist() for name, one in rows.items()} | {"images": list(images.image_names)}
+    return {"scores": scores, "psnr_y_per_image": per_image}, f"\n{heading}\n\n{table}\n\n{text}"
