@@ -60,9 +60,10 @@ class SRTraining(PlannedTraining):
         return model
 
     def lr_override(self) -> tuple[nn.Module, float] | None:
-        """Returns the source and its learning rate, if it has one of its own."""
+        """Returns the encoder and its learning rate, if it has one of its own."""
         source, lr = self.trained.model.source, getattr(self.config.conditioning, "lr", 0.0)
-        return (source, lr) if source is not None and lr else None
+        encoder = None if source is None else source.trained_encoder()
+        return (encoder, lr) if encoder is not None and lr else None
 
     def loss(self, plan: Plan) -> tuple[Tensor, dict[str, Tensor]]:
         """Super-resolves the first view of each row; the contrastive method, if there is one, receives all views.

@@ -101,9 +101,9 @@ def build(config: SRConfig) -> tuple[SRTraining, ImageStore, Space]:
     module = SRTraining(trained, planner, config)
     if model.source is not None:
         model.source.fit(module)
-    if isinstance(model.source, EncoderSource) and getattr(config.conditioning, "fixed_norm", False):
-        model.source.has_fixed_norm = True
-        model.source.train()
+    if isinstance(model.source, EncoderSource):
+        model.source.has_fixed_norm = getattr(config.conditioning, "fixed_norm", False)
+    module.train()  # a loaded encoder is in evaluation mode
     return module, held_out, space
 
 
