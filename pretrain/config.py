@@ -7,6 +7,7 @@ from omegaconf import MISSING
 
 from pretrain.methods import METHODS
 from pretrain.positives import Positives, PositivesConfig, positives_overrides
+from pretrain.time_constants import RunPace
 from pretrain.views import ViewsConfig
 from shared.command import Group, Shorthand, make_choice
 from shared.encoders import EncoderConfig
@@ -60,6 +61,14 @@ class PretrainConfig(RunConfig):
             )
         self.views.sources()
         Positives(self.positives).check(self.views.sizes()[0].count)
+
+    @property
+    def pace(self) -> RunPace:
+        """The pace of the run; if the key momentum changes, with the lowest one, at which the target can follow."""
+        is_lower_at_end = 0 <= self.key_momentum_end < self.key_momentum
+        option = "key_momentum_end" if is_lower_at_end else "key_momentum"
+        momentum = float(getattr(self, option))
+        return RunPace(self.steps, self.accumulation, self.micro_batch_size, momentum, option)
 
     @property
     def method_name(self) -> str:

@@ -122,6 +122,11 @@ class Positives:
         """Whether each term compares a single view with a single view, not with a mean of several."""
         return self.config.aggregate in ("pair", "all_pairs") or self.config.count == 1
 
+    @property
+    def enqueued_keys(self) -> int:
+        """Number of keys of a row that a queue stores."""
+        return self.key_views if self.config.enqueue == "all" else 1
+
     def views_needed(self) -> int:
         """Returns the number of large views per row that the policy uses."""
         return self.query_views if self.config.symmetric else self.query_views + self.key_views

@@ -16,6 +16,7 @@ from pretrain.methods.supcon import SupCon, SupConConfig
 from pretrain.methods.supervised import Supervised, SupervisedConfig
 from pretrain.methods.vicreg import VICReg, VICRegConfig
 from pretrain.positives import Positives, PositivesConfig, positives_overrides
+from pretrain.time_constants import RunPace
 from shared.encoders import Encoder
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "MethodOutput",
     "Positives",
     "PositivesConfig",
+    "RunPace",
     "build_method",
     "positives_overrides",
 ]

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize
 
 from pretrain.positives import Positives
+from pretrain.time_constants import RunPace, describe_slow_target
 from pretrain.views import ViewBatch
 from shared.encoders import Encoder, Representation
 
@@ -79,6 +80,10 @@ class Method(nn.Module):
                 f"batch_size: {rows} row in a (micro-)batch; this method compares rows and needs at least 2"
             )
 
+    def describe_misfits(self, pace: RunPace) -> list[str]:
+        """Describes, in one sentence each, the time constants of the method that do not fit a run."""
+        return []
+
     def after_step(self) -> None:
         """Updates state that has no gradient, such as a target network; called after each optimiser step."""
 
@@ -108,6 +113,11 @@ class MomentumMethod(Method):
         self.target_projector = copy.deepcopy(projector)
         deactivate_requires_grad(self.target_encoder)
         deactivate_requires_grad(self.target_projector)
+
+    def describe_misfits(self, pace: RunPace) -> list[str]:
+        """Describes a target network that is too slow for a run."""
+        problem = describe_slow_target(pace)
+        return [problem] if problem else []
 
     @torch.no_grad()
     def target_keys(self, key_crops: Tensor) -> Tensor:

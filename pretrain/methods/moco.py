@@ -12,6 +12,7 @@ from pretrain.key_queue import KeyQueue
 from pretrain.losses import measure_alignment, queue_info_nce
 from pretrain.methods.base import NEGATIVE_ROWS, MethodOutput, MomentumMethod, apply_per_view, embed, l2_normalize
 from pretrain.positives import Positives
+from pretrain.time_constants import RunPace, describe_stale_queue
 from pretrain.views import ViewBatch
 from shared.encoders import Encoder
 
@@ -49,6 +50,12 @@ class MoCo(MomentumMethod):
         super().__init__(encoder, positives, projector)
         self.config = config
         self.queue = KeyQueue(config.queue_size, config.output_dim, config.keys_per_step)
+
+    def describe_misfits(self, pace: RunPace) -> list[str]:
+        """Describes a target network that is too slow for a run, and a queue that is older than its memory."""
+        keys = self.queue.count_stored(pace.rows * self.positives.enqueued_keys) * pace.micro_batches
+        problem = describe_stale_queue(pace, size=self.queue.size, keys_per_step=keys)
+        return super().describe_misfits(pace) + ([problem] if problem else [])
 
     def forward(self, views: ViewBatch) -> MethodOutput:
         """Computes the loss and, in training, enqueues the keys of all ranks.

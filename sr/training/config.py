@@ -6,7 +6,7 @@ from typing import Any
 
 from omegaconf import MISSING
 
-from pretrain.methods import METHODS, Positives, positives_overrides
+from pretrain.methods import METHODS, Positives, RunPace, positives_overrides
 from pretrain.views import ViewsConfig
 from shared.command import Group, make_choice
 from shared.encoders import MIN_IMAGE_SIDE
@@ -97,6 +97,18 @@ class SRConfig(RunConfig):
         needed = Positives(self.conditioning.positives).views_needed() if has_contrast else 1
         count = max(needed, self.conditioning.patches)
         return replace(self.views, crops=self.views.crops or f"{count}x{self.patch}")
+
+    @property
+    def pace(self) -> RunPace:
+        """The pace of a run with a contrastive loss."""
+        return RunPace(
+            self.steps,
+            self.accumulation,
+            self.micro_batch_size,
+            self.conditioning.key_momentum,
+            momentum_option="conditioning.key_momentum",
+            method_option="conditioning.method",
+        )
 
 
 def _collect_options(table: Any, attribute: str) -> dict[str, type]:

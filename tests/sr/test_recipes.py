@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from pretrain.methods import Positives, build_method
 from shared.artefacts import save_encoder
 from shared.command import load_config
 from shared.encoders import EncoderConfig, build_encoder
@@ -10,6 +11,7 @@ from sr.conditioning import CONDITIONINGS
 from sr.train import RECIPES
 from sr.training.config import ALIASES, GROUPS, SHORTHANDS, SRConfig
 from sr.training.run import build
+from tests.pretrain.linear_encoder import LinearEncoder
 from tests.sr.small_models import SMALL_OPTIONS
 
 NAMES = sorted(path.stem for path in RECIPES.glob("*.yaml"))
@@ -60,6 +62,25 @@ def train_one_step(module) -> None:
 @pytest.mark.parametrize("recipe", NAMES)
 def test_every_recipe_builds_and_steps(recipe, encoder_path):
     train_one_step(build_module(encoder_path, f"--config-name={recipe}"))
+
+
+@pytest.mark.parametrize(
+    ("options", "slow"),
+    [
+        *(([f"--config-name={recipe}"], []) for recipe in NAMES),
+        (["conditioning=joint"], ["conditioning.key_momentum=0.991", "conditioning.method.queue_size=512"]),
+        (["conditioning=shared", "method=byol"], ["conditioning.key_momentum=0.991"]),
+        (["conditioning=joint", "method=simclr"], []),
+    ],
+    ids=str,
+)
+def test_time_constants_fit_the_recipes_or_are_told(options, slow):
+    config = load_options(*options)
+    if not config.conditioning.trains_by_contrast:
+        return
+    name, positives = config.conditioning.method.name, Positives(config.conditioning.positives)
+    told = build_method(name, LinearEncoder(), positives, config.conditioning.method).describe_misfits(config.pace)
+    assert [sentence.split(": use ")[1] for sentence in told] == slow
 
 
 @pytest.mark.parametrize("conditioning", CONDITIONINGS)
