@@ -74,6 +74,7 @@ def prepare(config: PretrainConfig, recipe: str, folder: Path) -> PreparedRun:
             ("images", f"{len(module.planner.store)} to train on, {len(held_out)} held out"),
             ("views", f"{config.views.crops} of space {space.name}, {config.batch_size} degradations per step"),
         ],
+        warnings=module.trained.describe_misfits(config.pace),
     )
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -30,6 +31,8 @@ from shared.training.run_config import RunConfig
 
 DRY_RUN_STEPS = 2
 
+logger = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True)
 class PreparedRun:
@@ -42,6 +45,7 @@ class PreparedRun:
         finish: Function that saves the artefact, given the seconds of training, and returns the metrics and a text to
             print.
         summary: Titles and texts for the table of a dry run.
+        warnings: Sentences about options that are valid but unlikely to be meant, logged before the training.
     """
 
     module: PlannedTraining
@@ -49,6 +53,7 @@ class PreparedRun:
     inputs: dict[str, object]
     finish: Callable[[float], tuple[dict[str, Any], str]]
     summary: list[tuple[str, str]]
+    warnings: list[str]
 
 
 def run_session(config: RunConfig, stage: str, artefact: str, prepare: Callable[[Path], PreparedRun]) -> int:
@@ -98,6 +103,7 @@ def _train(config: RunConfig, folder: RunFolder, prepared: PreparedRun) -> int:
     resumed_step = read_checkpoint_step(folder.checkpoint)
     if is_first_process():
         folder.claim(to_plain(config) | {"inputs": prepared.inputs})
+        _log_warnings(prepared)
     trainer = build_trainer(config, folder.path, prepared.callbacks, resumed_step=resumed_step)
     if resumed_step and trainer.is_global_zero:
         print(f"{folder.path}: continuing from step {resumed_step} of {config.steps}")
@@ -135,10 +141,17 @@ def estimate_checkpoint_bytes(module: PlannedTraining) -> int:
     return state + 2 * trained
 
 
+def _log_warnings(prepared: PreparedRun) -> None:
+    for warning in prepared.warnings:
+        logger.warning("%s", warning)
+
+
 def _dry_run(config: RunConfig, folder: Path, prepare: Callable[[Path], PreparedRun]) -> int:
     """Runs two steps and prints the cost of the full run."""
-    steps, config.steps = config.steps, DRY_RUN_STEPS
     prepared = prepare(folder)
+    steps, config.steps = config.steps, DRY_RUN_STEPS
+    if is_first_process():
+        _log_warnings(prepared)
     size = estimate_checkpoint_bytes(prepared.module)
     check_free_space(folder, 2 * size)
     timer = _StepTimer()

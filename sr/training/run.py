@@ -46,7 +46,7 @@ def prepare(config: SRConfig, recipe: str, folder: Path) -> PreparedRun:
     images = build_validation(space, held_out, config.validation_size)
     speed = SpeedMonitor(config.micro_batch_size // (config.devices * config.nodes) * module.planner.views)
     weights = sum(p.numel() for p in module.ema_source.network.parameters())
-    sizes = module.planner.sizes
+    sizes, method = module.planner.sizes, module.trained.method
     return PreparedRun(
         module=module,
         callbacks=[speed, SRLog(speed, images), ProgressBar(module.planner.views)],
@@ -58,6 +58,7 @@ def prepare(config: SRConfig, recipe: str, folder: Path) -> PreparedRun:
             ("images", f"{len(module.planner.store)} to train on, {len(held_out)} held out"),
             ("patches", f"LR {sizes[0].patch} px of space {space.name}, {config.batch_size} degradations a step"),
         ],
+        warnings=[] if method is None else method.describe_misfits(config.pace),
     )
 
 

@@ -175,8 +175,11 @@ def test_help_lists_recipes_choices_and_defaults(capsys):
         assert text in printed, text
 
 
-def test_a_dry_run_reports_the_costs(tmp_path, capsys):
-    assert main(small(tmp_path, "dry", "dry_run=true")) == 0
+def test_a_dry_run_reports_the_costs_and_a_target_that_is_too_slow(tmp_path, capsys, caplog):
+    assert main(small(tmp_path, "dry", "dry_run=true", "steps=500")) == 0
+    (warning,) = [record.getMessage() for record in caplog.records if "target network" in record.getMessage()]
+    assert warning.startswith("conditioning.key_momentum=0.999: the target network lags by 1000 steps")
+    assert warning.endswith("use conditioning.key_momentum=0.98")
     printed = capsys.readouterr().out
     assert "dry run: everything fits" in printed
     assert "fused by affine" in printed
