@@ -9,6 +9,8 @@ Memory hardly grows with the image: on a CPU edsr_small at x4 needs at most 1.05
 0.94 GB for one of 0.25 megapixels, including 0.5 GB for torch, and 1.26 GB with DASR's encoder and its maps. This holds
 for PNG, which is written row by row; other formats need memory for the whole result in addition.
 
+`blur=1.8 noise=0` steers a model by hand, in the words and units in which it prints what it reads.
+
 Exit status: 0 all images done, 1 some failed (listed at the end), 2 stopped by an error, 3 some results existed already
 and were kept.
 """
@@ -17,7 +19,7 @@ import sys
 from pathlib import Path
 
 from shared.command import describe_options, load_config, run_command, split_arguments
-from sr.upscaling.config import UpscaleConfig
+from sr.upscaling.config import Steering, UpscaleConfig
 
 PROGRAM = "upscale"
 OLD_FLAGS = ("--ensemble", "--overwrite", "--reference")
@@ -90,7 +92,7 @@ def _split_old_flags(arguments: list[str]) -> tuple[list[str], list[str]]:
 
 
 def _format_help() -> str:
-    return f"{__doc__}\n{describe_options(UpscaleConfig)}"
+    return f"{__doc__}\n{describe_options(UpscaleConfig, Steering)}"
 
 
 if __name__ == "__main__":

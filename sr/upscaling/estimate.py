@@ -93,8 +93,7 @@ def open_estimator(model: SRModel, path: str | Path, cache_dir: Path) -> Estimat
         raise ValueError(
             f"a model with conditioning={model.config.conditioning} does not infer the degradation from the image"
         )
-    metadata = ModelArtefact.open(path).metadata
-    space = load_space(str(metadata.get("config", {}).get("degradation") or metadata.get("degradation")))
+    space = load_trained_space(path)
     file = cache_dir / "estimates" / f"{_cache_key(path, space)}.npz"
     reader = _read_cache(file)
     if reader is None:
@@ -105,6 +104,16 @@ def open_estimator(model: SRModel, path: str | Path, cache_dir: Path) -> Estimat
         r2 = format_r2(reader.unreliable)
         raise ValueError(f"the model does not read any parameter reliably from held-out images (R^2): {r2}")
     return Estimator(model, reader)
+
+
+def load_trained_space(path: str | Path) -> Space:
+    """Loads the degradation space that a model was trained on.
+
+    Raises:
+        ValueError: There is no such space here.
+    """
+    metadata = ModelArtefact.open(path).metadata
+    return load_space(str(metadata.get("config", {}).get("degradation") or metadata.get("degradation")))
 
 
 def fit(model: SRModel, space: Space, cache_dir: Path) -> DegradationReader:

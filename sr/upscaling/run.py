@@ -24,8 +24,9 @@ from shared.images import (
 )
 from sr.model import SRModel, load_model
 from sr.upscaling.config import UpscaleConfig
-from sr.upscaling.estimate import Estimator, open_estimator
+from sr.upscaling.estimate import Estimator, load_trained_space, open_estimator
 from sr.upscaling.paths import Job, plan_jobs
+from sr.upscaling.steering import check_steering, describe_parameters, find_untrained, is_parametric
 from sr.upscaling.tiled import Upscaling
 from sr.upscaling.tiles import Tiling
 
@@ -92,7 +93,7 @@ class Worker:
         model_path: Path of a run or a model's folder.
 
     Raises:
-        ValueError, OSError: The model or the reference cannot be used.
+        ValueError, OSError: The model or the reference cannot be used, or the parameters that are given do not fit it.
     """
 
     def __init__(self, config: UpscaleConfig, model_path: Path) -> None:
@@ -101,11 +102,11 @@ class Worker:
         self._max_pixels = round(config.max_megapixels * 1e6)
         self._tiling = Tiling(config.tile, config.overlap)
         model = load_model(model_path)
-        if model.needs_parameters:
-            raise ValueError(
-                f"MODEL={model_path} is an oracle: it needs the true parameters of the degradation, which are unknown "
-                "for these images; use a model of another conditioning"
-            )
+        try:
+            check_steering(model, config, has_reference=bool(config.reference))
+        except ValueError as error:
+            raise ValueError(f"MODEL={model_path}: {error}") from error
+        _warn_of_untrained(config, model_path)
         self._model = model.to(self._device).to(memory_format=torch.channels_last)  # a third faster on a CPU
         self._reference = self._read_reference(model_path) if config.reference else None
         self._estimator = _open_estimator(self._model, model_path, config)
@@ -144,13 +145,12 @@ class Worker:
                 tiling=self._tiling,
                 ensemble=config.ensemble,
                 reference=self._reference,
+                steering=config,
                 bf16=config.precision == "bf16",
             )
         except ValueError as error:
             raise ValueError(f"{job.source}: {error}") from error
-        words = ""
-        if self._estimator is not None and self._reference is None:
-            words = f"; {self._estimator.describe(image)}"
+        words = self._describe(image, upscaling.parameters)
         try:
             job.target.parent.mkdir(parents=True, exist_ok=True)
             self._write(upscaling, job.target, dtype)
@@ -159,6 +159,14 @@ class Worker:
         finally:
             self._tiling = upscaling.tiling  # the next image starts with tiles as small as this one needed
         return f"{job.source} -> {job.target}, {width}x{height} -> {scale * width}x{scale * height}{words}"
+
+    def _describe(self, image: Tensor, parameters: Tensor | None) -> str:
+        """Describes what was read from an image or given for it."""
+        if parameters is not None and self._config.estimate:
+            return f"; {describe_parameters(parameters, self._config)}"
+        if self._estimator is not None and self._reference is None:
+            return f"; {self._estimator.describe(image)}"
+        return ""
 
     def _write(self, upscaling: Upscaling, target: Path, dtype: np.dtype) -> None:
         scale = self._model.scale
@@ -219,9 +227,24 @@ def _to_tensor(pixels: np.ndarray) -> Tensor:
     return torch.from_numpy(pixels).permute(2, 0, 1)
 
 
+def _warn_of_untrained(config: UpscaleConfig, model_path: Path) -> None:
+    """Warns of parameters that are outside the range of the model's training, if the degradation space can be read."""
+    if not config.given:
+        return
+    try:
+        space = load_trained_space(model_path)
+    except (ValueError, OSError):
+        return
+    for sentence in find_untrained(config, space):
+        logger.warning("%s", sentence)
+
+
 def _open_estimator(model: SRModel, model_path: Path, config: UpscaleConfig) -> Estimator | None:
     """Opens the estimator of degradations; prints the reason and returns None if there is none."""
     if not config.estimate:
+        return None
+    if is_parametric(model):
+        print("degradation that steers the model, blur in output pixels, noise in 8-bit levels:")
         return None
     try:
         estimator = open_estimator(model, model_path, Path(config.cache_dir).expanduser())

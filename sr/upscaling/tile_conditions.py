@@ -17,8 +17,11 @@ from shared.images import (
     spread_windows,
 )
 from sr.conditioning.adapter import Condition
+from sr.conditioning.parametric_sources import represent_parameters
 from sr.conditioning.sources import average_views
 from sr.model import SRModel
+from sr.upscaling.config import Steering
+from sr.upscaling.steering import is_parametric, no_degradation, replace_parameters, weaken
 from sr.upscaling.tiles import ALIGNMENT
 
 MAX_ENCODER_BYTES = 2**30  # memory that an encoder may need for a whole image; a larger image is encoded in windows
@@ -74,22 +77,39 @@ class Conditions:
     with a margin, and the mean of the map is that over the windows.
 
     Args:
-        model: Any model except an oracle.
+        model: Any model.
         image: The image that is super-resolved.
         reference: Image whose representation is used instead; its maps are averaged, since their positions do not
             correspond to those of the image.
+        steering: Parameters that the user gives, checked by `check_steering`.
         max_pixels: Number of pixels above which an image is encoded in windows, see `max_encoder_pixels`.
+
+    Attributes:
+        parameters: Parameters of the degradation of the view as read or given, (1, 6), before they are weakened; None
+            if the model is not steered by parameters.
     """
 
     def __init__(
-        self, model: SRModel, image: ImageView, reference: ImageView | None = None, *, max_pixels: int
+        self,
+        model: SRModel,
+        image: ImageView,
+        reference: ImageView | None = None,
+        *,
+        steering: Steering,
+        max_pixels: int,
     ) -> None:
         self._model, self._image = model, image
+        self.parameters: Tensor | None = None
         self._representation: Representation | None = None
         self._whole: Condition | None = None
         self._map_mean: Tensor | None = None
         adapter = model.network.adapter
         if adapter is None:
+            return
+        if is_parametric(model):
+            read = read_parameters(model, reference or image, max_pixels)
+            self.parameters = replace_parameters(read, steering, image.element)
+            self._representation = represent_parameters(weaken(self.parameters, steering.strength))
             return
         if averages_windows(model):
             self._representation = represent_textured(model, reference or image)
@@ -148,6 +168,16 @@ def represent_textured(model: SRModel, image: ImageView) -> Representation:
     return average_views(represent(model, chosen), len(chosen))
 
 
+def read_parameters(model: SRModel, image: ImageView, max_pixels: int) -> Tensor:
+    """Reads the parameters of an image's degradation, (1, 6); an oracle, which reads nothing, takes it for none."""
+    if not model.reads_images:
+        return no_degradation().to(model.network.mean.device)
+    if averages_windows(model):
+        return represent_textured(model, image).vector
+    representation = represent_whole(model, image, max_pixels)
+    return (_represent_in_windows(model, image)[0] if representation is None else representation).vector
+
+
 def represent_whole(model: SRModel, image: ImageView, max_pixels: int) -> Representation | None:
     """Computes the representation of a whole image; None if it has more than `max_pixels` or memory is too small."""
     if image.height * image.width > max_pixels:
@@ -184,14 +214,14 @@ def represent(model: SRModel, images: Tensor) -> Representation:
 def max_encoder_pixels(model: SRModel, symmetries: int = 1) -> int:
     """Estimates the number of pixels that can be encoded within `MAX_ENCODER_BYTES`.
 
-    It is 0 for a model that encodes no whole image.
+    It is 0 for a model that encodes no whole image, or none at all.
 
     Args:
         model: The model.
         symmetries: Number of views of one image whose conditions are held together.
     """
     adapter = model.network.adapter
-    if adapter is None or averages_windows(model):
+    if adapter is None or averages_windows(model) or model.needs_parameters:
         return 0
     maps = represent(model, torch.zeros(1, 3, 64, 64)).maps
     floats = WORKING_COPIES * sum(map_.numel() for map_ in maps) / 64**2  # per pixel

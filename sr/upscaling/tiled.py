@@ -12,6 +12,8 @@ from shared.encoders import MIN_IMAGE_SIDE
 from shared.images import SYMMETRIES, Window, dihedral, inverse_element, upsample_bicubic
 from shared.inference import eval_mode
 from sr.model import SRModel
+from sr.upscaling.config import Steering
+from sr.upscaling.steering import check_steering
 from sr.upscaling.tile_conditions import Conditions, ImageView, max_encoder_pixels, release_memory
 from sr.upscaling.tiles import MIN_TILE, Tiling, blend_tiles, count_tiles
 
@@ -29,6 +31,7 @@ def upscale(
     overlap: int = OVERLAP,
     ensemble: bool = False,
     reference: Tensor | None = None,
+    steering: Steering | None = None,
     bf16: bool = False,
 ) -> Tensor:
     """Super-resolves an image of any size as a whole, with the memory of one tile.
@@ -44,21 +47,31 @@ def upscale(
         ensemble: Whether to average over the 8 symmetries of the image; each has a representation of its own, since a
             blur kernel is turned with the image.
         reference: Image (3, h', w') in [0, 1] whose representation is used instead of that of the image.
+        steering: Parameters of the degradation that replace those read, for models that are steered by parameters; an
+            oracle needs them.
         bf16: Whether to run under autocast.
 
     Returns:
         The SR image, (3, scale * h, scale * w) in [0, 1], on the device of the image.
 
     Raises:
-        ValueError: The image or an option is invalid, the model is an oracle, or the device has too little memory for
-            the smallest tile.
+        ValueError: The image or an option is invalid, the steering does not fit the model, or the device has too
+            little memory for the smallest tile.
     """
     for name, value in (("image", image), ("reference", reference)):
         if value is not None and (value.dim() != 3 or value.shape[0] != 3 or not value.is_floating_point()):
             raise ValueError(
                 f"{name} must be (3, h, w), floating point in [0, 1], not {value.dtype} {tuple(value.shape)}"
             )
-    job = Upscaling(model, image, tiling=Tiling(tile, overlap), ensemble=ensemble, reference=reference, bf16=bf16)
+    job = Upscaling(
+        model,
+        image,
+        tiling=Tiling(tile, overlap),
+        ensemble=ensemble,
+        reference=reference,
+        steering=steering,
+        bf16=bf16,
+    )
     height, width = (side * model.scale for side in image.shape[1:])
     result = image.new_empty(3, height, width)
     for top, left, part in job.rectangles():
@@ -77,6 +90,7 @@ class Upscaling:
         tiling: How the image is split.
         ensemble: As in `upscale`.
         reference: As in `upscale`, but (C, h', w') of the same kinds as the image.
+        steering: As in `upscale`.
         bf16: Whether to run under autocast.
 
     Attributes:
@@ -84,6 +98,7 @@ class Upscaling:
         height, width: Sides of the image in LR pixels.
         channels: Number of channels of the image and of the result.
         tiles: Number of tiles of the size given.
+        parameters: Parameters of the degradation as read or given, see `Conditions.parameters`.
 
     Raises:
         ValueError: As in `upscale`.
@@ -97,13 +112,12 @@ class Upscaling:
         tiling: Tiling,
         ensemble: bool = False,
         reference: Tensor | None = None,
+        steering: Steering | None = None,
         bf16: bool = False,
     ) -> None:
         tiling.check()
-        if model.needs_parameters:
-            raise ValueError(
-                "this model is an oracle: it needs the true parameters of the degradation, which are unknown"
-            )
+        steering = steering or Steering()
+        check_steering(model, steering, has_reference=reference is not None)
         for name, value in (("image", image), ("reference", reference)):
             if value is not None and min(value.shape[-2:]) < MIN_IMAGE_SIDE:
                 size = f"{value.shape[-1]}x{value.shape[-2]}"
@@ -122,9 +136,12 @@ class Upscaling:
             with self._inference():
                 max_pixels = max_encoder_pixels(model, len(elements))
                 self._conditions = [
-                    Conditions(model, view, guide and guide.under(view.element), max_pixels=max_pixels)
+                    Conditions(
+                        model, view, guide and guide.under(view.element), steering=steering, max_pixels=max_pixels
+                    )
                     for view in self._views
                 ]
+                self.parameters = self._conditions[0].parameters
         except torch.OutOfMemoryError as error:
             raise ValueError("the device has too little memory for the encoder; use accelerator=cpu") from error
 
