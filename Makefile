@@ -35,7 +35,7 @@ sr-train: $(INSTALLED) ## Train a super-resolution network: RECIPE=quick ARGS="c
 sr-eval: $(INSTALLED) ## Score a model on benchmarks: MODEL=bicubic|PATH ARGS="protocol=dasr_iso scale=4 data.root=PATH datasets=[Set5]"
 	@$(PY) -m sr.evaluate $(MODEL) $(ARGS)
 
-upscale: $(INSTALLED) ## Super-resolve images: IN=PATH OUT=PATH MODEL=PATH ARGS="ensemble=true overwrite=true"
+upscale: $(INSTALLED) ## Super-resolve images: IN=PATH OUT=PATH MODEL=PATH ARGS="ensemble=true blur=1.8 noise=0"
 	@$(PY) -m sr.upscale "$(IN)" "$(OUT)" "$(MODEL)" $(ARGS)
 
 test: $(INSTALLED) ## Run the tests on all cores
