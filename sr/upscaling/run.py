@@ -27,7 +27,7 @@ from sr.upscaling.config import UpscaleConfig
 from sr.upscaling.estimate import Estimator, load_trained_space, open_estimator
 from sr.upscaling.paths import Job, plan_jobs
 from sr.upscaling.steering import check_steering, describe_parameters, find_untrained, is_parametric
-from sr.upscaling.tiled import Upscaling
+from sr.upscaling.tiled import Upscaling, drop_alpha
 from sr.upscaling.tiles import Tiling
 
 DONE, SOME_FAILED, SOME_KEPT = 0, 1, 3
@@ -112,6 +112,10 @@ class Worker:
         self._estimator = _open_estimator(self._model, model_path, config)
         if self._estimator is not None and self._reference is not None:
             print(f"{config.reference}: {self._estimator.describe(self._reference)}")
+        if self._reference is not None and is_of_one_colour(self._reference):
+            logger.warning(
+                "reference=%s is of one colour: no degradation shows in it, so the model guesses", config.reference
+            )
 
     def _read_reference(self, model_path: Path) -> Tensor:
         path = self._config.reference
@@ -150,7 +154,7 @@ class Worker:
             )
         except ValueError as error:
             raise ValueError(f"{job.source}: {error}") from error
-        words = self._describe(image, upscaling.parameters)
+        words = self._describe(job, image, upscaling.parameters)
         try:
             job.target.parent.mkdir(parents=True, exist_ok=True)
             self._write(upscaling, job.target, dtype)
@@ -160,11 +164,15 @@ class Worker:
             self._tiling = upscaling.tiling  # the next image starts with tiles as small as this one needed
         return f"{job.source} -> {job.target}, {width}x{height} -> {scale * width}x{scale * height}{words}"
 
-    def _describe(self, image: Tensor, parameters: Tensor | None) -> str:
-        """Describes what was read from an image or given for it."""
+    def _describe(self, job: Job, image: Tensor, parameters: Tensor | None) -> str:
+        """Describes what was read from an image or given for it; warns if there is nothing to read."""
+        is_read = self._model.reads_images and self._reference is None and not self._config.replaces_all
+        is_blank = is_read and is_of_one_colour(image)
+        if is_blank:
+            logger.warning("%s is of one colour: no degradation shows in it, so the model guesses", job.source)
         if parameters is not None and self._config.estimate:
             return f"; {describe_parameters(parameters, self._config)}"
-        if self._estimator is not None and self._reference is None:
+        if self._estimator is not None and is_read and not is_blank:
             return f"; {self._estimator.describe(image)}"
         return ""
 
@@ -225,6 +233,12 @@ def _convert_for_target(pixels: np.ndarray, job: Job) -> tuple[np.ndarray, np.dt
 def _to_tensor(pixels: np.ndarray) -> Tensor:
     """Converts an image (H, W, C) to (C, H, W) of the same values."""
     return torch.from_numpy(pixels).permute(2, 0, 1)
+
+
+def is_of_one_colour(image: Tensor) -> bool:
+    """Whether all pixels of an image (C, h, w) have one colour, whatever their alpha."""
+    pixels = drop_alpha(image).flatten(1).numpy()
+    return bool((pixels.min(1) == pixels.max(1)).all())
 
 
 def _warn_of_untrained(config: UpscaleConfig, model_path: Path) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor
 
 from shared.degradations import SUMMARY_RANGES, Degradation, Space, summarise_as_vector
@@ -223,3 +224,25 @@ def test_the_command_states_what_was_used(tmp_path, models, capsys, caplog):
     assert re.search(r"; blur [\d.]+ px, .*noise 3 \(given\)", run("distilled", "noise=3")[1])
     assert re.search(r"; blur [\d.]+ px, .*noise \d+", run("distilled", f"reference={source}")[1])
     assert run("oracle", "blur=1", "estimate=false") == [f"{source} -> {target}, 60x40 -> 120x80"]
+
+
+@pytest.mark.parametrize("conditioning", ["distilled", "statistics"])
+def test_an_image_of_one_colour_is_a_sentence(tmp_path, models, capsys, caplog, conditioning):
+    for name, size in (("a", (40, 60)), ("b", (30, 30))):
+        (tmp_path / "in").mkdir(exist_ok=True)
+        Image.new("RGB", size, (90, 20, 3)).save(tmp_path / "in" / f"{name}.png")
+    save_image(tmp_path / "in" / "c.png")
+    arguments = [str(tmp_path / "in"), str(tmp_path / "out"), str(models / conditioning), "accelerator=cpu"]
+    assert main([*arguments, "estimate=false"]) == 0
+    expected = [
+        f"{tmp_path / 'in' / name}.png is of one colour: no degradation shows in it, so the model guesses"
+        for name in "ab"
+    ]
+    assert [one.message for one in caplog.records] == expected
+    assert "3 done" in capsys.readouterr().out
+    result = torch.tensor(list(Image.open(tmp_path / "out" / "a.png").getdata()))
+    assert torch.isfinite(result.float()).all()
+    if conditioning == "distilled":
+        caplog.clear()
+        assert main([*arguments, "overwrite=true", "blur=1", "blur_ratio=1", "noise=0", "jpeg_quality=100"]) == 0
+        assert not [one for one in caplog.records if "one colour" in one.message]
