@@ -241,9 +241,6 @@ class ModelArtefact(Artefact):
         values["encoder"] = self.read_options("encoder", values["encoder"], EncoderConfig)
         encoder_input = values.get("encoder_input", asdict(EncoderInput()))  # missing in models of earlier versions
         values["encoder_input"] = self.read_options("encoder_input", encoder_input, EncoderInput)
-        values["r2"] = values.get("r2", 1.0)
-        if not isinstance(values["r2"], int | float) or not 0 < values["r2"] <= 1:
-            raise self.corrupt_error(f'"model" has r2 {values["r2"]!r}, not a number above 0 and at most 1')
         for name in ("scale", "width", "shared_blocks"):
             if type(values.get(name)) is not int:
                 raise self.corrupt_error(f'"model" has {name} {values.get(name)!r}, not a whole number')

@@ -31,6 +31,9 @@ class OracleSource(Source):
     Args:
         r2: Share of each parameter's variance that a linear reading explains, above 0 and at most 1. Below 1, Gaussian
             errors of the variance (1 - r2) / r2 times that of the parameter are added, the same for the same image.
+
+    Raises:
+        ValueError: `r2` is out of range.
     """
 
     needs_parameters = True
@@ -38,6 +41,8 @@ class OracleSource(Source):
 
     def __init__(self, r2: float = 1.0) -> None:
         super().__init__()
+        if not isinstance(r2, int | float) or not 0 < r2 <= 1:
+            raise ValueError(f"r2={r2!r} must be a number above 0 and at most 1")
         self.shape = RepresentationShape(COUNT, (COUNT,))
         self.r2 = r2
         if r2 < 1:

@@ -79,7 +79,7 @@ class SRConfig(RunConfig):
         used = "one LR patch" if patches == 1 else f"{patches} LR patches of one image"
         reason = f"conditioning={self.conditioning.name} uses {used} for each degradation"
         if self.conditioning.trains_by_contrast:
-            Positives(self.conditioning.positives).check(sizes[0].count)
+            Positives(self.conditioning.positives).check(self.contrasted_views)
             if sizes[0].count < patches:
                 raise ValueError(f"views={self.views.crops}: {reason}; give more views, or lower conditioning.patches")
         elif len(sizes) > 1 or sizes[0].count != patches:
@@ -93,10 +93,18 @@ class SRConfig(RunConfig):
     @property
     def view_config(self) -> ViewsConfig:
         """The views, with their crops filled in."""
-        has_contrast = self.conditioning.trains_by_contrast
-        needed = Positives(self.conditioning.positives).views_needed() if has_contrast else 1
-        count = max(needed, self.conditioning.patches)
+        count = max(self._views_needed, self.conditioning.patches)
         return replace(self.views, crops=self.views.crops or f"{count}x{self.patch}")
+
+    @property
+    def contrasted_views(self) -> int:
+        """Number of the largest views that the contrastive loss compares; others only steer."""
+        return self.view_config.sizes()[0].count if self.views.crops else self._views_needed
+
+    @property
+    def _views_needed(self) -> int:
+        has_contrast = self.conditioning.trains_by_contrast
+        return Positives(self.conditioning.positives).views_needed() if has_contrast else 1
 
     @property
     def pace(self) -> RunPace:

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from pretrain.methods import Method
+from pretrain.methods.base import MomentumMethod
 from pretrain.views import ViewBatch
 from shared.data import Plan, Planner
 from shared.degradations import degrade, summarise_as_vector
@@ -26,6 +27,15 @@ class JointModel(nn.Module):
         super().__init__()
         self.model = model
         self.method = method
+
+    def train(self, mode: bool = True) -> "JointModel":
+        """Sets the mode, of the encoders that the method uses as the model's source does."""
+        super().train(mode)
+        self.model.train(mode)  # after the method, which has the same encoder
+        if isinstance(self.method, MomentumMethod):
+            for online, target in zip(self.method.encoder.modules(), self.method.target_encoder.modules(), strict=True):
+                target.training = online.training
+        return self
 
 
 class SRTraining(PlannedTraining):
@@ -80,7 +90,8 @@ class SRTraining(PlannedTraining):
         if method is not None:
             method.key_momentum = self.config.conditioning.key_momentum
             known = parameters if parameters is not None else torch.empty(len(lr_image), 0, device=self.device)
-            contrast, method_logs, first = method(ViewBatch(views, known))
+            compared = (views[0][:, : self.config.contrasted_views], *views[1:])
+            contrast, method_logs, first = method(ViewBatch(compared, known))
             first = model.source.complete(first) if model.source is not None and first is not None else None
             losses.append(self.config.conditioning.contrastive * contrast)
             logs = {f"contrastive_{name}" if name == "loss" else name: value for name, value in method_logs.items()}

@@ -12,7 +12,7 @@ from sr.fusion import FUSIONS
 from sr.model import build_model, load_model, save_model
 from tests.sr.small_models import BY_MAP, SMALL_OPTIONS, small_config
 
-LEARNING = {"finetune", "joint", "shared"}
+LEARNING = {"distilled", "finetune", "joint", "shared"}
 PUBLISHED_START = {"da_conv", "dynamic_conv"}  # start as published instead of as the identity
 
 

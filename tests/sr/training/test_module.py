@@ -1,11 +1,13 @@
 """One training step of stage two: the views and patches, the sum of the losses, and the learning rates."""
 
+from itertools import product
+
 import pytest
 import torch
 
 from shared.artefacts import save_encoder
 from shared.command import load_config
-from shared.degradations import degrade
+from shared.degradations import degrade, summarise_as_vector
 from shared.encoders import EncoderConfig, build_encoder
 from sr.train import RECIPES
 from sr.training.augmentation import augment
@@ -26,7 +28,8 @@ SMALL = [
 
 
 def module_of(*options: str):
-    arguments = [*SMALL, *options] if "conditioning=joint" in options else [*SMALL[:2], *SMALL[5:], *options]
+    has_method = {"conditioning=joint", "conditioning=distilled"} & set(options)
+    arguments = [*SMALL, *options] if has_method else [*SMALL[:2], *SMALL[5:], *options]
     _, config = load_config(SRConfig, RECIPES, arguments, groups=GROUPS, shorthands=SHORTHANDS, aliases=ALIASES)
     config.name = "test"
     config.check()
@@ -116,3 +119,39 @@ def test_the_encoder_has_its_own_learning_rate(tmp_path, rate):
     model = module.ema_source
     assert {rate_of[id(p)] for p in model.source.parameters()} == {rate or 2e-4}
     assert {rate_of[id(p)] for p in model.network.parameters()} == {2e-4}
+
+
+def steering_of(module, step: int, monkeypatch) -> tuple[torch.Tensor, torch.Tensor, dict]:
+    """Returns what steers the network in a step, the true parameters, and the logs."""
+    model, plan, found = module.trained.model, module.planner.plan(step), []
+    forward = model.network.forward
+    monkeypatch.setattr(model.network, "forward", lambda *given: found.append(given[1].vector) or forward(*given))
+    loss, logs = module.loss(plan)
+    loss.backward()
+    monkeypatch.undo()
+    return found[0], summarise_as_vector(plan.degradation), logs
+
+
+@pytest.mark.parametrize("options", [[], ["conditioning.contrastive=1", "conditioning.patches=3"]])
+def test_a_distilled_encoder_steers_once_it_was_taught(options, monkeypatch):
+    options = ["conditioning=distilled", "encoder=dasr", "conditioning.taught=0.5", "steps=4", *options]
+    module = module_of(*options)
+    source = module.trained.model.source
+    for step in range(4):
+        module.zero_grad()
+        steering, parameters, logs = steering_of(module, step, monkeypatch)
+        assert torch.equal(steering, parameters) == (step < 2)
+        assert logs["distillation_loss"] > 0
+        assert ("contrastive_loss" in logs) == (len(options) > 4)
+        assert all(weight.grad is not None for weight in source.parameters())
+
+
+@pytest.mark.parametrize("is_fixed", [True, False])
+def test_batch_norms_are_fixed_as_asked(is_fixed):
+    module = module_of("conditioning=joint", "encoder=dasr", f"conditioning.fixed_norm={str(is_fixed).lower()}")
+    encoders = (module.trained.model.source, module.trained.method.target_encoder)
+    for encoder, mode in product(encoders, (True, False)):
+        module.train(mode)
+        norms = [one for one in encoder.modules() if isinstance(one, torch.nn.BatchNorm2d)]
+        assert {norm.training for norm in norms} == {mode and not is_fixed}
+        assert module.trained.method.projector.training == mode
