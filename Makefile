@@ -4,13 +4,14 @@ PYTHON ?= python3
 RECIPE ?= quick
 ENCODERS ?=
 MODEL ?=
+RUNS ?=
 ARGS ?=
 
 PY := $(VENV)/bin/python
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup pretrain embed-viz sr-train sr-eval upscale test lint bench clean
+.PHONY: help setup pretrain embed-viz sr-train sr-eval sr-shares upscale test lint bench clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -34,6 +35,9 @@ sr-train: $(INSTALLED) ## Train a super-resolution network: RECIPE=quick ARGS="c
 
 sr-eval: $(INSTALLED) ## Score a model on benchmarks: MODEL=bicubic|PATH ARGS="protocol=dasr_iso scale=4 data.root=PATH datasets=[Set5]"
 	@$(PY) -m sr.evaluate $(MODEL) $(ARGS)
+
+sr-shares: $(INSTALLED) ## Compare conditions of several seeds: RUNS="runs/sr/constant-* runs/sr/oracle-* runs/sr/mine-*"
+	@$(PY) -m sr.shares $(RUNS)
 
 upscale: $(INSTALLED) ## Super-resolve images: IN=PATH OUT=PATH MODEL=PATH ARGS="ensemble=true blur=1.8 noise=0"
 	@$(PY) -m sr.upscale "$(IN)" "$(OUT)" "$(MODEL)" $(ARGS)

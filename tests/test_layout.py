@@ -43,7 +43,7 @@ LAYERS = {
         {"upscaling", "export"},
         {"evaluation"},
         {"training"},
-        {"train", "evaluate", "upscale"},
+        {"train", "evaluate", "shares", "upscale"},
     ),
 }
 FILES = [path.relative_to(ROOT) for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]

@@ -126,12 +126,12 @@ class ReadsWindows(Conditioned):
     """Options of the conditionings that read the LR image.
 
     Attributes:
-        windows: Number of windows that the representation of an image is averaged over if the fusion reads the vector,
-            those with most texture; 0 = the whole image.
+        windows: Number of windows that the representation of an image is averaged over if the fusion reads the vector:
+            25, a grid spread over the image; fewer, those of them with most texture; 0 = the whole image.
         patches: Number of LR patches of an image that the representation is averaged over in training.
     """
 
-    windows: int = 8
+    windows: int = CANDIDATES**2
     patches: int = 1
 
     def check(self) -> None:

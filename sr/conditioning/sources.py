@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm as BatchNorm
 
 from shared.encoders import DasrBackbone, Encoder, Representation, StatisticsEncoder
+from shared.images import CANDIDATES
 from shared.inference import eval_mode
 from sr.conditioning.adapter import RepresentationShape
 from sr.conditioning.encoder_input import EncoderInput
@@ -160,7 +161,8 @@ class EncoderSource(Source):
         grid = "the LR image" if upsampling == 1 else f"the LR image up-sampled by {upsampling}"
         if self.has_positions:
             return f"The encoder sees {grid}; the network reads its map of the whole image."
-        extent = f"the {windows} windows of {side} LR pixels with most texture" if windows else "the whole image"
+        spread = "spread over it" if windows == CANDIDATES**2 else "with most texture"
+        extent = f"{windows} windows of {side} LR pixels {spread}" if windows else "the whole image"
         return f"The encoder sees {grid}; the network reads its vector, the mean over {extent}."
 
     def trained_encoder(self) -> Encoder | None:

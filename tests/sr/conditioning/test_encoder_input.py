@@ -85,7 +85,7 @@ def test_the_grid_is_that_of_the_images_that_the_encoder_was_trained_on(tmp_path
     path = save(tmp_path / "encoder", metadata)
     assert read_scale(EncoderArtefact.open(path)) == scale
     options = CONDITIONINGS["frozen"].options(name="frozen", encoder=path)
-    assert options.encoder_input(2, 48) == EncoderInput(upsampling=upsampling, windows=8, side=48)
+    assert options.encoder_input(2, 48) == EncoderInput(upsampling=upsampling, windows=25, side=48)
     for grid, expected in (("lr", 1), ("hr", 2)):
         assert replace(options, grid=grid).encoder_input(2, 48).upsampling == expected
 

@@ -1,0 +1,174 @@
+"""The share of what knowing the degradation is worth that each condition wins, from finished SR runs."""
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from shared.command import align_columns, format_interval
+from shared.probing import percentile_interval
+from shared.run_folders.run_folder import FREE_OPTIONS
+from sr.evaluation.image_scores import Interval
+
+SAME = ("scale", "network", "steps", "batch_size", "patch", "degradation", "validation_size")  # for a fair comparison
+REPEATS = 2000
+CAPTION = (
+    "share = (row - constant) / (oracle - constant), in mean PSNR-Y over images, degradations and seeds; in brackets, "
+    "95 % interval over images and seeds, paired."
+)
+
+
+@dataclass(frozen=True)
+class Condition:
+    """Runs that differ only in their seed.
+
+    Attributes:
+        name: Name of the first run without its seed.
+        psnr: PSNR-Y of N held-out images under D degradations by seed, (D, N).
+        seconds: Mean duration of the training.
+        config: Options of one of the runs.
+        degradations, images: Names of the degradations and of the images.
+    """
+
+    name: str
+    psnr: dict[int, np.ndarray]
+    seconds: float
+    config: dict[str, Any]
+    degradations: list[str]
+    images: list[str]
+
+    @property
+    def conditioning(self) -> str:
+        """Name of the conditioning; an oracle with error is `oracle with error`."""
+        options = self.config["conditioning"]
+        return "oracle with error" if options.get("r2", 1) < 1 else str(options["name"])
+
+
+def read_conditions(paths: Sequence[str]) -> list[Condition]:
+    """Reads finished SR runs and groups those that differ only in their seed, in the order given.
+
+    Raises:
+        ValueError: A path is no finished SR run, or was scored by an earlier version; or two runs are the same.
+    """
+    groups: dict[str, dict[int, tuple[str, dict[str, Any], dict[str, Any]]]] = {}
+    for path in paths:
+        config, metrics = _read_run(Path(path))
+        kept = {key: value for key, value in config.items() if key not in FREE_OPTIONS and key != "seed"}
+        runs = groups.setdefault(json.dumps(kept, sort_keys=True), {})
+        if config["seed"] in runs:
+            twin = runs[config["seed"]][0]
+            raise ValueError(f"{path} has the options and the seed of the run {twin}: give one of them")
+        runs[config["seed"]] = (str(config["name"]), config, metrics)
+    return [_merge(runs) for runs in groups.values()]
+
+
+def _read_run(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    try:
+        config = json.loads((path / "config.json").read_text())
+        metrics = json.loads((path / "metrics.json").read_text())
+    except (OSError, ValueError) as error:
+        raise ValueError(
+            f"{path} is no finished SR run, such as runs/sr/NAME: it has no config.json and metrics.json"
+        ) from error
+    if "conditioning" not in config or "psnr_y_per_image" not in metrics:
+        raise ValueError(f"{path} has no scores per image: it is no SR run, or one of an earlier version")
+    return config, metrics
+
+
+def _merge(runs: dict[int, tuple[str, dict[str, Any], dict[str, Any]]]) -> Condition:
+    names, configs, metrics = zip(*runs.values(), strict=True)
+    psnr = {seed: np.array(one["psnr_y_per_image"][name]) for seed, name, one in zip(runs, names, metrics, strict=True)}
+    return Condition(
+        name=_remove_seed(names[0], configs[0]["seed"]),
+        psnr=psnr,
+        seconds=float(np.mean([one["train_seconds"] for one in metrics])),
+        config=configs[0],
+        degradations=metrics[0]["scores"]["degradations"],
+        images=metrics[0]["psnr_y_per_image"]["images"],
+    )
+
+
+def _remove_seed(name: str, seed: int) -> str:
+    """Returns `mine` for `mine-s1` and `mine-long` for `mine-seed1-long`, with seed 1."""
+    return re.sub(rf"[-_](s|seed){seed}(?=[-_]|$)", "", name)
+
+
+def find_control(conditions: Sequence[Condition], conditioning: str) -> Condition:
+    """Finds the only condition of a conditioning.
+
+    Raises:
+        ValueError: There is none, or there are several.
+    """
+    found = [one for one in conditions if one.conditioning == conditioning]
+    if len(found) != 1:
+        names = f": {', '.join(one.name for one in found)}" if found else ""
+        raise ValueError(
+            f"{len(found)} of the conditions have conditioning={conditioning}{names}; give the runs of exactly one, of "
+            "several seeds"
+        )
+    return found[0]
+
+
+def check_comparable(condition: Condition, other: Condition) -> None:
+    """Refuses conditions that were trained or scored differently.
+
+    Raises:
+        ValueError: Two of their options or their images differ; the message names them.
+    """
+    for option in SAME:
+        values = [one.config[option] for one in (condition, other)]
+        if values[0] != values[1]:
+            raise ValueError(f"{condition.name} and {other.name} differ in {option}: {values[0]} and {values[1]}")
+    if (condition.images, condition.degradations) != (other.images, other.degradations):
+        raise ValueError(f"{condition.name} and {other.name} were scored on different images or degradations")
+
+
+def compute_share(condition: Condition, constant: Condition, oracle: Condition) -> tuple[float, Interval]:
+    """Computes the share of the gain of the oracle over the constant, and its 95 % interval over images and seeds.
+
+    Raises:
+        ValueError: The three have no seed in common.
+    """
+    seeds = sorted(condition.psnr.keys() & constant.psnr.keys() & oracle.psnr.keys())
+    if not seeds:
+        raise ValueError(f"{condition.name}, {constant.name} and {oracle.name} have no seed in common")
+    by_image = np.array([[one.psnr[seed].mean(0) for seed in seeds] for one in (condition, constant, oracle)])
+    generator = np.random.default_rng(0)
+    count = by_image.shape[2]
+    draws = []
+    for _ in range(REPEATS):
+        rows, images = generator.integers(len(seeds), size=len(seeds)), generator.integers(count, size=count)
+        draws.append(_divide(by_image[:, rows][:, :, images]))
+    return _divide(by_image), percentile_interval(np.array(draws), images=count)
+
+
+def _divide(by_image: np.ndarray) -> float:
+    """Computes the share from PSNR-Y of condition, constant and oracle, (3, seeds, images)."""
+    mean, low, high = by_image.mean((1, 2))
+    return float((mean - low) / (high - low))
+
+
+def format_shares(conditions: Sequence[Condition]) -> str:
+    """Formats a table with a row per condition, in ascending order of the share.
+
+    Raises:
+        ValueError: The conditions cannot be compared, or constant or oracle are missing.
+    """
+    constant, oracle = (find_control(conditions, name) for name in ("constant", "oracle"))
+    for condition in conditions:
+        check_comparable(condition, constant)
+    shares = {one.name: compute_share(one, constant, oracle) for one in conditions}
+    rows = sorted(conditions, key=lambda one: shares[one.name][0])
+    columns = [["seeds", *(str(len(one.psnr)) for one in rows)]]
+    for d, name in enumerate(constant.degradations):
+        columns.append([name, *(f"{np.mean([psnr[d].mean() for psnr in one.psnr.values()]):.2f}" for one in rows)])
+    columns.append(["PSNR-Y", *(f"{np.mean([psnr.mean() for psnr in one.psnr.values()]):.2f}" for one in rows)])
+    columns.append(["share", *(format_interval(*shares[one.name]) for one in rows)])
+    columns.append(["minutes", *(f"{one.seconds / 60:.1f}" for one in rows)])
+    heading = f"{len(constant.images)} held-out images, x{constant.config['scale']}, {constant.config['steps']} steps"
+    heading += f" of {constant.config['batch_size']} LR patches"
+    return "\n\n".join([heading, *align_columns(["", *(one.name for one in rows)], columns), CAPTION])
