@@ -83,8 +83,7 @@ class SRModel(nn.Module):
 
         Args:
             lr_image: LR images, (B, 3, h, w) in [0, 1], h and w at least 16.
-            parameters: True parameters of the degradations, (B, 6), for an oracle, see
-                `shared.degradations.summary.targets`.
+            parameters: True parameters of the degradations, (B, 6), for an oracle, see `summarise_as_vector`.
 
         Raises:
             ValueError: The model is an oracle, and the parameters are missing.
@@ -104,11 +103,11 @@ class SRModel(nn.Module):
         Returns:
             The mean over the views; maps whose positions are read are those of the first view.
         """
-        if first is None:
-            first = self.represent(lr_views[:, 0], parameters)
-        count = lr_views.shape[1]
+        first, count = first or self.represent(lr_views[:, 0], parameters), lr_views.shape[1]
         if count == 1 or self.source is None or first is None or not self.reads_images:
             return first
+        if self.source.has_positions and (self.network.adapter is None or self.network.adapter.vector is None):
+            return first  # only the map of the first view is read
         others = self.represent(lr_views[:, 1:].flatten(0, 1))
         assert others is not None
         others, weight = average_views(others, count - 1), (count - 1) / count

@@ -146,6 +146,8 @@ class ReadsWindows(Conditioned):
 class Statistics(ReadsWindows):
     """statistics: a control, hand-made statistics of the LR image, standardised."""
 
+    patches: int = 4
+
     def encoder_input(self, scale: int, patch: int) -> EncoderInput:
         return EncoderInput(windows=self.windows, side=patch, standardise=True)
 
@@ -203,6 +205,8 @@ class TrainsEncoder(ReadsImages):
 class Frozen(ReadsImages):
     """frozen: a trained encoder whose weights stay fixed."""
 
+    patches: int = 4
+
     def choose_encoder(self, runs_dir: str, earlier: dict[str, Any]) -> None:
         if not self.encoder:
             self.encoder = str(earlier.get("encoder", "")) or find_newest_encoder(runs_dir)
@@ -223,6 +227,7 @@ class Frozen(ReadsImages):
 class Finetune(TrainsEncoder, Frozen):
     """finetune: a trained encoder that is trained further together with the network."""
 
+    lr: float = 2e-5
     fixed_norm: bool = True
 
 
@@ -265,6 +270,8 @@ class EncoderOrName(Conditioned):
 @dataclass
 class Random(ReadsImages, EncoderOrName):
     """random: a control, an untrained encoder whose weights stay fixed."""
+
+    patches: int = 4
 
 
 @dataclass

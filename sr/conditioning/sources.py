@@ -54,7 +54,7 @@ class Source(nn.Module):
 
         Args:
             lr_image: LR images, (B, 3, h, w) in [0, 1].
-            parameters: True parameters of the degradations, (B, 6), see `shared.degradations.summary.targets`; read
+            parameters: True parameters of the degradations, (B, 6), see `shared.degradations.summarise_as_vector`; read
                 only if `needs_parameters`.
             stem: The network's stem, a function from images to features (B, C, h, w).
 
@@ -161,8 +161,11 @@ class EncoderSource(Source):
         grid = "the LR image" if upsampling == 1 else f"the LR image up-sampled by {upsampling}"
         if self.has_positions:
             return f"The encoder sees {grid}; the network reads its map of the whole image."
-        spread = "spread over it" if windows == CANDIDATES**2 else "with most texture"
-        extent = f"{windows} windows of {side} LR pixels {spread}" if windows else "the whole image"
+        extent = "the whole image"
+        if windows == CANDIDATES**2:
+            extent = f"{windows} windows of {side} LR pixels, spread over the image"
+        elif windows:
+            extent = f"the {windows} windows of {side} LR pixels with most texture"
         return f"The encoder sees {grid}; the network reads its vector, the mean over {extent}."
 
     def trained_encoder(self) -> Encoder | None:

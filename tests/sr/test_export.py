@@ -62,10 +62,17 @@ def test_other_encoders(fusion, encoder, encoder_input, tmp_path):
     assert_agrees(replace(config, encoder=replace(config.encoder, name=encoder, input=encoder_input)), tmp_path, 5e-5)
 
 
-def test_windows_of_an_up_sampled_image(tmp_path):
-    config = with_one_block(small_config("edsr_small", "affine", "frozen"))
-    config = replace(config, encoder_input=EncoderInput(upsampling=2, windows=3, side=20, standardise=True))
-    assert_agrees(config, tmp_path, 5e-5)
+@pytest.mark.parametrize(
+    ("conditioning", "encoder_input"),
+    [
+        ("frozen", EncoderInput(upsampling=2, windows=3, side=20, standardise=True)),
+        ("distilled", EncoderInput(windows=25, side=20)),
+        pytest.param("statistics", EncoderInput(windows=3, side=20, standardise=True), marks=pytest.mark.exhaustive),
+    ],
+)
+def test_windows(conditioning, encoder_input, tmp_path):
+    config = with_one_block(small_config("edsr_small", "affine", conditioning))
+    assert_agrees(replace(config, encoder_input=encoder_input), tmp_path, 5e-5)
 
 
 def with_one_block(config: ModelConfig) -> ModelConfig:

@@ -11,7 +11,8 @@ def test_two_devices_train_what_one_does(tmp_path):
     arguments = [
         "network.blocks=2",
         "network.features=16",
-        "conditioning=joint",
+        "conditioning=distilled",
+        "conditioning.contrastive=1",
         "encoder=convnext_atto",
         "patch=24",
         "conditioning.input=bands",
