@@ -115,7 +115,8 @@ def test_the_margin_is_sufficient_for_rare_draws():
 
 
 def test_dasr_draws_are_uniform_over_the_published_ranges():
-    for name, top in (("dasr_iso", 4), ("dasr_iso_x3", 3), ("dasr_iso_x2", 2)):
+    tops = {"dasr_iso": 4, "dasr_iso_x3": 3, "dasr_iso_x2": 2}
+    for name, top in [*tops.items(), *((f"{name}_hr", top) for name, top in tops.items())]:
         degradation = draw(load_space(name), 20_000)
         widths = select_values(degradation, "gaussian", "sigma")
         assert torch.equal(widths, select_values(degradation, "gaussian", "sigma_y"))
