@@ -7,7 +7,7 @@ from pretrain.methods import METHODS, PositivesConfig
 from shared.artefacts import EncoderArtefact
 from shared.command import make_choice
 from shared.encoders import Encoder, EncoderConfig
-from sr.conditioning.encoder_choice import is_network_name
+from sr.conditioning.encoder_choice import find_newest_encoder, is_network_name
 from sr.conditioning.options import Conditioned, EncoderOrName, TrainsEncoder, open_trained_encoder
 
 
@@ -43,6 +43,14 @@ class Contrast(Conditioned):
 class Joint(Contrast, TrainsEncoder, EncoderOrName):
     """joint: an encoder trained together with the network and with a contrastive loss, as in DASR."""
 
+    def choose_encoder(self, runs_dir: str, earlier: dict[str, Any]) -> None:
+        super().choose_encoder(runs_dir, earlier)
+        if self.fixed_norm and is_network_name(self.encoder):
+            raise ValueError(
+                f"encoder={self.encoder} is untrained, so that its batch norms have nothing to keep: add "
+                "conditioning.fixed_norm=false conditioning.lr=0, or give the path of a trained encoder"
+            )
+
     def _find_default_encoder(self, runs_dir: str) -> str:
         return "dasr"
 
@@ -64,7 +72,10 @@ class Distilled(Joint):
     """
 
     contrastive: float = 0.0
-    distillation: float = 1.0
+    lr: float = 2e-5
+    fixed_norm: bool = True
+    patches: int = 4
+    distillation: float = 30.0
     taught: float = 0.5
 
     def check(self) -> None:
@@ -75,6 +86,9 @@ class Distilled(Joint):
             raise ValueError(f"conditioning.taught={self.taught} must be within 0..1")
         if self.standardise:
             raise ValueError("conditioning.standardise=true: conditioning=distilled normalises by itself; remove it")
+
+    def _find_default_encoder(self, runs_dir: str) -> str:
+        return find_newest_encoder(runs_dir)
 
 
 @dataclass
