@@ -5,6 +5,7 @@ command line replace those of the recipe. An interrupted run continues when the 
 """
 
 import dataclasses
+import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -52,6 +53,7 @@ def _format_help() -> str:
 
     common = (
         options.Conditioned,
+        options.ReadsWindows,
         options.ReadsImages,
         options.TrainsEncoder,
         options.EncoderOrName,
@@ -76,10 +78,23 @@ def _format_help() -> str:
         f"{_list_choices(METHODS)}\n\n"
         f"Conditionings (conditioning=NAME) and their options (conditioning.OPTION=VALUE; `conditioning.` may be\n"
         f"omitted before {', '.join(short)}):\n\n{conditionings}\n\n"
+        f"Defaults of the conditionings:\n{_list_conditioning_defaults()}\n\n"
         f"Options:\n{describe_options(RunConfig, SRConfig)}\n\n"
         f"Groups of options (such as optimizer.lr=1e-4) and their defaults:\n\n{groups}\n\n"
         f"Earlier names of options, still accepted:\n{earlier}"
     )
+
+
+def _list_conditioning_defaults() -> str:
+    """Lists the numbers and switches of each conditioning; the other options have groups of their own."""
+    from sr.conditioning import CONDITIONINGS
+
+    lines = []
+    for name, entry in CONDITIONINGS.items():
+        values = {field.name: field.default for field in dataclasses.fields(entry.options)}
+        plain = {key: value for key, value in values.items() if isinstance(value, bool | int | float)}
+        lines.append(f"  {name:18s}{' '.join(f'{key}={json.dumps(value)}' for key, value in plain.items())}".rstrip())
+    return "\n".join(lines)
 
 
 def _list_choices(entries: Mapping[str, Any]) -> str:

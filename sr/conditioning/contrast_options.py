@@ -13,7 +13,7 @@ from sr.conditioning.options import Conditioned, EncoderOrName, TrainsEncoder, o
 
 @dataclass
 class Contrast(Conditioned):
-    """Options of `joint` and `shared`, which train the encoder with a contrastive loss too.
+    """Options of `joint`, `distilled` and `shared`, which can train the encoder with a contrastive loss too.
 
     Attributes:
         contrastive: Weight of the contrastive loss relative to the image loss; 1 in DASR.

@@ -227,13 +227,14 @@ class Frozen(ReadsImages):
 class Finetune(TrainsEncoder, Frozen):
     """finetune: a trained encoder that is trained further together with the network."""
 
+    patches: int = 4
     lr: float = 2e-5
     fixed_norm: bool = True
 
 
 @dataclass
 class EncoderOrName(Conditioned):
-    """Options of `joint`, `random` and `constant`, whose encoder may also be an untrained network, given by its name.
+    """Options of the conditionings whose encoder may also be an untrained network, given by its name.
 
     Attributes:
         encoder: Path of a run or of an encoder's folder, or the name of a network, such as `dasr` or `resnet50`;

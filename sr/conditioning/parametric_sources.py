@@ -71,7 +71,7 @@ def image_noise(images: Tensor, count: int) -> Tensor:
 
     It looks random, and is the same for an image in a batch, alone, flipped or rotated.
     """
-    means = (images.mean((2, 3)).double() * 2**18).round()  # rounding hides the order of summation
+    means = (images.double().mean((2, 3)) * 2**18).round()  # rounding hides the order of summation
     rates = torch.arange(1, 6 * count + 1, device=images.device, dtype=torch.float64).view(2 * count, 3).sqrt()
     uniform = ((means[:, None] * rates).sum(2).sin() * 43758.5453).frac().abs()  # (B, 2 * count) in [0, 1)
     radius, angle = uniform.chunk(2, 1)
@@ -108,7 +108,8 @@ class DistilledSource(EncoderSource):
         return represent_parameters(self.head(representation.vector))
 
     def describe(self) -> str:
-        return f"{super().describe()} From it, a small head reads the parameters of the degradation."
+        seen = super().describe().partition(";")[0]
+        return f"{seen}; of each window, a small head reads the parameters of the degradation; their mean steers."
 
 
 def distillation_loss(adapter: Adapter, read: Representation, parameters: Tensor) -> Tensor:

@@ -38,7 +38,7 @@ class EvaluationConfig:
         representation: Image whose representation steers the network: `own`, the image itself; or, as controls,
             `other_image`, another image of the data set under the same degradation, or `shuffled`, another image under
             another degradation of the protocol. An oracle receives the parameters of that degradation, so that
-            `other_image` does not change its scores.
+            `other_image` does not change its scores, except by another error with `r2` below 1.
         precision: `fp32`, or `bf16` (autocast).
         accelerator: `auto`, `cpu` or `gpu`.
         seed: Seed of the noise, of the choice of other images and degradations, and of the intervals.

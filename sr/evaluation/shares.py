@@ -2,19 +2,23 @@
 
 import json
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+import textwrap
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from shared.command import align_columns, format_interval
+from shared.command import TABLE_WIDTH, align_columns, format_interval
 from shared.probing import percentile_interval
-from shared.run_folders.run_folder import FREE_OPTIONS
-from sr.evaluation.image_scores import Interval
+from shared.run_folders.run_folder import FREE_OPTIONS, list_differences
+from sr.evaluation.image_scores import Interval, format_difference
 
-SAME = ("scale", "network", "steps", "batch_size", "patch", "degradation", "validation_size")  # for a fair comparison
+# options, and inputs, that a fair comparison needs
+SAME = ("scale", "network", "steps", "batch_size", "accumulation", "patch", "optimizer", "ema", "loss", "augmentation")
+SAME_INPUTS = ("space", "training_images", "held_out_images")
 REPEATS = 2000
 CAPTION = (
     "share = (row - constant) / (oracle - constant), in mean PSNR-Y over images, degradations and seeds; in brackets, "
@@ -52,7 +56,8 @@ def read_conditions(paths: Sequence[str]) -> list[Condition]:
     """Reads finished SR runs and groups those that differ only in their seed, in the order given.
 
     Raises:
-        ValueError: A path is no finished SR run, or was scored by an earlier version; or two runs are the same.
+        ValueError: A path is no finished SR run, or was scored by an earlier version; or two runs are the same, or two
+            conditions have the same name.
     """
     groups: dict[str, dict[int, tuple[str, dict[str, Any], dict[str, Any]]]] = {}
     for path in paths:
@@ -63,7 +68,12 @@ def read_conditions(paths: Sequence[str]) -> list[Condition]:
             twin = runs[config["seed"]][0]
             raise ValueError(f"{path} has the options and the seed of the run {twin}: give one of them")
         runs[config["seed"]] = (str(config["name"]), config, metrics)
-    return [_merge(runs) for runs in groups.values()]
+    conditions = [_merge(runs) for runs in groups.values()]
+    for one, other in combinations(conditions, 2):
+        if one.name == other.name:
+            differences = list_differences(one.config, other.config)
+            raise ValueError(f"two conditions are called {one.name} ({'; '.join(differences)}): name their runs apart")
+    return conditions
 
 
 def _read_run(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -74,21 +84,21 @@ def _read_run(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
         raise ValueError(
             f"{path} is no finished SR run, such as runs/sr/NAME: it has no config.json and metrics.json"
         ) from error
-    if "conditioning" not in config or "psnr_y_per_image" not in metrics:
+    if "conditioning" not in config or "per_image" not in metrics:
         raise ValueError(f"{path} has no scores per image: it is no SR run, or one of an earlier version")
     return config, metrics
 
 
 def _merge(runs: dict[int, tuple[str, dict[str, Any], dict[str, Any]]]) -> Condition:
     names, configs, metrics = zip(*runs.values(), strict=True)
-    psnr = {seed: np.array(one["psnr_y_per_image"][name]) for seed, name, one in zip(runs, names, metrics, strict=True)}
+    psnr = {seed: np.array(one["per_image"]["psnr_y"]) for seed, one in zip(runs, metrics, strict=True)}
     return Condition(
         name=_remove_seed(names[0], configs[0]["seed"]),
         psnr=psnr,
         seconds=float(np.mean([one["train_seconds"] for one in metrics])),
         config=configs[0],
         degradations=metrics[0]["scores"]["degradations"],
-        images=metrics[0]["psnr_y_per_image"]["images"],
+        images=metrics[0]["per_image"]["images"],
     )
 
 
@@ -123,33 +133,58 @@ def check_comparable(condition: Condition, other: Condition) -> None:
         values = [one.config[option] for one in (condition, other)]
         if values[0] != values[1]:
             raise ValueError(f"{condition.name} and {other.name} differ in {option}: {values[0]} and {values[1]}")
+    for name in SAME_INPUTS:
+        if condition.config["inputs"][name] != other.config["inputs"][name]:
+            raise ValueError(f"{condition.name} and {other.name} differ in their {name.replace('_', ' ')}")
     if (condition.images, condition.degradations) != (other.images, other.degradations):
         raise ValueError(f"{condition.name} and {other.name} were scored on different images or degradations")
+
+
+def keep_common_seeds(condition: Condition, constant: Condition, oracle: Condition) -> Condition:
+    """Returns the condition with those seeds that the constant and the oracle have too.
+
+    Raises:
+        ValueError: There are none.
+    """
+    seeds = sorted(condition.psnr.keys() & constant.psnr.keys() & oracle.psnr.keys())
+    if not seeds:
+        raise ValueError(f"{condition.name}, {constant.name} and {oracle.name} have no seed in common")
+    return replace(condition, psnr={seed: condition.psnr[seed] for seed in seeds})
 
 
 def compute_share(condition: Condition, constant: Condition, oracle: Condition) -> tuple[float, Interval]:
     """Computes the share of the gain of the oracle over the constant, and its 95 % interval over images and seeds.
 
-    Raises:
-        ValueError: The three have no seed in common.
+    Args:
+        condition: A condition, see `keep_common_seeds`.
+        constant, oracle: The controls.
     """
-    seeds = sorted(condition.psnr.keys() & constant.psnr.keys() & oracle.psnr.keys())
-    if not seeds:
-        raise ValueError(f"{condition.name}, {constant.name} and {oracle.name} have no seed in common")
-    by_image = np.array([[one.psnr[seed].mean(0) for seed in seeds] for one in (condition, constant, oracle)])
+    return _bootstrap(_divide, [condition, constant, oracle], list(condition.psnr))
+
+
+def _bootstrap(
+    score: Callable[[np.ndarray], float], conditions: Sequence[Condition], seeds: list[int]
+) -> tuple[float, Interval]:
+    """Computes a score of PSNR-Y (conditions, seeds, images), and its 95 % interval over images and seeds."""
+    by_image = np.array([[one.psnr[seed].mean(0) for seed in seeds] for one in conditions])
     generator = np.random.default_rng(0)
-    count = by_image.shape[2]
-    draws = []
+    count, draws = by_image.shape[2], []
     for _ in range(REPEATS):
         rows, images = generator.integers(len(seeds), size=len(seeds)), generator.integers(count, size=count)
-        draws.append(_divide(by_image[:, rows][:, :, images]))
-    return _divide(by_image), percentile_interval(np.array(draws), images=count)
+        draws.append(score(by_image[:, rows][:, :, images]))
+    return score(by_image), percentile_interval(np.array(draws), images=count)
 
 
 def _divide(by_image: np.ndarray) -> float:
     """Computes the share from PSNR-Y of condition, constant and oracle, (3, seeds, images)."""
     mean, low, high = by_image.mean((1, 2))
     return float((mean - low) / (high - low))
+
+
+def _subtract(by_image: np.ndarray) -> float:
+    """Computes the gain from PSNR-Y of oracle and constant, (2, seeds, images)."""
+    high, low = by_image.mean((1, 2))
+    return float(high - low)
 
 
 def format_shares(conditions: Sequence[Condition]) -> str:
@@ -161,8 +196,9 @@ def format_shares(conditions: Sequence[Condition]) -> str:
     constant, oracle = (find_control(conditions, name) for name in ("constant", "oracle"))
     for condition in conditions:
         check_comparable(condition, constant)
-    shares = {one.name: compute_share(one, constant, oracle) for one in conditions}
-    rows = sorted(conditions, key=lambda one: shares[one.name][0])
+    rows = [keep_common_seeds(one, constant, oracle) for one in conditions]
+    shares = {one.name: compute_share(one, constant, oracle) for one in rows}
+    rows.sort(key=lambda one: shares[one.name][0])
     columns = [["seeds", *(str(len(one.psnr)) for one in rows)]]
     for d, name in enumerate(constant.degradations):
         columns.append([name, *(f"{np.mean([psnr[d].mean() for psnr in one.psnr.values()]):.2f}" for one in rows)])
@@ -171,4 +207,10 @@ def format_shares(conditions: Sequence[Condition]) -> str:
     columns.append(["minutes", *(f"{one.seconds / 60:.1f}" for one in rows)])
     heading = f"{len(constant.images)} held-out images, x{constant.config['scale']}, {constant.config['steps']} steps"
     heading += f" of {constant.config['batch_size']} LR patches"
-    return "\n\n".join([heading, *align_columns(["", *(one.name for one in rows)], columns), CAPTION])
+    seeds = list(keep_common_seeds(oracle, constant, oracle).psnr)
+    gain, interval = _bootstrap(_subtract, [oracle, constant], seeds)
+    worth = f"The oracle is {format_difference(gain, interval)} dB ahead of the constant."
+    if interval[0] <= 0:
+        worth += " This may be chance, so that the shares say nothing."
+    table = align_columns(["", *(one.name for one in rows)], columns)
+    return "\n\n".join([heading, *table, worth, textwrap.fill(CAPTION, TABLE_WIDTH)])

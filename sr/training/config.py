@@ -98,8 +98,9 @@ class SRConfig(RunConfig):
 
     @property
     def contrasted_views(self) -> int:
-        """Number of the largest views that the contrastive loss compares; others only steer."""
-        return self.view_config.sizes()[0].count if self.views.crops else self._views_needed
+        """Number of the largest views that the contrastive loss compares; as many as `patches` may only steer."""
+        count = self.view_config.sizes()[0].count
+        return self._views_needed if count == self.conditioning.patches else count
 
     @property
     def _views_needed(self) -> int:

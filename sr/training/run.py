@@ -172,5 +172,5 @@ def _finish(
         f"{len(images.image_names)} held-out images, central crops of at most {config.validation_size} px, "
         f"space {space.name}:"
     )
-    per_image = {name: one.psnr.tolist() for name, one in rows.items()} | {"images": list(images.image_names)}
-    return {"scores": scores, "psnr_y_per_image": per_image}, f"\n{heading}\n\n{table}\n\n{text}"
+    per_image = {"images": list(images.image_names), "psnr_y": model_scores.psnr.tolist()}
+    return {"scores": scores, "per_image": per_image}, f"\n{heading}\n\n{table}\n\n{text}"

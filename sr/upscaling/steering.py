@@ -160,8 +160,8 @@ def find_untrained(steering: Steering, space: Space) -> list[str]:
             continue
         low, high = float(drawn[name].min()), float(drawn[name].max())
         margin = TOLERANCE * (high - low) + 0.05
-        lowest = max(value, PIXEL_WIDTH) if name == "blur" else value
-        if not low - margin <= lowest <= high + margin:
+        counted = max(value, PIXEL_WIDTH) if name == "blur" else value
+        if not low - margin <= counted <= high + margin:
             trained = f"{round(low, 1):g} to {round(high, 1):g}" if high - low > 0.05 else f"{round(low, 1):g} only"
             sentences.append(f"{name}={value:g} is outside what the model was trained on, {trained}: expect artefacts")
     return sentences

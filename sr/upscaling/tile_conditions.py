@@ -71,7 +71,7 @@ class ImageView:
 class Conditions:
     """The conditions of the tiles of one image, to be created and used within `shared.inference.eval_mode`.
 
-    A vector without a map is the mean over the windows with most texture, as in `SRModel.represent`. Otherwise the
+    A vector without a map is the mean over a few windows, as in `SRModel.represent`. Otherwise the
     vector is that of the whole image; for an image too large for the encoder, the mean over windows spread over it.
     Each tile gets its part of the map of the whole image; for an image too large for the encoder, each tile is encoded
     with a margin, and the mean of the map is that over the windows.

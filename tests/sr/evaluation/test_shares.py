@@ -11,7 +11,8 @@ from sr.shares import main
 
 IMAGES, DEGRADATIONS = 12, 2
 OPTIONS = {"scale": 2, "network": {"name": "edsr_small"}, "steps": 500, "batch_size": 8, "patch": 48}
-OPTIONS |= {"degradation": "", "validation_size": 256}
+OPTIONS |= {"accumulation": 1, "optimizer": {"lr": 5e-4}, "ema": 0.0, "loss": {"name": "l1"}, "augmentation": {}}
+OPTIONS |= {"inputs": {"space": "blurs", "training_images": "a", "held_out_images": "b"}}
 
 
 def write_run(folder, name: str, seed: int, gain: float, conditioning: dict, **options) -> str:
@@ -24,7 +25,7 @@ def write_run(folder, name: str, seed: int, gain: float, conditioning: dict, **o
     images = [f"{i}.png" for i in range(IMAGES)]
     metrics = {
         "scores": {"degradations": ["sharp", "blurred"]},
-        "psnr_y_per_image": {path.name: (level + gains).tolist(), "images": images},
+        "per_image": {"psnr_y": (level + gains).tolist(), "images": images},
         "train_seconds": 90,
     }
     (path / "config.json").write_text(json.dumps(config))
@@ -51,6 +52,18 @@ def test_a_condition_with_half_of_the_gain_has_half_of_it_with_an_interval(tmp_p
     assert "12 held-out images, x2, 500 steps of 8 LR patches" in lines[0]
 
 
+def test_a_row_counts_the_seeds_that_the_controls_have_too(tmp_path):
+    mine, constant, oracle, _ = read_conditions(write_runs(tmp_path))
+    del oracle.psnr[2]
+    table = format_shares([mine, constant, oracle])
+    assert re.search(r"mine +2 ", table)
+    assert "The oracle is +0." in table
+    assert "may be chance" not in table
+    for psnr in oracle.psnr.values():
+        psnr -= 0.8
+    assert "may be chance" in format_shares([mine, constant, oracle])
+
+
 def test_the_interval_covers_what_other_images_and_seeds_would_give(tmp_path):
     """Independent noise of 0.4 dB on 3 x 12 image means has a deviation of about 0.4 / 6 / 0.8 in the share."""
     mine, constant, oracle, _ = read_conditions(write_runs(tmp_path))
@@ -64,6 +77,11 @@ def test_the_interval_covers_what_other_images_and_seeds_would_give(tmp_path):
     ("change", "message"),
     [
         ({"steps": 4000}, "mine and constant differ in steps: 4000 and 500"),
+        ({"inputs": OPTIONS["inputs"] | {"training_images": "c"}}, "mine and constant differ in their training images"),
+        (
+            {"name": "constant-s0", "width": 8},
+            "two conditions are called constant (conditioning.name: frozen -> con",
+        ),
         (
             {"conditioning": {"name": "constant"}, "width": 8},
             "2 of the conditions have conditioning=constant: mine",

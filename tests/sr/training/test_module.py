@@ -7,8 +7,9 @@ import torch
 
 from shared.artefacts import save_encoder
 from shared.command import load_config
-from shared.degradations import degrade, summarise_as_vector
+from shared.degradations import degrade, load_space, summarise_as_vector
 from shared.encoders import EncoderConfig, build_encoder
+from sr.conditioning import CONDITIONINGS
 from sr.train import RECIPES
 from sr.training.augmentation import augment
 from sr.training.config import ALIASES, GROUPS, SHORTHANDS, SRConfig
@@ -108,17 +109,20 @@ def test_the_contrastive_loss_is_weighted(weight):
     assert all(p.grad is not None for p in module.trained.method.projector.parameters())
 
 
-@pytest.mark.parametrize("rate", [0.0, 3e-5])
-def test_the_encoder_has_its_own_learning_rate(tmp_path, rate):
+@pytest.mark.parametrize(("conditioning", "rate"), [("finetune", 0.0), ("finetune", 3e-5), ("distilled", 3e-5)])
+def test_the_encoder_has_its_own_learning_rate(tmp_path, conditioning, rate):
     torch.manual_seed(0)
     encoder = build_encoder(EncoderConfig(name="dasr"))
     save_encoder(tmp_path / "encoder", encoder, card="", metadata={"degradation": "dasr_iso_x2"})
-    module = module_of("conditioning=finetune", f"encoder={tmp_path}", f"conditioning.lr={rate}", "optimizer.lr=2e-4")
+    module = module_of(
+        f"conditioning={conditioning}", f"encoder={tmp_path}", f"conditioning.lr={rate}", "optimizer.lr=2e-4"
+    )
     groups = module.configure_optimizers()["optimizer"].param_groups
     rate_of = {id(p): group["initial_lr"] for group in groups for p in group["params"]}
     model = module.ema_source
-    assert {rate_of[id(p)] for p in model.source.parameters()} == {rate or 2e-4}
-    assert {rate_of[id(p)] for p in model.network.parameters()} == {2e-4}
+    assert {rate_of[id(p)] for p in model.source.encoder.parameters()} == {rate or 2e-4}
+    others = [*model.network.parameters(), *getattr(model.source, "head", model.network).parameters()]
+    assert {rate_of[id(p)] for p in others} == {2e-4}
 
 
 def steering_of(module, step: int, monkeypatch) -> tuple[torch.Tensor, torch.Tensor, dict]:
@@ -156,3 +160,20 @@ def test_batch_norms_are_fixed_as_asked(is_fixed):
         norms = [one for one in encoder.modules() if isinstance(one, torch.nn.BatchNorm2d)]
         assert {norm.training for norm in norms} == {mode and not is_fixed}
         assert module.trained.method.projector.training == mode
+
+
+def test_an_oracle_with_error_is_fitted_to_the_space():
+    source = module_of("conditioning=oracle", "conditioning.r2=0.8", "degradation=dasr_iso_x2").trained.model.source
+    spread = summarise_as_vector(load_space("dasr_iso_x2").draw(4096, torch.Generator().manual_seed(0))).std(0)
+    torch.testing.assert_close(source.deviation, spread / 2, rtol=0.05, atol=1e-6)
+
+
+def test_what_reads_an_image_averages_over_patches_where_it_was_measured_to_help():
+    counts = {name: entry.options(name=name).patches for name, entry in CONDITIONINGS.items()}
+    assert {name for name, count in counts.items() if count == 4} == {
+        "frozen",
+        "finetune",
+        "random",
+        "statistics",
+        "distilled",
+    }

@@ -240,8 +240,7 @@ def test_an_image_of_one_colour_is_a_sentence(tmp_path, models, capsys, caplog, 
     ]
     assert [one.message for one in caplog.records] == expected
     assert "3 done" in capsys.readouterr().out
-    result = torch.tensor(list(Image.open(tmp_path / "out" / "a.png").getdata()))
-    assert torch.isfinite(result.float()).all()
+    assert Image.open(tmp_path / "out" / "a.png").size == (80, 120)
     if conditioning == "distilled":
         caplog.clear()
         assert main([*arguments, "overwrite=true", "blur=1", "blur_ratio=1", "noise=0", "jpeg_quality=100"]) == 0
