@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from shared.artefacts import EncoderArtefact, describe_projector, projector_state, serialise
 from shared.data import read_fingerprints
 from shared.degradations import load_space
-from shared.encoders import Encoder, EncoderConfig, build_encoder, degradation_statistics
+from shared.encoders import Encoder, EncoderConfig, StatisticsEncoder, build_encoder
 from shared.run_folders import find_newest_run
 
 STATISTICS = "statistics"
@@ -59,7 +59,7 @@ class EncoderLayer(nn.Module):
         projector: Projection head on the vector, for `projection` only.
     """
 
-    def __init__(self, encoder: Encoder, layer: str, projector: nn.Module | None = None) -> None:
+    def __init__(self, encoder: Encoder | StatisticsEncoder, layer: str, projector: nn.Module | None = None) -> None:
         super().__init__()
         self.encoder = encoder
         self.layer = layer
@@ -72,14 +72,6 @@ class EncoderLayer(nn.Module):
             last = representation.maps[-1]  # (B, D, h, w)
             return last[:, :, last.shape[2] // 2, last.shape[3] // 2]
         return representation.vector if self.projector is None else self.projector(representation.vector)
-
-
-class Statistics(nn.Module):
-    """`degradation_statistics` as a network."""
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Maps (B, 3, H, W) RGB in [0, 1] to (B, 15)."""
-        return degradation_statistics(images)
 
 
 def open_embedders(requested: Sequence[str], runs_dir: str, layer: str) -> tuple[list[Embedder], list[str]]:
@@ -224,7 +216,7 @@ def _make_untrained(config: EncoderConfig, seed: int, layer: str, projector: nn.
 
 
 def _make_statistics() -> Embedder:
-    return Embedder(STATISTICS, "statistics-1", Statistics)
+    return Embedder(STATISTICS, "statistics-1", lambda: EncoderLayer(StatisticsEncoder(), "vector"))
 
 
 def _find_newest(runs_dir: str) -> str:

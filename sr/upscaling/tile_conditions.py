@@ -71,10 +71,10 @@ class ImageView:
 class Conditions:
     """The conditions of the tiles of one image, to be created and used within `shared.inference.eval_mode`.
 
-    A vector without a map is the mean over a few windows, as in `SRModel.represent`. Otherwise the
-    vector is that of the whole image; for an image too large for the encoder, the mean over windows spread over it.
-    Each tile gets its part of the map of the whole image; for an image too large for the encoder, each tile is encoded
-    with a margin, and the mean of the map is that over the windows.
+    A vector without a map is the mean over a few windows, as in `SRModel.represent`. Otherwise the vector is that of
+    the whole image; for an image too large for the encoder, the mean over windows spread over it. Each tile gets its
+    part of the map of the whole image; for an image too large for the encoder, each tile is encoded with a margin, and
+    the mean of the map is that over the windows.
 
     Args:
         model: Any model.
@@ -112,7 +112,7 @@ class Conditions:
             self._representation = represent_parameters(weaken(self.parameters, steering.strength))
             return
         if averages_windows(model):
-            self._representation = represent_textured(model, reference or image)
+            self._representation = average_windows(model, reference or image)
             return
         representation = represent_whole(model, reference or image, max_pixels)
         has_positions = (
@@ -156,7 +156,7 @@ def averages_windows(model: SRModel) -> bool:
     return model.source is not None and model.source.encoder_input.windows > 0 and not model.source.has_positions
 
 
-def represent_textured(model: SRModel, image: ImageView) -> Representation:
+def average_windows(model: SRModel, image: ImageView) -> Representation:
     """Computes the representation of an image by a model that averages it over windows, as `SRModel.represent` does."""
     assert model.source is not None
     options = model.source.encoder_input
@@ -173,7 +173,7 @@ def read_parameters(model: SRModel, image: ImageView, max_pixels: int) -> Tensor
     if not model.reads_images:
         return no_degradation().to(model.network.mean.device)
     if averages_windows(model):
-        return represent_textured(model, image).vector
+        return average_windows(model, image).vector
     representation = represent_whole(model, image, max_pixels)
     return (_represent_in_windows(model, image)[0] if representation is None else representation).vector
 

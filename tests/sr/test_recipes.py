@@ -38,7 +38,8 @@ def build_module(encoder_path: str, *arguments: str):
     config.check()
     name = SMALLER.get(config.network.name, config.network.name)
     config.network = GROUPS["network"].choices[name](**SMALL_OPTIONS[name])
-    if config.conditioning.name in ("frozen", "finetune") and not config.conditioning.encoder:
+    starts_trained = config.conditioning.name == "frozen" or getattr(config.conditioning, "fixed_norm", False)
+    if starts_trained and not config.conditioning.encoder:
         config.conditioning.encoder = encoder_path
     config.conditioning.choose_encoder(config.runs_dir, {})
     return build(config)[0]
