@@ -18,7 +18,7 @@ from shared.images import (
 )
 from sr.conditioning.adapter import Condition
 from sr.conditioning.parametric_sources import represent_parameters
-from sr.conditioning.sources import average_views
+from sr.conditioning.sources import EncoderSource, average_views
 from sr.model import SRModel
 from sr.upscaling.config import Steering
 from sr.upscaling.steering import is_parametric, no_degradation, replace_parameters, weaken
@@ -223,8 +223,10 @@ def max_encoder_pixels(model: SRModel, symmetries: int = 1) -> int:
     adapter = model.network.adapter
     if adapter is None or averages_windows(model) or model.needs_parameters:
         return 0
-    maps = represent(model, torch.zeros(1, 3, 64, 64)).maps
-    floats = WORKING_COPIES * sum(map_.numel() for map_ in maps) / 64**2  # per pixel
+    image = torch.zeros(1, 3, 64, 64, device=model.network.mean.device)
+    source = model.source
+    un_pooled = source.encode_views(image[:, None]) if isinstance(source, EncoderSource) else represent(model, image)
+    floats = WORKING_COPIES * sum(map_.numel() for map_ in un_pooled.maps) / 64**2  # per pixel
     if adapter.maps:
         floats += (WORKING_COPIES - 1 + symmetries) * model.config.width
     return int(MAX_ENCODER_BYTES / (4 * max(1.0, floats)))
