@@ -9,9 +9,9 @@ from torch import Tensor
 
 from pretrain.gathering import gather, own_rows
 from pretrain.key_queue import KeyQueue
-from pretrain.losses import measure_alignment, queue_info_nce
+from pretrain.losses import batch_info_nce, count_other_rows, measure_alignment, queue_info_nce
 from pretrain.methods.base import NEGATIVE_ROWS, MethodOutput, MomentumMethod, apply_per_view, embed, l2_normalize
-from pretrain.positives import Positives
+from pretrain.positives import Positives, Terms
 from pretrain.time_constants import RunPace, describe_stale_queue
 from pretrain.views import ViewBatch
 from shared.encoders import Encoder
@@ -23,13 +23,14 @@ class MoCoConfig:
 
     hidden_dim: int = 2048  # MoCo v2
     output_dim: int = 128  # MoCo v2
+    batch_norm: bool = False  # after each layer of the head, as in MoCo v3: it centres the keys
     temperature: float = 0.07  # MoCo v1 and DASR
-    queue_size: int = 8192  # keys; DASR
+    queue_size: int = 8192  # keys; DASR. 0: no queue, the negatives are the keys of the other rows of the batch
     keys_per_step: int | None = None  # keys enqueued per step over all ranks; None: all
 
 
 class MoCo(MomentumMethod):
-    """Momentum contrast with a queue, for any policy of positives.
+    """Momentum contrast with a queue or with in-batch negatives, for any policy of positives.
 
     While the queue is empty, at the first step of a training, the keys of the other rows of the batch are the
     negatives: without any, the loss and its gradient would be 0. From the second step on all negatives come from the
@@ -46,59 +47,77 @@ class MoCo(MomentumMethod):
     def __init__(self, encoder: Encoder, positives: Positives, config: MoCoConfig) -> None:
         from lightly.models.modules.heads import MoCoProjectionHead
 
-        projector = MoCoProjectionHead(encoder.dim, config.hidden_dim, config.output_dim)
+        projector = MoCoProjectionHead(encoder.dim, config.hidden_dim, config.output_dim, batch_norm=config.batch_norm)
         super().__init__(encoder, positives, projector)
         self.config = config
-        self.queue = KeyQueue(config.queue_size, config.output_dim, config.keys_per_step)
+        has_queue = config.queue_size != 0
+        self.queue = KeyQueue(config.queue_size, config.output_dim, config.keys_per_step) if has_queue else None
+        self.compares_rows = not has_queue
 
     def describe_misfits(self, pace: RunPace) -> list[str]:
         """Describes a target network that is too slow for a run, and a queue that is older than its memory."""
+        if self.queue is None:
+            return super().describe_misfits(pace)
         keys = self.queue.count_stored(pace.rows * self.positives.enqueued_keys) * pace.micro_batches
         problem = describe_stale_queue(pace, size=self.queue.size, keys_per_step=keys)
         return super().describe_misfits(pace) + ([problem] if problem else [])
 
     def forward(self, views: ViewBatch) -> MethodOutput:
-        """Computes the loss and, in training, enqueues the keys of all ranks.
-
-        `loss_of_other_rows` in the logs is the same loss with the positives of another row. If it equals the loss, the
-        queries match wrong positives as well as the right ones.
-        """
+        """Computes the loss and, in training, enqueues the keys of all ranks."""
         query_crops, key_crops = self.positives.split(views.crops)
         vectors, first_views = embed(self.encoder, query_crops)
         projections = apply_per_view(self.projector, vectors)  # (B, Q, D)
         self.record_projections(projections)
         keys = self.target_keys(key_crops)  # (B, K, D)
         terms = self.positives.terms(l2_normalize(projections), keys)
+        if self.queue is None:
+            loss, logs = self._contrast_batch(terms)
+        else:
+            loss, logs = self._contrast_queue(self.queue, terms, keys)
+        logs |= {"loss": loss.detach(), "alignment": measure_alignment(terms)}
+        return MethodOutput(loss, logs, first_views)
+
+    def _contrast_batch(self, terms: Terms) -> tuple[Tensor, dict[str, Tensor]]:
+        """Contrasts with the keys of the other rows; returns the loss and logs."""
+        loss = batch_info_nce(terms, self.config.temperature)
+        return loss, {NEGATIVE_ROWS: count_other_rows(terms)} if self.positives.compares_single_views else {}
+
+    def _contrast_queue(self, queue: KeyQueue, terms: Terms, keys: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """Contrasts with the keys of a queue, then enqueues those of this step, (B, K, D); returns the loss and logs.
+
+        `loss_of_other_rows` in the logs is the same loss with the positives of another row. If it equals the loss, the
+        queries match wrong positives as well as the right ones.
+        """
         fresh = gather(self.positives.keys_to_enqueue(keys).unflatten(0, (len(keys), -1)))  # (R, K', D)
-        negatives = self._collect_negatives(fresh, len(keys))
+        negatives = _collect_negatives(queue, fresh, len(keys))
         loss = queue_info_nce(terms, *negatives, self.config.temperature)
         swapped = replace(terms, queries=terms.queries.detach().roll(1, dims=0))
         if self.training:
-            self.queue.enqueue(fresh.flatten(0, 1))
+            queue.enqueue(fresh.flatten(0, 1))
         logs = {
-            "loss": loss.detach(),
-            "alignment": measure_alignment(terms),
-            "queue_fill": self.queue.fill_fraction(),
+            "queue_fill": queue.fill_fraction(),
             "loss_of_other_rows": queue_info_nce(swapped, *negatives, self.config.temperature),
         }
         if self.positives.compares_single_views:
             _, is_negative = negatives
             logs[NEGATIVE_ROWS] = is_negative.sum() / (len(keys) * fresh.shape[1])  # K' keys come from one row
-        return MethodOutput(loss, logs, first_views)
+        return loss, logs
 
-    def _collect_negatives(self, fresh: Tensor, rows: int) -> tuple[Tensor, Tensor]:
-        """Returns the keys of the queue or, while it is empty, those of the other rows.
 
-        Args:
-            fresh: Keys to enqueue of the R rows of all ranks, (R, K', D).
-            rows: Number B of rows of this rank.
+def _collect_negatives(queue: KeyQueue, fresh: Tensor, rows: int) -> tuple[Tensor, Tensor]:
+    """Returns the keys of the queue or, while it is empty, those of the other rows.
 
-        Returns:
-            Keys (N + R * K', D), and which of them are negatives of each row, (B, N + R * K').
-        """
-        stored, valid = self.queue.negatives()  # (N, D), (N,)
-        all_rows = torch.arange(len(fresh), device=fresh.device)  # (R,)
-        all_rows = all_rows.repeat_interleave(fresh.shape[1])  # (R * K',)
-        other_row = own_rows(rows, fresh.device)[:, None] != all_rows  # (B, R * K')
-        replaces_queue = other_row & (self.queue.filled == 0)
-        return torch.cat([stored, fresh.flatten(0, 1)]), torch.cat([valid.expand(rows, -1), replaces_queue], dim=1)
+    Args:
+        queue: The queue.
+        fresh: Keys to enqueue of the R rows of all ranks, (R, K', D).
+        rows: Number B of rows of this rank.
+
+    Returns:
+        Keys (N + R * K', D), and which of them are negatives of each row, (B, N + R * K').
+    """
+    stored, valid = queue.negatives()  # (N, D), (N,)
+    all_rows = torch.arange(len(fresh), device=fresh.device)  # (R,)
+    all_rows = all_rows.repeat_interleave(fresh.shape[1])  # (R * K',)
+    other_row = own_rows(rows, fresh.device)[:, None] != all_rows  # (B, R * K')
+    replaces_queue = other_row & (queue.filled == 0)
+    return torch.cat([stored, fresh.flatten(0, 1)]), torch.cat([valid.expand(rows, -1), replaces_queue], dim=1)

@@ -95,6 +95,21 @@ def test_moco_enqueues_keys_per_step_and_only_in_training() -> None:
     assert int(method.queue.filled) == 3
 
 
+def test_moco_without_queue_contrasts_with_all_keys_of_the_other_rows() -> None:
+    method, views = build("moco", PAIR, config=MoCoConfig(16, 8, queue_size=0)), random_views(5)
+    crops = views.crops[0]
+    queries = normalize(method.projector(method.encoder(crops.flatten(0, 1)).vector), dim=1).view(5, 2, 8)
+    keys = method.target_keys(crops)
+    losses = []
+    for row, view in itertools.product(range(5), range(2)):
+        others = keys[[other for other in range(5) if other != row]].flatten(0, 1)
+        logits = torch.cat([keys[row, 1 - view][None], others]) @ queries[row, view] / 0.07
+        losses.append(cross_entropy(logits[None], torch.tensor([0])))
+    loss, logs, _ = method(views)
+    torch.testing.assert_close(loss, torch.stack(losses).mean())
+    assert "queue_fill" not in logs
+
+
 def test_moco_of_a_single_row_is_finite() -> None:
     loss, *_ = build("moco", PositivesConfig())(random_views(1))
     assert float(loss) == 0

@@ -45,9 +45,15 @@ def test_contract(name: str, small: int) -> None:
 def test_negative_rows_are_logged() -> None:
     """Of five rows, the four others count, whatever their number of keys."""
     many = PositivesConfig(count=3, side="key", aggregate="all_pairs")
-    for name, policy in (("simclr", PAIR), ("simclr", many), ("fastmoco", PAIR)):
+    in_batch = MoCoConfig(hidden_dim=8, output_dim=4, queue_size=0)
+    for name, policy, config in (
+        ("simclr", PAIR, None),
+        ("simclr", many, None),
+        ("fastmoco", PAIR, None),
+        ("moco", PAIR, in_batch),
+    ):
         views = random_views(5, ((Positives(policy).views_needed(), 16),))
-        assert int(build(name, policy)(views)[1][NEGATIVE_ROWS]) == 4, name
+        assert int(build(name, policy, config=config)(views)[1][NEGATIVE_ROWS]) == 4, name
     moco = build("moco", replace(many, enqueue="all"), config=MoCoConfig(hidden_dim=8, output_dim=4, queue_size=36))
     views = random_views(5, ((4, 16),))
     assert [float(moco(views)[1][NEGATIVE_ROWS]) for _ in range(4)] == [4, 5, 10, 12]  # the queue holds 36 keys of 3
@@ -59,8 +65,9 @@ def test_negative_rows_are_logged() -> None:
 @pytest.mark.parametrize("name", METHODS)
 def test_methods_that_compare_rows_refuse_a_single_row(name: str) -> None:
     method = build(name, _choose_policy(name))
+    assert method.compares_rows == (name in ("simclr", "fastmoco", "supcon", "vicreg"))
     method.check((64, 48), rows=2)
-    if name in ("simclr", "fastmoco", "supcon", "vicreg"):
+    if method.compares_rows:
         with pytest.raises(ValueError, match="1 row in a"):
             method.check((64, 48), rows=1)
     else:
@@ -152,7 +159,7 @@ def test_low_precision_leaves_similarities_in_float32() -> None:
     [
         ("mocco", PAIR, SMALL["moco"], "method 'mocco' is unknown; did you mean moco?"),
         ("moco", PAIR, SMALL["byol"], "method moco needs a MoCoConfig, got BYOLConfig"),
-        ("moco", PAIR, MoCoConfig(queue_size=0), "queue size 0"),
+        ("moco", PAIR, MoCoConfig(queue_size=-1), "queue size -1"),
         ("fastsiam", PAIR, SMALL["fastsiam"], "fastsiam averages several targets"),
         ("vicreg", CENTER, SMALL["vicreg"], "vicreg compares projections of any length"),
         ("supcon", PAIR, SupConConfig(bandwidth=0.0), "bandwidth=0.0 must be positive"),
