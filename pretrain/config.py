@@ -7,7 +7,7 @@ from omegaconf import MISSING
 
 from pretrain.methods import METHODS
 from pretrain.positives import Positives, PositivesConfig, positives_overrides
-from pretrain.time_constants import RunPace
+from pretrain.time_constants import AUTO, RunPace, check_key_momentum, choose_key_momentum, choose_last_key_momentum
 from pretrain.views import ViewsConfig
 from shared.command import Group, Shorthand, make_choice
 from shared.encoders import EncoderConfig
@@ -23,8 +23,10 @@ class PretrainConfig(RunConfig):
         method: Self-supervised method and its options (`method=NAME` chooses, `method.OPTION=...` sets).
         views: Crops per degradation and the images they come from (`views=2x64+4x48` sets the crops).
         positives: Number of positives per row and their aggregation (`positives=5` or `positives=center5`).
-        key_momentum: Share of its weights that the target network keeps at each step, within 0..1, at the first step.
-        key_momentum_end: Key momentum at the last step, reached along a cosine; below 0 it stays constant.
+        key_momentum: Share of its weights that the target network keeps at each step, within 0..1; `auto` fits it to
+            the number of steps.
+        key_momentum_end: Key momentum at the last step, reached along a cosine; below 0 it stays constant. `auto` is
+            1, as in BYOL, in a run that is long enough, and constant in others.
         probe_every: Optimiser steps between probe scores on held-out images; 0 scores only at the end.
         figures_every: Optimiser steps between maps of the embedding in TensorBoard, drawn by a second process; 0 draws
             none.
@@ -34,8 +36,8 @@ class PretrainConfig(RunConfig):
     method: Any = MISSING
     views: ViewsConfig = field(default_factory=ViewsConfig)
     positives: PositivesConfig = field(default_factory=PositivesConfig)
-    key_momentum: float = 0.999
-    key_momentum_end: float = -1.0
+    key_momentum: int | float | str = AUTO
+    key_momentum_end: int | float | str = -1.0
     probe_every: int = 0
     figures_every: int = 0
 
@@ -49,12 +51,10 @@ class PretrainConfig(RunConfig):
         for option in ("probe_every", "figures_every"):
             if getattr(self, option) < 0:
                 raise ValueError(f"{option}={getattr(self, option)} must not be negative")
-        if not 0 <= self.key_momentum <= 1:
-            raise ValueError(f"key_momentum={self.key_momentum} must be within 0..1")
-        if self.key_momentum_end > 1:
-            raise ValueError(
-                f"key_momentum_end={self.key_momentum_end} must be within 0..1, or below 0 to keep it constant"
-            )
+        check_key_momentum(self.key_momentum, "key_momentum")
+        end = self.key_momentum_end
+        if end != AUTO and (isinstance(end, str) or end > 1):
+            raise ValueError(f"key_momentum_end={end} must be within 0..1, below 0 to keep it constant, or auto")
         if self.accumulation > 1 and getattr(self.method, "keys_per_step", None):
             raise ValueError(
                 f"method.keys_per_step={self.method.keys_per_step} counts per micro-batch and needs accumulation=1"
@@ -63,12 +63,20 @@ class PretrainConfig(RunConfig):
         Positives(self.positives).check(self.views.sizes()[0].count)
 
     @property
+    def key_momenta(self) -> tuple[float, float]:
+        """Key momentum at the first and at the last step."""
+        given, end = self.key_momentum, self.key_momentum_end
+        start = choose_key_momentum(self.steps) if given == AUTO else float(given)
+        if end == AUTO:
+            return start, choose_last_key_momentum(self.steps, start)
+        return start, float(end) if float(end) >= 0 else start
+
+    @property
     def pace(self) -> RunPace:
         """The pace of the run; if the key momentum changes, with the lowest one, at which the target can follow."""
-        is_lower_at_end = 0 <= self.key_momentum_end < self.key_momentum
-        option = "key_momentum_end" if is_lower_at_end else "key_momentum"
-        momentum = float(getattr(self, option))
-        return RunPace(self.steps, self.accumulation, self.micro_batch_size, momentum, option)
+        start, end = self.key_momenta
+        option = "key_momentum_end" if end < start else "key_momentum"
+        return RunPace(self.steps, self.accumulation, self.micro_batch_size, min(start, end), option)
 
     @property
     def method_name(self) -> str:

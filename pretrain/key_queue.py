@@ -51,10 +51,6 @@ class KeyQueue(nn.Module):
         self.pointer.copy_((self.pointer + count) % self.size)
         self.filled.copy_((self.filled + count).clamp(max=self.size))
 
-    def count_stored(self, keys: int) -> int:
-        """Counts the keys that `enqueue` stores of `keys` keys."""
-        return keys if self.keys_per_step is None else min(keys, self.keys_per_step)
-
     def negatives(self) -> tuple[Tensor, Tensor]:
         """Returns a copy of the keys (size, D), so that `enqueue` may precede the backward pass, and their validity."""
         valid = torch.arange(self.size, device=self.keys.device) < self.filled

@@ -59,8 +59,8 @@ class Pretraining(PlannedTraining):
 
     def key_momentum(self) -> float:
         """Computes the key momentum at the current optimiser step, in [0, 1]."""
-        start, end = self.config.key_momentum, self.config.key_momentum_end
-        return start if end < 0 else cosine(start, end, self.global_step / max(1, self.config.steps - 1))
+        start, end = self.config.key_momenta
+        return start if start == end else cosine(start, end, self.global_step / max(1, self.config.steps - 1))
 
     def after_optimizer_step(self) -> None:
         """Updates the target network, then the moving average."""

@@ -42,7 +42,8 @@ def build(config: PretrainConfig) -> tuple[Pretraining, ImageStore, Space]:
     )
     torch.manual_seed(config.seed)
     encoder = build_encoder(config.encoder)
-    method = build_method(config.method_name, encoder, Positives(config.positives), config.method)
+    positives = Positives(config.positives)
+    method = build_method(config.method_name, encoder, positives, config.method, config.pace)
     method.check(tuple(size.patch for size in sizes), config.micro_batch_size)
     if config.channels_last:
         method = method.to(memory_format=torch.channels_last)
@@ -59,6 +60,7 @@ def prepare(config: PretrainConfig, recipe: str, folder: Path) -> PreparedRun:
     scorer = NetworkScorer(build_run_probe(space, held_out, config.views.sizes()[0].patch))
     speed = SpeedMonitor(config.micro_batch_size // (config.devices * config.nodes) * module.planner.views)
     parameters = sum(p.numel() for p in module.ema_source.parameters())
+    constants = module.trained.describe_time_constants(config.pace)
     return PreparedRun(
         module=module,
         callbacks=[
@@ -73,6 +75,7 @@ def prepare(config: PretrainConfig, recipe: str, folder: Path) -> PreparedRun:
             ("network", f"{config.encoder.name}, {parameters / 1e6:.1f} M parameters"),
             ("images", f"{len(module.planner.store)} to train on, {len(held_out)} held out"),
             ("views", f"{config.views.crops} of space {space.name}, {config.batch_size} degradations per step"),
+            *([("target", constants)] if constants else []),
         ],
         warnings=module.trained.describe_misfits(config.pace),
     )

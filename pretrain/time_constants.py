@@ -1,4 +1,4 @@
-"""Time constants of a target network and its queue against the length of a run, and the values that would fit.
+"""Time constants of a target network and its queue: values that fit a run, and sentences about those that do not.
 
 A target network of key momentum m lags behind the online network by about 1 / (1 - m) steps, the time constant of its
 moving average. A run that is not much longer trains on targets that hardly leave the initialisation. A queue whose keys
@@ -7,10 +7,16 @@ wants the keys of a queue consistent).
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+AUTO = "auto"  # a time constant that is computed from the length of the run
+LAGS = 30  # lags of the target network in a run, with key_momentum=auto
+FASTEST, SLOWEST = 0.9, 0.999  # limits of key_momentum=auto; the slowest is that of MoCo and DASR
+LONG_RUN = 100  # lags of the target network in a run that can afford to slow it down, as BYOL does
+QUEUE_AGE = 0.25  # age of a full queue in lags of the target network, with queue_size=auto
+MIN_QUEUE_STEPS = 8  # a queue that may hold the keys of fewer steps is worth less than the keys of the batch itself
+MAX_QUEUE = 65536  # keys; MoCo
 MIN_LAGS = 10  # lags of the target network in a run: with fewer, its start weighs on too much of the run
-MIN_MOMENTUM = 0.5  # below, the target is closer to the online network than to its own past
 ROUNDING = 1e-6  # relative; 1 - 0.9 is less than 0.1 in floating point
 
 
@@ -45,42 +51,76 @@ def count_lag(key_momentum: float) -> float:
     return 1 / (1 - key_momentum) if key_momentum < 1 else math.inf
 
 
-def fit_key_momentum(steps: int) -> float | None:
-    """Computes the largest key momentum that fits a run, up to rounding; None if the run is too short for any.
+def choose_key_momentum(steps: int) -> float:
+    """Computes the key momentum of a run with `key_momentum=auto`: `LAGS` lags in all, within `FASTEST`..`SLOWEST`.
 
     Args:
         steps: Number of optimiser steps.
-
-    Returns:
-        1 - `MIN_LAGS` / `steps`, rounded down to one significant digit of its distance from 1, such as 0.98 or 0.995.
     """
-    share = MIN_LAGS / steps
-    digit = 10.0 ** math.floor(math.log10(share))
-    momentum = round(1 - math.ceil(share / digit - ROUNDING) * digit, 12)
-    return momentum if momentum >= MIN_MOMENTUM else None
+    return round(min(max(1 - LAGS / steps, FASTEST), SLOWEST), 4)
 
 
-def fit_queue_size(keys_per_step: int, lag: float) -> int:
-    """Computes the largest power of two whose keys are at most `lag` steps old, but at least the keys of one step."""
-    most = int(keys_per_step * lag * (1 + ROUNDING))
-    return max(keys_per_step, 1 << (most.bit_length() - 1))
+def choose_last_key_momentum(steps: int, key_momentum: float) -> float:
+    """Computes the key momentum at the last step with `key_momentum_end=auto`: 1 in runs of `LONG_RUN` lags or more.
+
+    In shorter ones a target that comes to rest would cost too much of the run, and the momentum stays constant.
+
+    Args:
+        steps: Number of optimiser steps.
+        key_momentum: Key momentum at the first step.
+    """
+    return 1.0 if steps >= LONG_RUN * count_lag(key_momentum) * (1 - ROUNDING) else key_momentum
+
+
+def choose_queue_size(keys_per_step: int, key_momentum: float) -> int:
+    """Computes the number of keys with `queue_size=auto`: `QUEUE_AGE` of the target's lag, 0 if that is too few steps.
+
+    Args:
+        keys_per_step: Number of keys that enter the queue at each optimiser step, over all devices.
+        key_momentum: Share of its weights that the target network keeps at each step, in [0, 1].
+    """
+    steps = QUEUE_AGE * count_lag(key_momentum) * (1 + ROUNDING)
+    return int(min(keys_per_step * steps, MAX_QUEUE)) if steps >= MIN_QUEUE_STEPS else 0
+
+
+def check_key_momentum(value: float | str, option: str) -> None:
+    """Refuses a key momentum that is neither within 0..1 nor `auto`.
+
+    Raises:
+        ValueError: The value is invalid; the message names the option.
+    """
+    if value != AUTO and not (isinstance(value, int | float) and 0 <= value <= 1):
+        raise ValueError(f"{option}={value} must be within 0..1, or auto")
+
+
+def describe_target(pace: RunPace) -> str:
+    """Describes the target network of a run in a few words."""
+    lag = count_lag(pace.key_momentum)
+    moves = f"lags by {_format(lag)} of {pace.steps} steps" if lag < math.inf else "never moves"
+    return f"key momentum {pace.key_momentum}, {moves}"
 
 
 def describe_slow_target(pace: RunPace) -> str | None:
     """Describes in one sentence a target network that is too slow for the run; None if it fits."""
     if pace.fits_target:
         return None
-    lag, fitted = count_lag(pace.key_momentum), fit_key_momentum(pace.steps)
+    lag, fitted = count_lag(pace.key_momentum), choose_key_momentum(pace.steps)
     moves = f"lags by {_format(lag)} steps" if lag < math.inf else "never moves"
     problem = f"{pace.momentum_option}={pace.key_momentum}: the target network {moves}"
-    if fitted is None:
+    if not replace(pace, key_momentum=fitted).fits_target:
         return (
             f"{problem}, and no key momentum fits a run of {pace.steps} steps: use {pace.method_option}=simclr, which "
             "has no target network"
         )
     return (
-        f"{problem}, but should lag by at most a tenth of this run's {pace.steps}: use {pace.momentum_option}={fitted}"
+        f"{problem}, but should lag by at most a tenth of this run's {pace.steps}: use {pace.momentum_option}=auto, "
+        f"which is {fitted} here"
     )
+
+
+def describe_queue(*, size: int, keys_per_step: int) -> str:
+    """Describes the negatives of a run in a few words; a queue of 0 keys is none."""
+    return f"queue of {size} keys, {_format(size / keys_per_step)} steps" if size else "negatives from the batch"
 
 
 def describe_stale_queue(pace: RunPace, *, size: int, keys_per_step: int) -> str | None:
@@ -93,17 +133,17 @@ def describe_stale_queue(pace: RunPace, *, size: int, keys_per_step: int) -> str
         size: Capacity of the queue in keys.
         keys_per_step: Number of keys that enter the queue at each optimiser step, over all devices.
     """
-    momentum = pace.key_momentum if pace.fits_target else fit_key_momentum(pace.steps)
-    if momentum is None:
-        return None  # no queue fits, as `describe_slow_target` says
+    momentum = pace.key_momentum if pace.fits_target else choose_key_momentum(pace.steps)
     age, lag = size / keys_per_step, count_lag(momentum)
     if age <= lag * (1 + ROUNDING):
         return None
     never_full = f", and this run's {pace.steps} never fill it" if age > pace.steps else ""
+    fitted = choose_queue_size(keys_per_step, momentum)
+    instead = f"{fitted} here" if fitted else "0 here, so that the negatives are the other rows of the batch"
     return (
         f"{pace.method_option}.queue_size={size}: a full queue holds the keys of {_format(age)} steps, more than the "
         f"{_format(lag)} that a target network with {pace.momentum_option}={momentum} remembers{never_full}: use "
-        f"{pace.method_option}.queue_size={fit_queue_size(keys_per_step, lag)}"
+        f"{pace.method_option}.queue_size=auto, which is {instead}"
     )
 
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize
 
 from pretrain.positives import Positives
-from pretrain.time_constants import RunPace, describe_slow_target
+from pretrain.time_constants import RunPace, describe_slow_target, describe_target
 from pretrain.views import ViewBatch
 from shared.encoders import Encoder, Representation
 
@@ -80,6 +80,10 @@ class Method(nn.Module):
                 f"batch_size: {rows} row in a (micro-)batch; this method compares rows and needs at least 2"
             )
 
+    def describe_time_constants(self, pace: RunPace) -> str:
+        """Describes the time constants of the method in a run in a few words; empty if it has none."""
+        return ""
+
     def describe_misfits(self, pace: RunPace) -> list[str]:
         """Describes, in one sentence each, the time constants of the method that do not fit a run."""
         return []
@@ -113,6 +117,10 @@ class MomentumMethod(Method):
         self.target_projector = copy.deepcopy(projector)
         deactivate_requires_grad(self.target_encoder)
         deactivate_requires_grad(self.target_projector)
+
+    def describe_time_constants(self, pace: RunPace) -> str:
+        """Describes how far the target network lags behind."""
+        return describe_target(pace)
 
     def describe_misfits(self, pace: RunPace) -> list[str]:
         """Describes a target network that is too slow for a run."""

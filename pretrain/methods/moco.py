@@ -12,7 +12,7 @@ from pretrain.key_queue import KeyQueue
 from pretrain.losses import batch_info_nce, count_other_rows, measure_alignment, queue_info_nce
 from pretrain.methods.base import NEGATIVE_ROWS, MethodOutput, MomentumMethod, apply_per_view, embed, l2_normalize
 from pretrain.positives import Positives, Terms
-from pretrain.time_constants import RunPace, describe_stale_queue
+from pretrain.time_constants import AUTO, RunPace, choose_queue_size, describe_queue, describe_stale_queue
 from pretrain.views import ViewBatch
 from shared.encoders import Encoder
 
@@ -25,8 +25,21 @@ class MoCoConfig:
     output_dim: int = 128  # MoCo v2
     batch_norm: bool = False  # after each layer of the head, as in MoCo v3: it centres the keys
     temperature: float = 0.07  # MoCo v1 and DASR
-    queue_size: int = 8192  # keys; DASR. 0: no queue, the negatives are the keys of the other rows of the batch
+    queue_size: int | str = AUTO  # keys, 8192 in DASR; 0: the negatives are the keys of the other rows of the batch
     keys_per_step: int | None = None  # keys enqueued per step over all ranks; None: all
+
+    def fit_to(self, pace: RunPace, positives: Positives) -> MoCoConfig:
+        """Replaces `auto` by a queue that fits a run."""
+        if isinstance(self.queue_size, int):
+            return self
+        if self.queue_size != AUTO:
+            raise ValueError(f"{pace.method_option}.queue_size={self.queue_size} must be a number of keys, or auto")
+        return replace(self, queue_size=choose_queue_size(self.count_keys(pace, positives), pace.key_momentum))
+
+    def count_keys(self, pace: RunPace, positives: Positives) -> int:
+        """Counts the keys that enter a queue at each optimiser step."""
+        keys = pace.rows * positives.enqueued_keys
+        return pace.micro_batches * (keys if self.keys_per_step is None else min(keys, self.keys_per_step))
 
 
 class MoCo(MomentumMethod):
@@ -41,7 +54,7 @@ class MoCo(MomentumMethod):
     Args:
         encoder: Online encoder.
         positives: Policy that selects and aggregates positives.
-        config: Options of the method.
+        config: Options of the method, without `auto`.
     """
 
     def __init__(self, encoder: Encoder, positives: Positives, config: MoCoConfig) -> None:
@@ -50,15 +63,20 @@ class MoCo(MomentumMethod):
         projector = MoCoProjectionHead(encoder.dim, config.hidden_dim, config.output_dim, batch_norm=config.batch_norm)
         super().__init__(encoder, positives, projector)
         self.config = config
-        has_queue = config.queue_size != 0
-        self.queue = KeyQueue(config.queue_size, config.output_dim, config.keys_per_step) if has_queue else None
-        self.compares_rows = not has_queue
+        size = int(config.queue_size)
+        self.queue = KeyQueue(size, config.output_dim, config.keys_per_step) if size else None
+        self.compares_rows = self.queue is None
+
+    def describe_time_constants(self, pace: RunPace) -> str:
+        """Describes how far the target network lags behind, and the age of a full queue."""
+        size, keys = int(self.config.queue_size), self.config.count_keys(pace, self.positives)
+        return f"{super().describe_time_constants(pace)}; {describe_queue(size=size, keys_per_step=keys)}"
 
     def describe_misfits(self, pace: RunPace) -> list[str]:
         """Describes a target network that is too slow for a run, and a queue that is older than its memory."""
         if self.queue is None:
             return super().describe_misfits(pace)
-        keys = self.queue.count_stored(pace.rows * self.positives.enqueued_keys) * pace.micro_batches
+        keys = self.config.count_keys(pace, self.positives)
         problem = describe_stale_queue(pace, size=self.queue.size, keys_per_step=keys)
         return super().describe_misfits(pace) + ([problem] if problem else [])
 

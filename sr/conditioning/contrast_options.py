@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pretrain.methods import METHODS, PositivesConfig
+from pretrain.time_constants import AUTO, check_key_momentum
 from shared.artefacts import EncoderArtefact
 from shared.command import make_choice
 from shared.encoders import Encoder, EncoderConfig
@@ -19,20 +20,19 @@ class Contrast(Conditioned):
         contrastive: Weight of the contrastive loss relative to the image loss; 1 in DASR.
         method: Method of the contrastive loss (`method=NAME` chooses, `method.OPTION=...` sets).
         positives: Positives of the contrastive loss, see `PositivesConfig`.
-        key_momentum: Momentum of the method's target network, 0 to 1.
+        key_momentum: Momentum of the method's target network, within 0..1; `auto` fits it to the number of steps.
     """
 
     contrastive: float = 1.0
     method: Any = field(default_factory=make_choice("moco", METHODS["moco"].config))  # DASR's
     positives: PositivesConfig = field(default_factory=PositivesConfig)
-    key_momentum: float = 0.999
+    key_momentum: int | float | str = AUTO
 
     def check(self) -> None:
         super().check()
         if self.contrastive < 0:
             raise ValueError(f"conditioning.contrastive={self.contrastive} must not be negative")
-        if not 0 <= self.key_momentum <= 1:
-            raise ValueError(f"conditioning.key_momentum={self.key_momentum} must be within 0..1")
+        check_key_momentum(self.key_momentum, "conditioning.key_momentum")
 
     @property
     def trains_by_contrast(self) -> bool:  # type: ignore[override]

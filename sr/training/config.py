@@ -7,6 +7,7 @@ from typing import Any
 from omegaconf import MISSING
 
 from pretrain.methods import METHODS, Positives, RunPace, positives_overrides
+from pretrain.time_constants import AUTO, choose_key_momentum
 from pretrain.views import ViewsConfig
 from shared.command import Group, make_choice
 from shared.encoders import MIN_IMAGE_SIDE
@@ -110,11 +111,12 @@ class SRConfig(RunConfig):
     @property
     def pace(self) -> RunPace:
         """The pace of a run with a contrastive loss."""
+        momentum = self.conditioning.key_momentum
         return RunPace(
             self.steps,
             self.accumulation,
             self.micro_batch_size,
-            self.conditioning.key_momentum,
+            choose_key_momentum(self.steps) if momentum == AUTO else float(momentum),
             momentum_option="conditioning.key_momentum",
             method_option="conditioning.method",
         )

@@ -88,7 +88,7 @@ class SRTraining(PlannedTraining):
         losses: list[Tensor] = []
         first: Representation | None = None
         if method is not None:
-            method.key_momentum = self.config.conditioning.key_momentum
+            method.key_momentum = self.config.pace.key_momentum
             known = parameters if parameters is not None else torch.empty(len(lr_image), 0, device=self.device)
             compared = (views[0][:, : self.config.contrasted_views], *views[1:])
             contrast, method_logs, first = method(ViewBatch(compared, known))

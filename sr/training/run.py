@@ -47,6 +47,7 @@ def prepare(config: SRConfig, recipe: str, folder: Path) -> PreparedRun:
     speed = SpeedMonitor(config.micro_batch_size // (config.devices * config.nodes) * module.planner.views)
     weights = sum(p.numel() for p in module.ema_source.network.parameters())
     sizes, method = module.planner.sizes, module.trained.method
+    constants = "" if method is None else method.describe_time_constants(config.pace)
     return PreparedRun(
         module=module,
         callbacks=[speed, SRLog(speed, images), ProgressBar(module.planner.views)],
@@ -57,6 +58,7 @@ def prepare(config: SRConfig, recipe: str, folder: Path) -> PreparedRun:
             ("condition", config.conditioning.describe()),
             ("images", f"{len(module.planner.store)} to train on, {len(held_out)} held out"),
             ("patches", f"LR {sizes[0].patch} px of space {space.name}, {config.batch_size} degradations a step"),
+            *([("target", constants)] if constants else []),
         ],
         warnings=[] if method is None else method.describe_misfits(config.pace),
     )
@@ -113,7 +115,8 @@ def _build_contrastive_method(config: SRConfig, model: SRModel, patches: tuple[i
     if model.source is None or not options.trains_by_contrast:
         return None
     encoder: Any = model.source.contrastive_encoder(model.network)
-    method = build_method(options.method.name, encoder, Positives(options.positives), options.method)
+    positives = Positives(options.positives)
+    method = build_method(options.method.name, encoder, positives, options.method, config.pace)
     method.check(patches, config.micro_batch_size)
     return method
 

@@ -160,6 +160,12 @@ def test_low_precision_leaves_similarities_in_float32() -> None:
         ("mocco", PAIR, SMALL["moco"], "method 'mocco' is unknown; did you mean moco?"),
         ("moco", PAIR, SMALL["byol"], "method moco needs a MoCoConfig, got BYOLConfig"),
         ("moco", PAIR, MoCoConfig(queue_size=-1), "queue size -1"),
+        (
+            "moco",
+            PAIR,
+            MoCoConfig(queue_size="automatic"),
+            "method.queue_size=automatic must be a number of keys, or auto",
+        ),
         ("fastsiam", PAIR, SMALL["fastsiam"], "fastsiam averages several targets"),
         ("vicreg", CENTER, SMALL["vicreg"], "vicreg compares projections of any length"),
         ("supcon", PAIR, SupConConfig(bandwidth=0.0), "bandwidth=0.0 must be positive"),

@@ -18,6 +18,7 @@ from pretrain.methods.vicreg import VICRegConfig
 from pretrain.positives import Positives, PositivesConfig
 from pretrain.views import ViewBatch
 from tests.pretrain.linear_encoder import LinearEncoder, random_views
+from tests.pretrain.small_methods import LONG
 
 CASES = {
     "moco": (MoCoConfig(16, 8, queue_size=10), PositivesConfig(2, aggregate="center", enqueue="all")),
@@ -32,7 +33,7 @@ ROWS, STEPS = 6, 3
 def _build(name: str) -> nn.Module:
     torch.manual_seed(0)
     config, positives = CASES[name]
-    method = build_method(name, LinearEncoder(), Positives(positives), config)
+    method = build_method(name, LinearEncoder(), Positives(positives), config, LONG)
     if name in ("fastmoco", "vicreg"):  # their published heads have batch norm
         method.projector = nn.Linear(12, 8)
     if name == "fastmoco":

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import example, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pretrain.config import GROUPS, SHORTHANDS, PretrainConfig
@@ -11,11 +11,11 @@ from pretrain.methods import METHODS, Positives, PositivesConfig, build_method
 from pretrain.methods.moco import MoCoConfig
 from pretrain.time_constants import (
     RunPace,
-    count_lag,
+    choose_key_momentum,
+    choose_last_key_momentum,
+    choose_queue_size,
     describe_slow_target,
     describe_stale_queue,
-    fit_key_momentum,
-    fit_queue_size,
 )
 from pretrain.train import RECIPES
 from shared.command import load_config
@@ -33,58 +33,74 @@ def load(*arguments: str) -> PretrainConfig:
 
 @pytest.mark.parametrize(
     ("steps", "momentum"),
-    [(19, None), (20, 0.5), (100, 0.9), (300, 0.96), (500, 0.98), (990, 0.98), (1000, 0.99), (1200, 0.991)],
+    [(20, 0.9), (300, 0.9), (600, 0.95), (2400, 0.9875), (10_000, 0.997), (10**6, 0.999)],
 )
-def test_the_key_momentum_that_fits_a_run(steps, momentum):
-    assert fit_key_momentum(steps) == momentum
+def test_a_target_network_has_thirty_lags_in_a_run_within_limits(steps, momentum):
+    assert choose_key_momentum(steps) == momentum
 
 
-def test_the_queue_that_fits_a_target():
-    assert fit_queue_size(8, 50) == 256  # 32 steps; 512 keys would be 64 steps old
-    assert fit_queue_size(64, 100) == 4096
-    assert fit_queue_size(84, 1) == 84  # no power of two, but one step of keys
+@pytest.mark.parametrize(
+    ("momentum", "size"), [(0.9, 0), (0.95, 0), (0.97, 266), (0.99, 800), (0.999, 8000), (1, 65536)]
+)
+def test_a_queue_is_a_quarter_as_old_as_its_targets_memory_or_not_worth_it(momentum, size):
+    assert choose_queue_size(32, momentum) == size
+
+
+def test_a_target_network_comes_to_rest_only_in_a_long_run():
+    assert choose_last_key_momentum(1000, 0.97) == 0.97
+    assert choose_last_key_momentum(10_000, 0.99) == 1
 
 
 def test_published_values_in_a_short_run_are_told_in_one_sentence_each():
     assert describe_slow_target(JOINT) == (
         "conditioning.key_momentum=0.999: the target network lags by 1000 steps, but should lag by at most a tenth of "
-        "this run's 500: use conditioning.key_momentum=0.98"
+        "this run's 500: use conditioning.key_momentum=auto, which is 0.94 here"
     )
     assert describe_stale_queue(JOINT, size=8192, keys_per_step=8) == (
-        "conditioning.method.queue_size=8192: a full queue holds the keys of 1024 steps, more than the 50 that a "
-        "target network with conditioning.key_momentum=0.98 remembers, and this run's 500 never fill it: use "
-        "conditioning.method.queue_size=256"
+        "conditioning.method.queue_size=8192: a full queue holds the keys of 1024 steps, more than the 16.7 that a "
+        "target network with conditioning.key_momentum=0.94 remembers, and this run's 500 never fill it: use "
+        "conditioning.method.queue_size=auto, which is 0 here, so that the negatives are the other rows of the batch"
     )
-    assert describe_slow_target(replace(JOINT, steps=500_000)) is None
-    assert "never fill" not in describe_stale_queue(replace(JOINT, steps=2000), size=8192, keys_per_step=8)
+    long = replace(JOINT, steps=5000)
+    assert describe_slow_target(replace(long, key_momentum=0.995)) is None
+    told = describe_stale_queue(replace(long, key_momentum=0.995), size=8192, keys_per_step=8)
+    assert "never fill" not in told
+    assert told.endswith("use conditioning.method.queue_size=auto, which is 400 here")
     assert "never moves" in describe_slow_target(replace(JOINT, key_momentum=1.0))
 
 
 def test_a_run_too_short_for_any_target_is_told_a_method_without():
-    pace = replace(JOINT, steps=12)
-    assert describe_slow_target(pace).endswith("use conditioning.method=simclr, which has no target network")
-    assert describe_stale_queue(pace, size=8192, keys_per_step=8) is None
+    told = describe_slow_target(replace(JOINT, steps=99))
+    assert told.endswith("use conditioning.method=simclr, which has no target network")
 
 
-@example(steps=100, momentum=0.9, size=80, keys=8)  # both at their limits
 @given(
-    steps=st.integers(20, 10**6),
+    steps=st.integers(100, 10**6),
     momentum=st.floats(0, 1),
     size=st.integers(1, 65536),
     keys=st.integers(1, 4096),
 )
-def test_the_values_told_fit_and_are_not_needlessly_small(steps, momentum, size, keys):
+def test_the_values_told_fit(steps, momentum, size, keys):
     pace = RunPace(steps, 1, keys, momentum)
     if describe_slow_target(pace):
-        fitted = fit_key_momentum(steps)
-        assert steps / 20 - 1e-3 <= count_lag(fitted) < count_lag(momentum)
-        pace = replace(pace, key_momentum=fitted)
+        pace = replace(pace, key_momentum=choose_key_momentum(steps))
         assert describe_slow_target(pace) is None
     if describe_stale_queue(pace, size=size, keys_per_step=keys):
-        fitted = fit_queue_size(keys, count_lag(pace.key_momentum))
+        fitted = choose_queue_size(keys, pace.key_momentum)
         assert fitted < size
         assert describe_stale_queue(pace, size=fitted, keys_per_step=keys) is None
-        assert describe_stale_queue(pace, size=2 * fitted + 1, keys_per_step=keys)
+
+
+def test_auto_follows_the_run():
+    short, long = load("method=moco", "steps=300"), load("method=moco", "steps=20000", "key_momentum_end=auto")
+    assert short.key_momenta == (0.9, 0.9)
+    assert long.key_momenta == (0.9985, 0.9985)
+    assert load("method=byol", "steps=20000", "key_momentum=0.99", "key_momentum_end=auto").key_momenta == (0.99, 1)
+    queues = (
+        build_method("moco", LinearEncoder(), Positives(one.positives), one.method, one.pace).queue
+        for one in (short, long)
+    )
+    assert [queue.size if queue else 0 for queue in queues] == [0, 10666]
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -108,7 +124,7 @@ def test_only_methods_with_a_target_have_time_constants(method):
 )
 def test_a_queue_ages_with_the_keys_that_a_step_enqueues(positives, keys_per_step, micro_batches, age):
     config = MoCoConfig(hidden_dim=8, output_dim=4, queue_size=8192, keys_per_step=keys_per_step)
-    method = build_method("moco", LinearEncoder(), Positives(positives), config)
+    method = build_method("moco", LinearEncoder(), Positives(positives), config, JOINT)
     _, told = method.describe_misfits(replace(JOINT, micro_batches=micro_batches))
     assert f"holds the keys of {age} steps" in told
 
@@ -117,14 +133,20 @@ def test_a_queue_ages_with_the_keys_that_a_step_enqueues(positives, keys_per_ste
     ("options", "told"),
     [
         *(([f"--config-name={path.stem}"], []) for path in sorted(RECIPES.glob("*.yaml"))),
-        (["method=moco"], ["key_momentum=0.98", "method.queue_size=2048"]),
+        (["method=moco"], []),
+        (["method=moco", "steps=200"], []),
+        (
+            ["method=moco", "key_momentum=0.999", "method.queue_size=8192"],
+            ["key_momentum=auto", "method.queue_size=auto"],
+        ),
         (["method=byol", "key_momentum=0.98", "key_momentum_end=1"], []),
-        (["method=byol", "key_momentum=1", "key_momentum_end=0.99"], ["key_momentum_end=0.98"]),
+        (["method=byol", "key_momentum=1", "key_momentum_end=0.99"], ["key_momentum_end=auto"]),
         (["method=moco", "key_momentum=0.98", "method.queue_size=2048", "accumulation=2"], []),
     ],
     ids=str,
 )
 def test_recipes_fit_their_steps_and_overrides_are_told(options, told):
     config = load(*options)
-    method = build_method(config.method_name, LinearEncoder(), Positives(config.positives), config.method)
-    assert [sentence.split(": use ")[1] for sentence in method.describe_misfits(config.pace)] == told
+    method = build_method(config.method_name, LinearEncoder(), Positives(config.positives), config.method, config.pace)
+    sentences = method.describe_misfits(config.pace)
+    assert [sentence.split(": use ")[1].split(", which is")[0] for sentence in sentences] == told

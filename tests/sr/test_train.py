@@ -176,11 +176,12 @@ def test_help_lists_recipes_choices_and_defaults(capsys):
 
 
 def test_a_dry_run_reports_the_costs_and_a_target_that_is_too_slow(tmp_path, capsys, caplog):
-    assert main(small(tmp_path, "dry", "dry_run=true", "steps=500")) == 0
+    assert main(small(tmp_path, "dry", "dry_run=true", "steps=500", "key_momentum=0.999")) == 0
     (warning,) = [record.getMessage() for record in caplog.records if "target network" in record.getMessage()]
     assert warning.startswith("conditioning.key_momentum=0.999: the target network lags by 1000 steps")
-    assert warning.endswith("use conditioning.key_momentum=0.98")
+    assert warning.endswith("use conditioning.key_momentum=auto, which is 0.94 here")
     printed = capsys.readouterr().out
     assert "dry run: everything fits" in printed
     assert "fused by affine" in printed
+    assert "key momentum 0.999, lags by 1000 of 500 steps; queue of 20 keys, 5 steps" in printed
     assert not (tmp_path / "sr" / "dry").exists()
