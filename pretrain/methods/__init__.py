@@ -10,6 +10,7 @@ from pretrain.methods.byol import BYOL, BYOLConfig
 from pretrain.methods.fastmoco import FastMoCo, FastMoCoConfig
 from pretrain.methods.fastsiam import FastSiam
 from pretrain.methods.moco import MoCo, MoCoConfig
+from pretrain.methods.mocov3 import MoCoV3, MoCoV3Config
 from pretrain.methods.simclr import SimCLR, SimCLRConfig
 from pretrain.methods.simsiam import SimSiam, SimSiamConfig
 from pretrain.methods.supcon import SupCon, SupConConfig
@@ -41,6 +42,7 @@ class MethodEntry(NamedTuple):
 
 METHODS: dict[str, MethodEntry] = {
     "moco": MethodEntry(MoCo, MoCoConfig),
+    "mocov3": MethodEntry(MoCoV3, MoCoV3Config),
     "simclr": MethodEntry(SimCLR, SimCLRConfig),
     "byol": MethodEntry(BYOL, BYOLConfig),
     "fastmoco": MethodEntry(FastMoCo, FastMoCoConfig),

@@ -7,6 +7,7 @@ from pretrain.methods import build_method
 from pretrain.methods.byol import BYOLConfig
 from pretrain.methods.fastmoco import FastMoCoConfig
 from pretrain.methods.moco import MoCoConfig
+from pretrain.methods.mocov3 import MoCoV3Config
 from pretrain.methods.simclr import SimCLRConfig
 from pretrain.methods.simsiam import SimSiamConfig
 from pretrain.methods.supcon import SupConConfig
@@ -18,6 +19,7 @@ from tests.pretrain.linear_encoder import LinearEncoder
 
 SMALL = {
     "moco": MoCoConfig(hidden_dim=16, output_dim=8, queue_size=10),
+    "mocov3": MoCoV3Config(hidden_dim=16, output_dim=8),
     "simclr": SimCLRConfig(hidden_dim=16, output_dim=8),
     "byol": BYOLConfig(hidden_dim=16, output_dim=8),
     "fastmoco": FastMoCoConfig(hidden_dim=16, output_dim=8, prediction_hidden_dim=4),

@@ -110,6 +110,16 @@ def test_moco_without_queue_contrasts_with_all_keys_of_the_other_rows() -> None:
     assert "queue_fill" not in logs
 
 
+def test_mocov3_contrasts_predictions_with_the_keys_of_one_view_at_a_time() -> None:
+    method, views = build("mocov3", PAIR), random_views(6)
+    crops = views.crops[0]
+    projections = method.projector(method.encoder(crops.flatten(0, 1)).vector)
+    queries = normalize(method.predictor(projections), dim=1).view(6, 2, 8)
+    keys = method.target_keys(crops)
+    directions = [cross_entropy(queries[:, view] @ keys[:, 1 - view].T / 0.2, torch.arange(6)) for view in range(2)]
+    torch.testing.assert_close(method(views)[0], torch.stack(directions).mean())
+
+
 def test_moco_of_a_single_row_is_finite() -> None:
     loss, *_ = build("moco", PositivesConfig())(random_views(1))
     assert float(loss) == 0

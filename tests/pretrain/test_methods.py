@@ -50,6 +50,7 @@ def test_negative_rows_are_logged() -> None:
         ("simclr", PAIR, None),
         ("simclr", many, None),
         ("fastmoco", PAIR, None),
+        ("mocov3", PAIR, None),
         ("moco", PAIR, in_batch),
     ):
         views = random_views(5, ((Positives(policy).views_needed(), 16),))
@@ -65,7 +66,7 @@ def test_negative_rows_are_logged() -> None:
 @pytest.mark.parametrize("name", METHODS)
 def test_methods_that_compare_rows_refuse_a_single_row(name: str) -> None:
     method = build(name, _choose_policy(name))
-    assert method.compares_rows == (name in ("simclr", "fastmoco", "supcon", "vicreg"))
+    assert method.compares_rows == (name in ("mocov3", "simclr", "fastmoco", "supcon", "vicreg"))
     method.check((64, 48), rows=2)
     if method.compares_rows:
         with pytest.raises(ValueError, match="1 row in a"):
@@ -85,7 +86,7 @@ def test_fastmoco_refuses_crops_without_equal_parts(grid: int, patches: tuple[in
 @pytest.mark.parametrize("name", METHODS)
 def test_after_step_moves_only_the_target(name: str) -> None:
     method = build(name, _choose_policy(name))
-    assert isinstance(method, MomentumMethod) == (name in ("moco", "byol", "fastmoco"))
+    assert isinstance(method, MomentumMethod) == (name in ("moco", "mocov3", "byol", "fastmoco"))
     with torch.no_grad():
         for part in (method.encoder, getattr(method, "projector", nn.Identity())):
             for parameter in part.parameters():
@@ -121,7 +122,7 @@ def test_real_encoder_fits_one_batch(name: str) -> None:
 
 @pytest.mark.parametrize("aggregate", ["pair", "all_pairs", "center", "logit_mean", "combination"])
 @pytest.mark.parametrize("side", ["key", "query", "both"])
-@pytest.mark.parametrize("name", ["moco", "simclr", "byol", "simsiam", "fastmoco"])
+@pytest.mark.parametrize("name", ["moco", "mocov3", "simclr", "byol", "simsiam", "fastmoco"])
 def test_every_policy_gives_a_finite_gradient(name: str, side: str, aggregate: str) -> None:
     policy = PositivesConfig(2, side, aggregate)
     method = build(name, policy)

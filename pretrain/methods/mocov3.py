@@ -1,0 +1,60 @@
+"""MoCo v3: a predictor on the online network, a momentum target, in-batch negatives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pretrain.losses import batch_info_nce, count_other_rows, measure_alignment
+from pretrain.methods.base import NEGATIVE_ROWS, MethodOutput, MomentumMethod, apply_per_view, embed, l2_normalize
+from pretrain.positives import Positives
+from pretrain.views import ViewBatch
+from shared.encoders import Encoder
+
+
+@dataclass
+class MoCoV3Config:
+    """Options of MoCo v3; published with a key momentum from 0.99 to 1 along a cosine."""
+
+    hidden_dim: int = 4096  # the authors' code, ResNet50
+    output_dim: int = 256  # the authors' code
+    temperature: float = 0.2  # section 5 of the paper
+
+
+class MoCoV3(MomentumMethod):
+    """MoCo without a queue; published with `positives.symmetric=true` and two views.
+
+    Negatives are the keys of other rows in the same slot, gathered over ranks. All layers of projector and predictor
+    have batch norm.
+    Source: MoCo v3, arXiv:2104.02057, algorithm 1. Deviation: the loss is the mean over both directions, and is not
+    multiplied by twice the temperature.
+
+    Args:
+        encoder: Online encoder.
+        positives: Policy that selects and aggregates positives.
+        config: Options of the method.
+    """
+
+    compares_rows = True
+
+    def __init__(self, encoder: Encoder, positives: Positives, config: MoCoV3Config) -> None:
+        from lightly.models.modules.heads import MoCoProjectionHead
+
+        hidden, output = config.hidden_dim, config.output_dim
+        projector = MoCoProjectionHead(encoder.dim, hidden, output, num_layers=2, batch_norm=True)
+        super().__init__(encoder, positives, projector)
+        self.predictor = MoCoProjectionHead(output, hidden, output, num_layers=2, batch_norm=True)
+        self.config = config
+
+    def forward(self, views: ViewBatch) -> MethodOutput:
+        """Computes the loss of a batch."""
+        query_crops, key_crops = self.positives.split(views.crops)
+        vectors, first_views = embed(self.encoder, query_crops)
+        projections = apply_per_view(self.projector, vectors)  # (B, Q, D)
+        self.record_projections(projections)
+        predictions = l2_normalize(apply_per_view(self.predictor, projections))
+        terms = self.positives.terms(predictions, self.target_keys(key_crops))
+        loss = batch_info_nce(terms, self.config.temperature, same_slot=True)
+        logs = {"loss": loss.detach(), "alignment": measure_alignment(terms)}
+        if self.positives.compares_single_views:
+            logs[NEGATIVE_ROWS] = count_other_rows(terms)
+        return MethodOutput(loss, logs, first_views)
