@@ -17,10 +17,11 @@ from pretrain.methods.supcon import SupCon, SupConConfig
 from pretrain.methods.supervised import Supervised, SupervisedConfig
 from pretrain.methods.vicreg import VICReg, VICRegConfig
 from pretrain.positives import Positives, PositivesConfig, positives_overrides
-from pretrain.time_constants import RunPace
+from pretrain.time_constants import AUTO, RunPace, check_key_momentum, choose_key_momentum
 from shared.encoders import Encoder
 
 __all__ = [
+    "AUTO",
     "METHODS",
     "Method",
     "MethodEntry",
@@ -29,6 +30,8 @@ __all__ = [
     "PositivesConfig",
     "RunPace",
     "build_method",
+    "check_key_momentum",
+    "choose_key_momentum",
     "positives_overrides",
 ]
 

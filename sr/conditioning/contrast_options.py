@@ -3,8 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from pretrain.methods import METHODS, PositivesConfig
-from pretrain.time_constants import AUTO, check_key_momentum
+from pretrain.methods import AUTO, METHODS, PositivesConfig, check_key_momentum
 from shared.artefacts import EncoderArtefact
 from shared.command import make_choice
 from shared.encoders import Encoder, EncoderConfig

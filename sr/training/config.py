@@ -6,8 +6,7 @@ from typing import Any
 
 from omegaconf import MISSING
 
-from pretrain.methods import METHODS, Positives, RunPace, positives_overrides
-from pretrain.time_constants import AUTO, choose_key_momentum
+from pretrain.methods import AUTO, METHODS, Positives, RunPace, choose_key_momentum, positives_overrides
 from pretrain.views import ViewsConfig
 from shared.command import Group, make_choice
 from shared.encoders import MIN_IMAGE_SIDE
