@@ -1,11 +1,9 @@
 """The share of what knowing the degradation is worth that each condition wins, from finished SR runs."""
 
 import json
-import re
 import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +11,7 @@ import numpy as np
 
 from shared.command import TABLE_WIDTH, align_columns, format_interval
 from shared.probing import percentile_interval
-from shared.run_folders.run_folder import FREE_OPTIONS, list_differences
+from shared.run_folders import RunGroup, group_by_seed
 from sr.evaluation.image_scores import Interval, format_difference
 
 # options, and inputs, that a fair comparison needs
@@ -56,24 +54,16 @@ def read_conditions(paths: Sequence[str]) -> list[Condition]:
     """Reads finished SR runs and groups those that differ only in their seed, in the order given.
 
     Raises:
-        ValueError: A path is no finished SR run, or was scored by an earlier version; or two runs are the same, or two
+        ValueError: A path is no finished SR run, or was scored by an earlier version; or two runs are the same, or
             conditions have the same name.
     """
-    groups: dict[str, dict[int, tuple[str, dict[str, Any], dict[str, Any]]]] = {}
-    for path in paths:
-        config, metrics = _read_run(Path(path))
-        kept = {key: value for key, value in config.items() if key not in FREE_OPTIONS and key != "seed"}
-        runs = groups.setdefault(json.dumps(kept, sort_keys=True), {})
-        if config["seed"] in runs:
-            twin = runs[config["seed"]][0]
-            raise ValueError(f"{path} has the options and the seed of the run {twin}: give one of them")
-        runs[config["seed"]] = (str(config["name"]), config, metrics)
-    conditions = [_merge(runs) for runs in groups.values()]
-    for one, other in combinations(conditions, 2):
-        if one.name == other.name:
-            differences = list_differences(one.config, other.config)
-            raise ValueError(f"two conditions are called {one.name} ({'; '.join(differences)}): name their runs apart")
-    return conditions
+    runs: dict[Path, tuple[dict[str, Any], dict[str, Any]]] = {}
+    for path in map(Path, paths):
+        if path in runs:
+            raise ValueError(f"{path} is given twice")
+        runs[path] = _read_run(path)
+    groups = group_by_seed({path: config for path, (config, _) in runs.items()})
+    return [_read_condition(group, {seed: runs[path][1] for seed, path in group.paths.items()}) for group in groups]
 
 
 def _read_run(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -89,22 +79,16 @@ def _read_run(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     return config, metrics
 
 
-def _merge(runs: dict[int, tuple[str, dict[str, Any], dict[str, Any]]]) -> Condition:
-    names, configs, metrics = zip(*runs.values(), strict=True)
-    psnr = {seed: np.array(one["per_image"]["psnr_y"]) for seed, one in zip(runs, metrics, strict=True)}
+def _read_condition(group: RunGroup, metrics: dict[int, dict[str, Any]]) -> Condition:
+    first = next(iter(metrics.values()))
     return Condition(
-        name=_remove_seed(names[0], configs[0]["seed"]),
-        psnr=psnr,
-        seconds=float(np.mean([one["train_seconds"] for one in metrics])),
-        config=configs[0],
-        degradations=metrics[0]["scores"]["degradations"],
-        images=metrics[0]["per_image"]["images"],
+        name=group.name,
+        psnr={seed: np.array(one["per_image"]["psnr_y"]) for seed, one in metrics.items()},
+        seconds=float(np.mean([one["train_seconds"] for one in metrics.values()])),
+        config=group.config,
+        degradations=first["scores"]["degradations"],
+        images=first["per_image"]["images"],
     )
-
-
-def _remove_seed(name: str, seed: int) -> str:
-    """Returns `mine` for `mine-s1` and `mine-long` for `mine-seed1-long`, with seed 1."""
-    return re.sub(rf"[-_](s|seed){seed}(?=[-_]|$)", "", name)
 
 
 def find_control(conditions: Sequence[Condition], conditioning: str) -> Condition:

@@ -80,7 +80,7 @@ def test_the_interval_covers_what_other_images_and_seeds_would_give(tmp_path):
         ({"inputs": OPTIONS["inputs"] | {"training_images": "c"}}, "mine and constant differ in their training images"),
         (
             {"name": "constant-s0", "width": 8},
-            "two conditions are called constant (conditioning.name: frozen -> con",
+            "runs with different options are called constant (conditioning.name: frozen -> con",
         ),
         (
             {"conditioning": {"name": "constant"}, "width": 8},
@@ -103,7 +103,7 @@ def test_the_command_prints_the_table_or_a_sentence(tmp_path, capsys):
     for arguments, message in (
         ([], "no run is given"),
         ([str(tmp_path)], "is no finished SR run"),
-        ([*runs, runs[0]], "has the options and the seed of the run mine-s0"),
+        ([*runs, runs[0]], "mine-s0 is given twice"),
         (runs[:3], "0 of the conditions have conditioning=constant"),
     ):
         with pytest.raises(SystemExit):
