@@ -11,7 +11,7 @@ PY := $(VENV)/bin/python
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup pretrain embed-viz sr-train sr-eval sr-shares upscale test lint bench clean
+.PHONY: help setup pretrain embed-viz curves sr-train sr-eval sr-shares upscale test lint bench clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -29,6 +29,9 @@ pretrain: $(INSTALLED) ## Train a degradation encoder: RECIPE=quick ARGS="seed=1
 
 embed-viz: $(INSTALLED) ## Measure and plot encoders: ENCODERS="runs/pretrain/a statistics" ARGS="probe=unseen layer=map"
 	@$(PY) -m analysis.report $(ENCODERS) $(ARGS)
+
+curves: $(INSTALLED) ## Draw probe scores over the budget: RUNS="runs/pretrain/a runs/pretrain/b" ARGS="score=nmi over=steps"
+	@$(PY) -m analysis.curves $(RUNS) $(ARGS)
 
 sr-train: $(INSTALLED) ## Train a super-resolution network: RECIPE=quick ARGS="conditioning=frozen encoder=runs/pretrain/x"
 	@$(PY) -m sr.train --config-name=$(RECIPE) $(ARGS)

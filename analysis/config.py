@@ -1,4 +1,4 @@
-"""Options of `python -m analysis.report` and `python -m analysis.embed`."""
+"""Options of `python -m analysis.report`, `python -m analysis.embed` and `python -m analysis.curves`."""
 
 from dataclasses import dataclass, field
 
@@ -8,6 +8,7 @@ from shared.training.run_config import PRECISIONS
 
 LAYERS = ("vector", "map", "projection")
 MAPS = ("umap", "pca")
+BUDGETS = ("patches", "steps")
 MAX_PATCHES = 10_000  # scored in 200 s on one core, in 1.9 GB
 
 
@@ -94,6 +95,32 @@ class OwnImagesConfig(AnalysisConfig):
             raise ValueError(f"patches={self.patches} must be at least 1")
         if self.projector:
             raise ValueError("projector=true: only `make embed-viz` exports to the projector; remove the option")
+
+
+@dataclass
+class CurvesConfig:
+    """Options of a figure of learning curves.
+
+    Attributes:
+        score: Probe score to draw, as TensorBoard names it: knn_accuracy, nmi, content_accuracy, r2_log_sigma, ...
+        over: Budget on the horizontal axis: `patches` (degradations x views seen) or optimiser `steps`.
+        name: Name of the folder under `runs_dir/analysis/`.
+        runs_dir: Root folder of all runs.
+    """
+
+    score: str = "knn_accuracy"
+    over: str = "patches"
+    name: str = ""
+    runs_dir: str = "runs"
+
+    def check(self) -> None:
+        """Refuses an unknown budget.
+
+        Raises:
+            ValueError: The budget is unknown.
+        """
+        if self.over not in BUDGETS:
+            raise ValueError(f"over={self.over} must be one of {', '.join(BUDGETS)}")
 
 
 SHORTHANDS: dict[str, Shorthand] = {"data": lambda key, value: [f"{key}.kind={value}"]}

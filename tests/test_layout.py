@@ -31,9 +31,9 @@ LAYERS = {
         {"measures"},
         {"figures"},
         {"page"},
-        {"report_files"},
+        {"report_files", "curve_files"},
         {"run", "own_images", "snapshot"},
-        {"report", "embed"},
+        {"report", "embed", "curves"},
     ),
     "sr": (
         {"metrics", "conditioning", "recipes"},

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from analysis.figures.learning_curves import learning_curves
 from analysis.figures.map_colours import ProbeColours
 from analysis.figures.map_plots import encoder_sheet, map_sheet
 from analysis.figures.plots import score_comparison, separation_heatmap, silhouette_bars, training_progress
@@ -103,5 +104,14 @@ FIGURES = {
         {"probe/nmi": (np.array([0]), np.array([0.3])), "probe/r2_angle": (np.array([]), np.array([]))},
         run="a",
         chance={"probe/nmi": 0.1},
+    ),
+    "curves": lambda: learning_curves(
+        [(name, np.arange(9) * 64_000, 0.1 * i + MATRIX[:3, :9] / 5) for i, name in enumerate(ENCODERS)],
+        score="knn_accuracy",
+        budget="patches seen",
+        chance=0.1,
+    ),
+    "curves, odd": lambda: learning_curves(
+        [("a", np.array([64]), np.array([[NAN]]))], score="r2_angle", budget="steps"
     ),
 }

@@ -15,6 +15,7 @@ from matplotlib.colors import to_hex
 from matplotlib.text import Text
 from PIL import Image
 
+from analysis.figures.learning_curves import learning_curves
 from analysis.figures.map_colours import ProbeColours
 from analysis.figures.map_plots import map_sheet
 from analysis.figures.plots import score_comparison, separation_heatmap, silhouette_bars, training_progress
@@ -159,6 +160,7 @@ def test_a_map_without_a_trustworthiness_says_so():
         (lambda: silhouette_bars({}, encoder="a"), "lists no degradations"),
         (lambda: separation_heatmap(np.zeros((0, 0)), [], encoder="a"), "lists no degradations"),
         (lambda: training_progress({}, run="a"), "at least one curve"),
+        (lambda: learning_curves([], score="nmi", budget="steps"), "at least one"),
     ],
 )
 def test_wrong_input_is_refused(draw, message):
