@@ -5,7 +5,7 @@ from torch import Tensor
 
 from pretrain.config import PretrainConfig
 from pretrain.methods.base import NEGATIVE_ROWS, Method
-from pretrain.views import ViewBatch, degrade_crops
+from pretrain.views import ViewBatch, convert_crops, degrade_crops
 from shared.data.sampling import Plan, Planner
 from shared.degradations.summary import summarise_as_vector
 from shared.encoders import Encoder
@@ -46,11 +46,13 @@ class Pretraining(PlannedTraining):
 
     def loss(self, plan: Plan) -> tuple[Tensor, dict[str, Tensor]]:
         """Crops and degrades the images of a plan and computes the method's loss and logs."""
-        crops = degrade_crops(self.fetch(plan), plan.degradation, self.planner.margin, self.device)
         degradation = plan.degradation
+        sharp = convert_crops(self.fetch(plan), len(degradation), self.device)
+        crops = degrade_crops(sharp, degradation, self.planner.margin)
         needs_parameters = self.trained.needs_parameters
         known = summarise_as_vector(degradation) if needs_parameters else torch.empty(len(degradation), 0)
-        self.last_views = ViewBatch(crops, known.to(self.device, non_blocking=True))
+        known = known.to(self.device, non_blocking=True)
+        self.last_views = ViewBatch(crops, known, sharp if self.trained.needs_sharp else (), self.planner.space.scale)
         self.trained.key_momentum = self.key_momentum()
         loss, logs, _ = self.trained(self.last_views)
         if self.config.views.near > 1:  # the rows of a group are not drawn independently

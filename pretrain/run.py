@@ -45,6 +45,7 @@ def build(config: PretrainConfig) -> tuple[Pretraining, ImageStore, Space]:
     positives = Positives(config.positives)
     method = build_method(config.method_name, encoder, positives, config.method, config.pace)
     method.check(tuple(size.patch for size in sizes), config.micro_batch_size)
+    method.check_source(space.scale, planner.margin)
     if config.channels_last:
         method = method.to(memory_format=torch.channels_last)
     if config.compile:

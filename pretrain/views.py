@@ -74,16 +74,25 @@ class ViewBatch:
         crops: One tensor per crop size, largest first, (B, V_s, 3, p_s, p_s) RGB in [0, 1].
         parameters: True parameters of the degradations for the controls, about unit range, (B, F); (B, 0) for all other
             methods.
+        sharp: The same crops before their degradation, with the margin around them, (B, V_s, 3, S_s, S_s) RGB in
+            [0, 1], for methods that read them; empty for all others.
+        scale: Factor by which the degradation down-samples.
     """
 
     crops: tuple[Tensor, ...]
     parameters: Tensor
+    sharp: tuple[Tensor, ...] = ()
+    scale: int = 1
 
 
-def degrade_crops(
-    crops: tuple[Tensor, ...], degradation: Degradation, margin: int, device: torch.device
-) -> tuple[Tensor, ...]:
-    """Degrades source crops, per size (B * V_s, 3, S, S) uint8 -> (B, V_s, 3, p_s, p_s) in [0, 1].
+def convert_crops(crops: tuple[Tensor, ...], rows: int, device: torch.device) -> tuple[Tensor, ...]:
+    """Converts source crops, per size (B * V_s, 3, S, S) uint8 -> (B, V_s, 3, S, S) in [0, 1]."""
+    images = (pixels.to(device, non_blocking=True).to(torch.float32).div_(255) for pixels in crops)
+    return tuple(image.view(rows, -1, *image.shape[1:]) for image in images)
+
+
+def degrade_crops(crops: tuple[Tensor, ...], degradation: Degradation, margin: int) -> tuple[Tensor, ...]:
+    """Degrades source crops, per size (B, V_s, 3, S, S) in [0, 1] -> (B, V_s, 3, p_s, p_s) in [0, 1].
 
     Views are numbered across sizes, so that each has its own noise.
 
@@ -91,12 +100,9 @@ def degrade_crops(
         crops: Source pixels per crop size, largest first, margin included.
         degradation: The B degradations.
         margin: Source pixels around each view.
-        device: Device to degrade on.
     """
-    rows, views, first_view = len(degradation), [], 0
-    for pixels in crops:
-        images = pixels.to(device, non_blocking=True).to(torch.float32).div_(255)
-        images = images.view(rows, -1, *images.shape[1:])
+    views, first_view = [], 0
+    for images in crops:
         views.append(degrade(images, degradation, margin=margin, first_view=first_view))
         first_view += images.shape[1]
     return tuple(views)

@@ -11,6 +11,7 @@ from pretrain.methods.fastmoco import FastMoCo, FastMoCoConfig
 from pretrain.methods.fastsiam import FastSiam
 from pretrain.methods.moco import MoCo, MoCoConfig
 from pretrain.methods.mocov3 import MoCoV3, MoCoV3Config
+from pretrain.methods.redegradation import Redegradation, RedegradationConfig
 from pretrain.methods.simclr import SimCLR, SimCLRConfig
 from pretrain.methods.simsiam import SimSiam, SimSiamConfig
 from pretrain.methods.supcon import SupCon, SupConConfig
@@ -52,6 +53,7 @@ METHODS: dict[str, MethodEntry] = {
     "simsiam": MethodEntry(SimSiam, SimSiamConfig),
     "fastsiam": MethodEntry(FastSiam, SimSiamConfig),
     "vicreg": MethodEntry(VICReg, VICRegConfig),
+    "redegradation": MethodEntry(Redegradation, RedegradationConfig),
     "supcon": MethodEntry(SupCon, SupConConfig),
     "supervised": MethodEntry(Supervised, SupervisedConfig),
 }

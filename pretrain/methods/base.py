@@ -42,6 +42,7 @@ class Method(nn.Module):
     Attributes:
         needs_parameters: Whether the method reads `ViewBatch.parameters`, the true parameters of the degradations; only
             the controls do.
+        needs_sharp: Whether the method reads `ViewBatch.sharp`, the crops before their degradation.
         compares_rows: Whether the loss compares the rows of a batch with each other.
         key_momentum: Share of its weights that the target network keeps at each `after_step`, in [0, 1]; set by the
             training before each step.
@@ -50,6 +51,7 @@ class Method(nn.Module):
     """
 
     needs_parameters = False
+    needs_sharp = False
     compares_rows = False
     key_momentum: float
     last_projection: Tensor
@@ -79,6 +81,17 @@ class Method(nn.Module):
             raise ValueError(
                 f"batch_size: {rows} row in a (micro-)batch; this method compares rows and needs at least 2"
             )
+
+    def check_source(self, scale: int, margin: int) -> None:
+        """Refuses source crops that the method cannot use, before the training.
+
+        Args:
+            scale: Factor by which the views are down-sampled.
+            margin: Source pixels around each view.
+
+        Raises:
+            ValueError: The crops do not fit the method.
+        """
 
     def describe_time_constants(self, pace: RunPace) -> str:
         """Describes the time constants of the method in a run in a few words; empty if it has none."""

@@ -147,12 +147,8 @@ def _blur_and_down_sample(
     scale, size = degradation.scale, degradation.kernel_size
     values = parameters[rows.to(parameters.device), 0]
     kernels = make_blur_kernels(degradation.operation[rows, 0], values, size)
-    reach = composed_reach(scale, size)
-    if margin >= reach:
-        spare = margin - reach
-        h, w = images.shape[-2:]
-        cropped = images[..., spare : h - spare, spare : w - spare]
-        return convolve(cropped, compose_with_bicubic(kernels, scale), scale)
+    if margin >= composed_reach(scale, size):
+        return blur_and_down_sample(images, kernels, scale=scale, margin=margin)
     blurred = convolve_same(images, kernels)
     if scale > 1:
         resize = OPERATIONS[BICUBIC].function
@@ -160,6 +156,24 @@ def _blur_and_down_sample(
         blurred = resize(blurred, (blurred.shape[-2] // scale, blurred.shape[-1] // scale))
     cut = margin // scale
     return blurred[..., cut : blurred.shape[-2] - cut, cut : blurred.shape[-1] - cut]
+
+
+def blur_and_down_sample(images: Tensor, kernels: Tensor, *, scale: int, margin: int) -> Tensor:
+    """Blurs images and down-samples them by bicubic, with one strided convolution.
+
+    Args:
+        images: Images, (B, V, C, H, W), including the margin on each side.
+        kernels: Blur kernels, (B, k, k).
+        scale: Factor of the down-sampling; 1 only blurs.
+        margin: Input pixels to cut from each side, at least `composed_reach(scale, k)`.
+
+    Returns:
+        Images, (B, V, C, (H - 2 margin) / scale, (W - 2 margin) / scale).
+    """
+    spare = margin - composed_reach(scale, kernels.shape[-1])
+    height, width = images.shape[-2:]
+    inside = images[..., spare : height - spare, spare : width - spare]
+    return convolve(inside, compose_with_bicubic(kernels, scale), scale)
 
 
 def _apply_step(

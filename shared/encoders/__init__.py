@@ -1,5 +1,6 @@
 """Degradation encoders (front-ends, timm's networks, DASR's CNN), and hand-made statistics to compare them with."""
 
+from shared.encoders.bands import to_gray
 from shared.encoders.dasr import DasrBackbone
 from shared.encoders.encoder import Encoder, EncoderConfig, Representation, build_encoder
 from shared.encoders.statistics import StatisticsEncoder, degradation_statistics
@@ -14,4 +15,5 @@ __all__ = [
     "StatisticsEncoder",
     "build_encoder",
     "degradation_statistics",
+    "to_gray",
 ]

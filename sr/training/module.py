@@ -7,9 +7,9 @@ from torch import Tensor, nn
 
 from pretrain.methods import Method
 from pretrain.methods.base import MomentumMethod
-from pretrain.views import ViewBatch
+from pretrain.views import ViewBatch, convert_crops, degrade_crops
 from shared.data import Plan, Planner
-from shared.degradations import degrade, summarise_as_vector
+from shared.degradations import summarise_as_vector
 from shared.encoders import Representation
 from shared.training.planned_module import PlannedTraining
 from sr.conditioning.contrast_options import Distilled
@@ -80,7 +80,9 @@ class SRTraining(PlannedTraining):
 
         With conditioning=distilled, the encoder learns from the true parameters, which steer the network at first.
         """
-        views, hr_image = self._prepare_views(plan)
+        views, sharp = self._prepare_views(plan)
+        margin, side = self.planner.margin, sharp[0].shape[-1]
+        hr_image = sharp[0][:, 0, :, margin : side - margin, margin : side - margin].contiguous()
         lr_image = views[0][:, 0]
         parameters = self._compute_parameters(plan)
         model, method = self.trained.model, self.trained.method
@@ -91,7 +93,8 @@ class SRTraining(PlannedTraining):
             method.key_momentum = self.config.pace.key_momentum
             known = parameters if parameters is not None else torch.empty(len(lr_image), 0, device=self.device)
             compared = (views[0][:, : self.config.contrasted_views], *views[1:])
-            contrast, method_logs, first = method(ViewBatch(compared, known))
+            sources = (sharp[0][:, : self.config.contrasted_views], *sharp[1:]) if method.needs_sharp else ()
+            contrast, method_logs, first = method(ViewBatch(compared, known, sources, self.config.scale))
             first = model.source.complete(first) if model.source is not None and first is not None else None
             losses.append(self.config.conditioning.contrastive * contrast)
             logs = {f"contrastive_{name}" if name == "loss" else name: value for name, value in method_logs.items()}
@@ -136,31 +139,25 @@ class SRTraining(PlannedTraining):
             return None
         return summarise_as_vector(plan.degradation).to(self.device, non_blocking=True)
 
-    def _prepare_views(self, plan: Plan) -> tuple[tuple[Tensor, ...], Tensor]:
+    def _prepare_views(self, plan: Plan) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
         """Crops, augments and degrades.
 
         Returns:
-            LR views per crop size, (B, V_s, 3, p_s, p_s), and the HR patches of the first views, (B, 3, P, P).
+            LR views per crop size, (B, V_s, 3, p_s, p_s), and their HR crops with a margin, (B, V_s, 3, S_s, S_s).
         """
-        planner, rows, first_view = self.planner, len(plan.degradation), 0
-        views: list[Tensor] = []
-        hr_image = torch.empty(0)
-        for pixels in self.fetch(plan):
-            crops = pixels.to(self.device, non_blocking=True).to(torch.float32).div_(255)
-            crops = augment(
-                crops.view(rows, -1, *crops.shape[1:]),
+        planner, rows = self.planner, len(plan.degradation)
+        sharp = tuple(
+            augment(
+                crops,
                 self.config.augmentation,
                 seed=planner.seed,
                 step=plan.step,
                 first_row=planner.rank * rows,
                 rows=planner.batch_size,
             )
-            if not views:
-                margin, side = planner.margin, crops.shape[-1]
-                hr_image = crops[:, 0, :, margin : side - margin, margin : side - margin].contiguous()
-            views.append(degrade(crops, plan.degradation, margin=planner.margin, first_view=first_view))
-            first_view += crops.shape[1]
-        return tuple(views), hr_image
+            for crops in convert_crops(self.fetch(plan), rows, self.device)
+        )
+        return degrade_crops(sharp, plan.degradation, planner.margin), sharp
 
     def after_optimizer_step(self) -> None:
         """Updates the target network, then the moving average."""

@@ -95,7 +95,7 @@ def build(config: SRConfig) -> tuple[SRTraining, ImageStore, Space]:
         ),
         encoder,
     )
-    method = _build_contrastive_method(config, model, tuple(size.patch for size in sizes))
+    method = _build_contrastive_method(config, model, planner)
     trained = JointModel(model, method)
     if config.channels_last:
         trained = trained.to(memory_format=torch.channels_last)
@@ -110,14 +110,15 @@ def build(config: SRConfig) -> tuple[SRTraining, ImageStore, Space]:
     return module, held_out, space
 
 
-def _build_contrastive_method(config: SRConfig, model: SRModel, patches: tuple[int, ...]) -> Method | None:
+def _build_contrastive_method(config: SRConfig, model: SRModel, planner: Planner) -> Method | None:
     options = config.conditioning
     if model.source is None or not options.trains_by_contrast:
         return None
     encoder: Any = model.source.contrastive_encoder(model.network)
     positives = Positives(options.positives)
     method = build_method(options.method.name, encoder, positives, options.method, config.pace)
-    method.check(patches, config.micro_batch_size)
+    method.check(tuple(size.patch for size in planner.sizes), config.micro_batch_size)
+    method.check_source(config.scale, planner.margin)
     return method
 
 

@@ -8,6 +8,8 @@ from pretrain.views import ViewBatch
 from shared.degradations import SUMMARY_RANGES
 from shared.encoders import Representation
 
+MARGIN = 10  # pixels around the sharp crops
+
 
 class LinearEncoder(nn.Module):
     """Average pooling to 4x4, a linear layer and tanh."""
@@ -28,7 +30,12 @@ class LinearEncoder(nn.Module):
 
 
 def random_views(rows: int, counts_and_sizes: tuple[tuple[int, int], ...] = ((2, 16),), seed: int = 0) -> ViewBatch:
-    """Draws views of uniform noise in any number and size, with random parameters."""
+    """Draws views of uniform noise in any number and size, with random parameters and sharp crops."""
     generator = torch.Generator().manual_seed(seed)
-    crops = tuple(torch.rand(rows, n, 3, size, size, generator=generator) for n, size in counts_and_sizes)
-    return ViewBatch(crops, torch.rand(rows, len(SUMMARY_RANGES), generator=generator))
+
+    def draw(margin: int) -> tuple[Tensor, ...]:
+        sides = [(n, size + 2 * margin) for n, size in counts_and_sizes]
+        return tuple(torch.rand(rows, n, 3, side, side, generator=generator) for n, side in sides)
+
+    crops, parameters = draw(0), torch.rand(rows, len(SUMMARY_RANGES), generator=generator)
+    return ViewBatch(crops, parameters, draw(MARGIN))

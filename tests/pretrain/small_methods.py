@@ -8,6 +8,7 @@ from pretrain.methods.byol import BYOLConfig
 from pretrain.methods.fastmoco import FastMoCoConfig
 from pretrain.methods.moco import MoCoConfig
 from pretrain.methods.mocov3 import MoCoV3Config
+from pretrain.methods.redegradation import RedegradationConfig
 from pretrain.methods.simclr import SimCLRConfig
 from pretrain.methods.simsiam import SimSiamConfig
 from pretrain.methods.supcon import SupConConfig
@@ -27,6 +28,7 @@ SMALL = {
     "fastsiam": SimSiamConfig(hidden_dim=16, output_dim=8, prediction_hidden_dim=4),
     "vicreg": VICRegConfig(hidden_dim=16, output_dim=8),
     "supcon": SupConConfig(hidden_dim=16, output_dim=8),
+    "redegradation": RedegradationConfig(kernel_size=5, hidden_dim=16, output_dim=8),
     "supervised": SupervisedConfig(),
 }
 LONG = RunPace(steps=100_000, micro_batches=1, rows=8, key_momentum=0.99)

@@ -12,8 +12,11 @@ from torch.nn.functional import cosine_similarity, cross_entropy, mse_loss, norm
 from pretrain.losses import parameter_info_nce
 from pretrain.methods.fastmoco import FastMoCoConfig, cut_into_parts
 from pretrain.methods.moco import MoCoConfig
+from pretrain.methods.redegradation import measure_residual, weighted_likelihood
 from pretrain.positives import PositivesConfig
 from pretrain.views import ViewBatch
+from shared.degradations import degrade, load_space
+from shared.degradations.convolution import make_blur_kernels
 from tests.pretrain.linear_encoder import random_views
 from tests.pretrain.small_methods import CENTER, PAIR, build
 
@@ -123,6 +126,35 @@ def test_mocov3_contrasts_predictions_with_the_keys_of_one_view_at_a_time() -> N
 def test_moco_of_a_single_row_is_finite() -> None:
     loss, *_ = build("moco", PositivesConfig())(random_views(1))
     assert float(loss) == 0
+
+
+def test_redegradation_measures_nothing_where_the_kernel_and_the_noise_level_are_the_true_ones() -> None:
+    sharp = torch.rand(3, 2, 3, 52, 52)
+    kernels = torch.rand(3, 1, 5, 5).expand(-1, 2, -1, -1)
+    kernels = kernels / kernels.sum((2, 3), keepdim=True)
+    blurred = nn.functional.conv2d(
+        sharp.reshape(1, 18, 52, 52), kernels.flatten(0, 1).repeat_interleave(3, 0)[:, None], groups=18
+    )
+    degraded = blurred.view(3, 2, 3, 48, 48)[..., 8:40, 8:40]
+    power = measure_residual(sharp, degraded, kernels)
+    assert float(power.max()) < 1e-12
+    noise = 0.1 * torch.randn(3, 2, 1, 32, 32)
+    power = measure_residual(sharp, degraded + noise, kernels)
+    torch.testing.assert_close(power, noise.square().mean((2, 3, 4)), rtol=1e-3, atol=1e-6)
+    log_variance = power.log().requires_grad_()
+    weighted_likelihood(power, log_variance).backward()
+    assert float(log_variance.grad.abs().max()) < 1e-5
+
+
+def test_redegradation_down_samples_as_the_space_does() -> None:
+    space = load_space("dasr_iso_x2")
+    degradation = space.draw(2, torch.Generator().manual_seed(0))
+    side = 2 * 24 + 2 * space.margin()
+    sharp = torch.rand(2, 2, 3, side, side)
+    degraded = degrade(sharp, degradation, margin=space.margin())
+    kernels = make_blur_kernels(degradation.operation[:, 0], degradation.parameters[:, 0], 21)
+    power = measure_residual(sharp, degraded, kernels[:, None].expand(-1, 2, -1, -1), scale=2)
+    assert float(power.max().sqrt()) < 1 / 255  # rounding
 
 
 def test_simclr_is_ntxent() -> None:

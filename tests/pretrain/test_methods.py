@@ -11,6 +11,7 @@ from pretrain.methods import METHODS
 from pretrain.methods.base import NEGATIVE_ROWS, MomentumMethod
 from pretrain.methods.fastmoco import FastMoCoConfig
 from pretrain.methods.moco import MoCo, MoCoConfig
+from pretrain.methods.redegradation import RedegradationConfig
 from pretrain.methods.supcon import SupConConfig
 from pretrain.positives import Positives, PositivesConfig
 from shared.encoders import EncoderConfig, build_encoder
@@ -66,7 +67,7 @@ def test_negative_rows_are_logged() -> None:
 @pytest.mark.parametrize("name", METHODS)
 def test_methods_that_compare_rows_refuse_a_single_row(name: str) -> None:
     method = build(name, _choose_policy(name))
-    assert method.compares_rows == (name in ("mocov3", "simclr", "fastmoco", "supcon", "vicreg"))
+    assert method.compares_rows == (name in ("mocov3", "simclr", "fastmoco", "redegradation", "supcon", "vicreg"))
     method.check((64, 48), rows=2)
     if method.compares_rows:
         with pytest.raises(ValueError, match="1 row in a"):
@@ -170,6 +171,7 @@ def test_low_precision_leaves_similarities_in_float32() -> None:
         ("fastsiam", PAIR, SMALL["fastsiam"], "fastsiam averages several targets"),
         ("vicreg", CENTER, SMALL["vicreg"], "vicreg compares projections of any length"),
         ("supcon", PAIR, SupConConfig(bandwidth=0.0), "bandwidth=0.0 must be positive"),
+        ("redegradation", PAIR, RedegradationConfig(kernel_size=8), "kernel_size=8 must be odd and at least 3"),
         ("fastmoco", PAIR, FastMoCoConfig(combine="image"), "combine='image' must be one of parts, images"),
         ("fastmoco", PAIR, FastMoCoConfig(combine="images"), "combine=images combines two query views"),
         ("fastmoco", PAIR, FastMoCoConfig(grid=1), "grid=1 must be at least 2"),

@@ -6,7 +6,7 @@ import torch
 from pretrain.config import GROUPS, SHORTHANDS, PretrainConfig
 from pretrain.run import build
 from pretrain.train import RECIPES
-from pretrain.views import ViewBatch, degrade_crops
+from pretrain.views import ViewBatch, convert_crops, degrade_crops
 from shared.command import load_config
 from shared.degradations.summary import summarise_as_vector
 
@@ -27,8 +27,9 @@ def train_one_step(module) -> None:
     first_convolution = next(p for p in module.ema_source.parameters() if p.ndim == 4)
     weight_before = first_convolution.detach().clone()
     plan = module.planner.plan(0)
-    views = degrade_crops(module.fetch(plan), plan.degradation, module.planner.margin, torch.device("cpu"))
-    loss, logs, _ = module.trained(ViewBatch(views, summarise_as_vector(plan.degradation)))
+    sharp = convert_crops(module.fetch(plan), len(plan.degradation), torch.device("cpu"))
+    views = degrade_crops(sharp, plan.degradation, module.planner.margin)
+    loss, logs, _ = module.trained(ViewBatch(views, summarise_as_vector(plan.degradation), sharp))
     loss.backward()
     optimizer.step()
     module.trained.after_step()

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from pretrain.views import ViewsConfig, degrade_crops
+from pretrain.views import ViewsConfig, convert_crops, degrade_crops
 from shared.data.sampling import CropSize, ViewSources
 from shared.degradations import degrade, load_space
 
@@ -42,12 +42,12 @@ def test_views_of_all_sizes_share_the_degradation_but_not_the_noise():
         torch.full((4 * count, 3, patch + 2 * margin, patch + 2 * margin), 128, dtype=torch.uint8)
         for count, patch in ((2, 32), (1, 24))
     )
-    large, small = degrade_crops(gray_crops, degradation, margin, torch.device("cpu"))
+    sharp = convert_crops(gray_crops, 4, torch.device("cpu"))
+    large, small = degrade_crops(sharp, degradation, margin)
     assert large.shape == (4, 2, 3, 32, 32)
     assert small.shape == (4, 1, 3, 24, 24)
     sigma = degradation.parameters[:, 1, 0]
     for views in (large, small):
         assert torch.allclose(views.flatten(1).std(1), sigma, rtol=0.1, atol=0.002)
     assert not torch.equal(large[:, 0, :, :24, :24], small[:, 0])
-    small_crops = gray_crops[1].float().div(255).view(4, 1, 3, *gray_crops[1].shape[2:])
-    assert torch.equal(degrade(small_crops, degradation, margin=margin, first_view=2), small)
+    assert torch.equal(degrade(sharp[1], degradation, margin=margin, first_view=2), small)

@@ -31,6 +31,8 @@ SMALL = [
 def module_of(*options: str):
     has_method = {"conditioning=joint", "conditioning=distilled"} & set(options)
     arguments = [*SMALL, *options] if has_method else [*SMALL[:2], *SMALL[5:], *options]
+    if any(option.startswith("method=") for option in options):
+        arguments.remove("method.queue_size=20")  # an option of MoCo, the default
     _, config = load_config(SRConfig, RECIPES, arguments, groups=GROUPS, shorthands=SHORTHANDS, aliases=ALIASES)
     config.name = "test"
     config.check()
@@ -40,19 +42,35 @@ def module_of(*options: str):
 def test_crops_are_blended_and_shuffled_before_they_are_degraded():
     module = module_of("conditioning=oracle", "augmentation.mixup=1", "augmentation.channel_shuffle=1")
     planner, plan = module.planner, module.planner.plan(3)
-    (lr_views,), hr_image = module._prepare_views(plan)
+    (lr_views,), (sharp,) = module._prepare_views(plan)
     (pixels,) = planner.fetch(plan)
     crops = pixels.float().div(255).view(4, 1, *pixels.shape[1:])
     config = module.config.augmentation
     blended = augment(crops, config, seed=planner.seed, step=3, first_row=0, rows=4)
     assert not torch.allclose(blended, crops, atol=0.01)
     margin = planner.margin
-    torch.testing.assert_close(hr_image, blended[:, 0, :, margin:-margin, margin:-margin])
+    torch.testing.assert_close(sharp, blended)
+    module.loss(plan)
+    torch.testing.assert_close(module.last_images[2], blended[:, 0, :, margin:-margin, margin:-margin])
     torch.testing.assert_close(lr_views, degrade(blended, plan.degradation, margin=margin))
     of_two_degradations = augment(
         degrade(crops, plan.degradation, margin=margin), config, seed=planner.seed, step=3, first_row=0, rows=4
     )
     assert (lr_views - of_two_degradations).abs().max() > 0.02
+
+
+def test_a_method_that_reads_sharp_crops_trains_the_encoder_too():
+    module = module_of(
+        "conditioning=joint",
+        "encoder=dasr",
+        "method=redegradation",
+        "positives.symmetric=true",
+        "conditioning.patches=3",
+    )
+    loss, logs = module.loss(module.planner.plan(0))
+    loss.backward()
+    assert float(logs["residual_levels"]) > 0
+    assert all(parameter.grad is not None for parameter in module.trained.method.parameters())
 
 
 @pytest.mark.parametrize("conditioning", ["random", "joint"])
