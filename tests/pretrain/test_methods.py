@@ -84,6 +84,15 @@ def test_fastmoco_refuses_crops_without_equal_parts(grid: int, patches: tuple[in
         method.check(patches, rows=4)
 
 
+def test_redegradation_refuses_a_margin_that_its_kernels_reach_beyond() -> None:
+    method = build("redegradation", PAIR, config=RedegradationConfig(kernel_size=21))
+    method.check_source(1, 10)
+    with pytest.raises(ValueError, match="kernel_size=21 needs a margin of 10 pixels .* the degradation space has 9:"):
+        method.check_source(1, 9)
+    with pytest.raises(ValueError, match="kernel_size=21 needs a margin of"):
+        method.check_source(4, 10)
+
+
 @pytest.mark.parametrize("name", METHODS)
 def test_after_step_moves_only_the_target(name: str) -> None:
     method = build(name, _choose_policy(name))
