@@ -8,7 +8,7 @@ from shared.training.run_config import PRECISIONS
 
 LAYERS = ("vector", "map", "projection")
 MAPS = ("umap", "pca")
-BUDGETS = ("patches", "steps")
+BUDGETS = ("patches", "pixels", "steps")
 MAX_PATCHES = 10_000  # scored in 200 s on one core, in 1.9 GB
 
 
@@ -103,7 +103,8 @@ class CurvesConfig:
 
     Attributes:
         score: Probe score to draw, as TensorBoard names it: knn_accuracy, nmi, content_accuracy, r2_log_sigma, ...
-        over: Budget on the horizontal axis: `patches` (degradations x views seen) or optimiser `steps`.
+        over: Budget on the horizontal axis: `patches` (degradations x views seen), their `pixels`, or optimiser
+            `steps`.
         name: Name of the folder under `runs_dir/analysis/`.
         runs_dir: Root folder of all runs.
     """

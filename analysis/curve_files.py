@@ -9,7 +9,7 @@ from analysis.figures.learning_curves import learning_curves
 from analysis.figures.style import save, score_label
 from analysis.measures.learning_curves import LearningCurve
 from shared.command import align_columns, format_number, to_plain
-from shared.files import write_atomically, write_json
+from shared.files import without_nan, write_atomically, write_json
 from shared.run_folders import ReportFolder
 
 STAGE, PICTURE, RESULTS = "analysis", "curves", "curves.json"
@@ -21,13 +21,15 @@ def write_curves(config: CurvesConfig, curves: Sequence[LearningCurve]) -> str:
     Raises:
         ValueError: The folder belongs to another report, or cannot be written.
     """
-    values = {
-        curve.name: {
-            "budget": curve.budget.tolist(),
-            "seeds": {str(seed): scores.tolist() for seed, scores in curve.values.items()},
+    values = without_nan(
+        {
+            curve.name: {
+                "budget": curve.budget.tolist(),
+                "seeds": {str(seed): scores.tolist() for seed, scores in curve.values.items()},
+            }
+            for curve in curves
         }
-        for curve in curves
-    }
+    )
     report = ReportFolder(
         config.runs_dir,
         STAGE,
@@ -42,7 +44,7 @@ def write_curves(config: CurvesConfig, curves: Sequence[LearningCurve]) -> str:
             figure = learning_curves(
                 [(curve.name, curve.budget, curve.stacked) for curve in curves],
                 score=config.score,
-                budget="patches seen" if config.over == "patches" else "optimiser steps",
+                budget="optimiser steps" if config.over == "steps" else f"{config.over} seen",
             )
             with report.writing() as folder:
                 save(figure, folder / PICTURE)

@@ -6,8 +6,16 @@ from typing import Any
 from omegaconf import MISSING
 
 from pretrain.methods import METHODS
+from pretrain.methods.moco import MoCoConfig
 from pretrain.positives import Positives, PositivesConfig, positives_overrides
-from pretrain.time_constants import AUTO, RunPace, check_key_momentum, choose_key_momentum, choose_last_key_momentum
+from pretrain.time_constants import (
+    AUTO,
+    RunPace,
+    check_key_momentum,
+    choose_key_momentum,
+    choose_last_key_momentum,
+    keep_started,
+)
 from pretrain.views import ViewsConfig
 from shared.command import Group, Shorthand, make_choice
 from shared.encoders import EncoderConfig
@@ -26,7 +34,7 @@ class PretrainConfig(RunConfig):
         key_momentum: Share of its weights that the target network keeps at each step, within 0..1; `auto` fits it to
             the number of steps.
         key_momentum_end: Key momentum at the last step, reached along a cosine; below 0 it stays constant. `auto` is
-            1, as in BYOL, in a run that is long enough, and constant in others.
+            1, as in BYOL, in a run of at least 100 lags of the target network, and constant in others.
         probe_every: Optimiser steps between probe scores on held-out images; 0 scores only at the end.
         figures_every: Optimiser steps between maps of the embedding in TensorBoard, drawn by a second process; 0 draws
             none.
@@ -61,6 +69,19 @@ class PretrainConfig(RunConfig):
             )
         self.views.sources()
         Positives(self.positives).check(self.views.sizes()[0].count)
+
+    def fit_time_constants(self, earlier: dict[str, Any]) -> None:
+        """Replaces `auto` by numbers that fit the run, or by those with which it was started.
+
+        Args:
+            earlier: Configuration with which the run was started; empty for a new run.
+        """
+        start, end = self.key_momenta
+        self.key_momentum = keep_started(self.key_momentum, start, earlier.get("key_momentum"))
+        self.key_momentum_end = keep_started(self.key_momentum_end, end, earlier.get("key_momentum_end"))
+        if isinstance(self.method, MoCoConfig):
+            started = earlier.get("method", {}).get("queue_size")
+            self.method = self.method.fit_to(self.pace, Positives(self.positives), started)
 
     @property
     def key_momenta(self) -> tuple[float, float]:

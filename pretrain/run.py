@@ -18,6 +18,7 @@ from shared.data import ImageStore, Planner, describe_training_images, open_imag
 from shared.degradations import Space, load_space
 from shared.encoders import build_encoder
 from shared.probing import EmbeddingScores, NetworkScorer, build_run_probe, score_table, scores_to_json
+from shared.run_folders import RunFolder
 from shared.training.progress import ProgressBar, SpeedMonitor
 from shared.training.session import PreparedRun, describe_inputs, run_session
 
@@ -28,6 +29,7 @@ def run(config: PretrainConfig, recipe: str) -> int:
     Raises:
         ValueError: The configuration does not fit the data or the machine; raised before training starts.
     """
+    config.fit_time_constants(RunFolder(config.runs_dir, "pretrain", config.name).load_config())
     return run_session(config, "pretrain", "encoder", lambda folder: prepare(config, recipe, folder))
 
 

@@ -15,6 +15,7 @@ FASTEST, SLOWEST = 0.9, 0.999  # limits of key_momentum=auto; the slowest is tha
 LONG_RUN = 100  # lags of the target network in a run that can afford to slow it down, as BYOL does
 QUEUE_AGE = 0.25  # age of a full queue in lags of the target network, with queue_size=auto
 MIN_QUEUE_STEPS = 8  # a queue that may hold the keys of fewer steps is worth less than the keys of the batch itself
+MIN_ROWS = 8  # a batch of fewer rows has too few negatives of its own
 MAX_QUEUE = 65536  # keys; MoCo
 MIN_LAGS = 10  # lags of the target network in a run: with fewer, its start weighs on too much of the run
 ROUNDING = 1e-6  # relative; 1 - 0.9 is less than 0.1 in floating point
@@ -72,15 +73,20 @@ def choose_last_key_momentum(steps: int, key_momentum: float) -> float:
     return 1.0 if steps >= LONG_RUN * count_lag(key_momentum) * (1 - ROUNDING) else key_momentum
 
 
-def choose_queue_size(keys_per_step: int, key_momentum: float) -> int:
-    """Computes the number of keys with `queue_size=auto`: `QUEUE_AGE` of the target's lag, 0 if that is too few steps.
+def choose_queue_size(pace: RunPace, keys_per_step: int) -> int:
+    """Computes the number of keys with `queue_size=auto`.
+
+    A full queue is `QUEUE_AGE` of the target's lag old; if that is too few steps, there is none. A batch of less than
+    `MIN_ROWS` rows always gets a queue.
 
     Args:
+        pace: Pace of the run.
         keys_per_step: Number of keys that enter the queue at each optimiser step, over all devices.
-        key_momentum: Share of its weights that the target network keeps at each step, in [0, 1].
     """
-    steps = QUEUE_AGE * count_lag(key_momentum) * (1 + ROUNDING)
-    return int(min(keys_per_step * steps, MAX_QUEUE)) if steps >= MIN_QUEUE_STEPS else 0
+    steps = QUEUE_AGE * count_lag(pace.key_momentum) * (1 + ROUNDING)
+    if steps < MIN_QUEUE_STEPS and pace.rows >= MIN_ROWS:
+        return 0
+    return int(min(keys_per_step * max(1.0, steps), MAX_QUEUE))
 
 
 def check_key_momentum(value: float | str, option: str) -> None:
@@ -91,6 +97,13 @@ def check_key_momentum(value: float | str, option: str) -> None:
     """
     if value != AUTO and not (isinstance(value, int | float) and 0 <= value <= 1):
         raise ValueError(f"{option}={value} must be within 0..1, or auto")
+
+
+def keep_started(given: float | str, fitted: float, started: object) -> float:
+    """Returns a given key momentum; for `auto` that with which a run was started, or the fitted one of a new run."""
+    if given == AUTO:
+        return float(started) if isinstance(started, int | float) else fitted
+    return float(given)
 
 
 def describe_target(pace: RunPace) -> str:
@@ -109,12 +122,13 @@ def describe_slow_target(pace: RunPace) -> str | None:
     problem = f"{pace.momentum_option}={pace.key_momentum}: the target network {moves}"
     if not replace(pace, key_momentum=fitted).fits_target:
         return (
-            f"{problem}, and no key momentum fits a run of {pace.steps} steps: use {pace.method_option}=simclr, which "
-            "has no target network"
+            f"{problem}, and no key momentum of {FASTEST} or more fits a run of {pace.steps} steps: use "
+            f"{pace.method_option}=simclr, which has no target network"
         )
+    start = pace.momentum_option.removesuffix("_end")
+    remedy = f"{start}=auto" if start == pace.momentum_option else f"{start}=auto {pace.momentum_option}=-1"
     return (
-        f"{problem}, but should lag by at most a tenth of this run's {pace.steps}: use {pace.momentum_option}=auto, "
-        f"which is {fitted} here"
+        f"{problem}, but should lag by at most a tenth of this run's {pace.steps}: use {remedy}, which is {fitted} here"
     )
 
 
@@ -133,17 +147,19 @@ def describe_stale_queue(pace: RunPace, *, size: int, keys_per_step: int) -> str
         size: Capacity of the queue in keys.
         keys_per_step: Number of keys that enter the queue at each optimiser step, over all devices.
     """
-    momentum = pace.key_momentum if pace.fits_target else choose_key_momentum(pace.steps)
-    age, lag = size / keys_per_step, count_lag(momentum)
+    if size == choose_queue_size(pace, keys_per_step):
+        return None  # a queue of queue_size=auto follows the target network
+    fitting = pace if pace.fits_target else replace(pace, key_momentum=choose_key_momentum(pace.steps))
+    age, lag = size / keys_per_step, count_lag(fitting.key_momentum)
     if age <= lag * (1 + ROUNDING):
         return None
     never_full = f", and this run's {pace.steps} never fill it" if age > pace.steps else ""
-    fitted = choose_queue_size(keys_per_step, momentum)
+    fitted = choose_queue_size(fitting, keys_per_step)
     instead = f"{fitted} here" if fitted else "0 here, so that the negatives are the other rows of the batch"
     return (
         f"{pace.method_option}.queue_size={size}: a full queue holds the keys of {_format(age)} steps, more than the "
-        f"{_format(lag)} that a target network with {pace.momentum_option}={momentum} remembers{never_full}: use "
-        f"{pace.method_option}.queue_size=auto, which is {instead}"
+        f"{_format(lag)} that a target network with {pace.momentum_option}={fitting.key_momentum} remembers"
+        f"{never_full}: use {pace.method_option}.queue_size=auto, which is {instead}"
     )
 
 

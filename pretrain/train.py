@@ -35,7 +35,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _help() -> str:
-    methods = "\n".join(f"  {name:12s}{format_defaults(entry.config())}" for name, entry in METHODS.items())
+    methods = "\n".join(f"  {name:15s}{format_defaults(entry.config())}" for name, entry in METHODS.items())
     groups = "\n\n".join(
         f"{field.name}.*: {format_defaults(field.type())}\n{describe_options(field.type)}"
         for field in dataclasses.fields(PretrainConfig)

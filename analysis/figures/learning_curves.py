@@ -19,16 +19,13 @@ from analysis.figures.style import (
 )
 
 
-def learning_curves(
-    curves: Sequence[tuple[str, np.ndarray, np.ndarray]], *, score: str, budget: str, chance: float | None = None
-) -> Figure:
+def learning_curves(curves: Sequence[tuple[str, np.ndarray, np.ndarray]], *, score: str, budget: str) -> Figure:
     """Draws the mean over the seeds of each arm, with a band from the lowest to the highest seed.
 
     Args:
         curves: Name, budget (K,) and values (S, K) of S seeds, for each arm; values may be NaN.
         score: Name of the score.
         budget: Label of the horizontal axis.
-        chance: Chance level of the score.
 
     Returns:
         The figure.
@@ -46,17 +43,13 @@ def learning_curves(
         axes.plot(budgets, values.mean(0), color=colour, lw=1.1, marker=marker, ms=3.5, mew=0, label=label)
         if len(values) > 1:
             axes.fill_between(budgets, values.min(0), values.max(0), color=colour, alpha=0.15, linewidth=0)
-    if chance is not None:
-        axes.axhline(chance, color="0.4", linewidth=0.9, linestyle=(0, (4, 2)))
     axes.set_xlabel(budget, fontsize=FONT_SIZE)
     axes.set_ylabel(score_label(score), fontsize=FONT_SIZE)
     axes.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10], integer=True))
     axes.xaxis.set_major_formatter(EngFormatter(sep=""))
     axes.yaxis.set_major_locator(round_ticks(6))
     axes.legend(fontsize=SMALL_FONT_SIZE, frameon=False, loc="center left", bbox_to_anchor=(1.01, 0.5))
-    dashed = " Dashed: chance level." if chance is not None else ""
     add_heading(
-        figure,
-        f"{score_label(score)} during training\nLines: means; bands: from the lowest to the highest seed.{dashed}",
+        figure, f"{score_label(score)} during training\nLines: means; bands: from the lowest to the highest seed."
     )
     return figure

@@ -18,7 +18,7 @@ from pretrain.methods.supcon import SupCon, SupConConfig
 from pretrain.methods.supervised import Supervised, SupervisedConfig
 from pretrain.methods.vicreg import VICReg, VICRegConfig
 from pretrain.positives import Positives, PositivesConfig, positives_overrides
-from pretrain.time_constants import AUTO, RunPace, check_key_momentum, choose_key_momentum
+from pretrain.time_constants import AUTO, RunPace, check_key_momentum, choose_key_momentum, keep_started
 from shared.encoders import Encoder
 
 __all__ = [
@@ -33,6 +33,7 @@ __all__ = [
     "build_method",
     "check_key_momentum",
     "choose_key_momentum",
+    "keep_started",
     "positives_overrides",
 ]
 

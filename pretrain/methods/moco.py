@@ -11,6 +11,7 @@ from pretrain.gathering import gather, own_rows
 from pretrain.key_queue import KeyQueue
 from pretrain.losses import batch_info_nce, count_other_rows, measure_alignment, queue_info_nce
 from pretrain.methods.base import NEGATIVE_ROWS, MethodOutput, MomentumMethod, apply_per_view, embed, l2_normalize
+from pretrain.methods.heads import centred_head
 from pretrain.positives import Positives, Terms
 from pretrain.time_constants import AUTO, RunPace, choose_queue_size, describe_queue, describe_stale_queue
 from pretrain.views import ViewBatch
@@ -23,18 +24,31 @@ class MoCoConfig:
 
     hidden_dim: int = 2048  # MoCo v2
     output_dim: int = 128  # MoCo v2
-    batch_norm: bool = False  # after each layer of the head, as in MoCo v3: it centres the keys
+    batch_norm: bool = False  # after both layers of the head, so that keys have mean zero; MoCo v3
     temperature: float = 0.07  # MoCo v1 and DASR
     queue_size: int | str = AUTO  # keys, 8192 in DASR; 0: the negatives are the keys of the other rows of the batch
     keys_per_step: int | None = None  # keys enqueued per step over all ranks; None: all
 
-    def fit_to(self, pace: RunPace, positives: Positives) -> MoCoConfig:
-        """Replaces `auto` by a queue that fits a run."""
-        if isinstance(self.queue_size, int):
-            return self
+    def fit_to(self, pace: RunPace, positives: Positives, started: object = None) -> MoCoConfig:
+        """Replaces `auto` by a queue that fits a run.
+
+        Args:
+            pace: Pace of the run.
+            positives: Policy that determines how many keys enter the queue.
+            started: Size of the queue with which the run was started, if it was.
+
+        Raises:
+            ValueError: The size of the queue or the number of keys is invalid.
+        """
+        option = pace.method_option
+        if self.queue_size != AUTO and (isinstance(self.queue_size, str) or self.queue_size < 0):
+            raise ValueError(f"{option}.queue_size={self.queue_size} must be a number of keys, 0 for none, or auto")
+        if self.keys_per_step is not None and self.keys_per_step < 1:
+            raise ValueError(f"{option}.keys_per_step={self.keys_per_step} must be at least 1, or null for all keys")
         if self.queue_size != AUTO:
-            raise ValueError(f"{pace.method_option}.queue_size={self.queue_size} must be a number of keys, or auto")
-        return replace(self, queue_size=choose_queue_size(self.count_keys(pace, positives), pace.key_momentum))
+            return self
+        fitted = choose_queue_size(pace, self.count_keys(pace, positives))
+        return replace(self, queue_size=started if isinstance(started, int) else fitted)
 
     def count_keys(self, pace: RunPace, positives: Positives) -> int:
         """Counts the keys that enter a queue at each optimiser step."""
@@ -60,7 +74,8 @@ class MoCo(MomentumMethod):
     def __init__(self, encoder: Encoder, positives: Positives, config: MoCoConfig) -> None:
         from lightly.models.modules.heads import MoCoProjectionHead
 
-        projector = MoCoProjectionHead(encoder.dim, config.hidden_dim, config.output_dim, batch_norm=config.batch_norm)
+        make_head = centred_head if config.batch_norm else MoCoProjectionHead
+        projector = make_head(encoder.dim, config.hidden_dim, config.output_dim)
         super().__init__(encoder, positives, projector)
         self.config = config
         size = int(config.queue_size)

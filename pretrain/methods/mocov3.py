@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from pretrain.losses import batch_info_nce, count_other_rows, measure_alignment
 from pretrain.methods.base import NEGATIVE_ROWS, MethodOutput, MomentumMethod, apply_per_view, embed, l2_normalize
+from pretrain.methods.heads import centred_head
 from pretrain.positives import Positives
 from pretrain.views import ViewBatch
 from shared.encoders import Encoder
@@ -17,14 +18,13 @@ class MoCoV3Config:
 
     hidden_dim: int = 4096  # the authors' code, ResNet50
     output_dim: int = 256  # the authors' code
-    temperature: float = 0.2  # section 5 of the paper
+    temperature: float = 1.0  # the authors' code, ResNet50; 0.2 for vision transformers
 
 
 class MoCoV3(MomentumMethod):
     """MoCo without a queue; published with `positives.symmetric=true` and two views.
 
-    Negatives are the keys of other rows in the same slot, gathered over ranks. All layers of projector and predictor
-    have batch norm.
+    Negatives are the keys of other rows in the same slot, gathered over ranks.
     Source: MoCo v3, arXiv:2104.02057, algorithm 1. Deviation: the loss is the mean over both directions, and is not
     multiplied by twice the temperature.
 
@@ -37,12 +37,10 @@ class MoCoV3(MomentumMethod):
     compares_rows = True
 
     def __init__(self, encoder: Encoder, positives: Positives, config: MoCoV3Config) -> None:
-        from lightly.models.modules.heads import MoCoProjectionHead
+        from lightly.models.modules.heads import BYOLPredictionHead
 
-        hidden, output = config.hidden_dim, config.output_dim
-        projector = MoCoProjectionHead(encoder.dim, hidden, output, num_layers=2, batch_norm=True)
-        super().__init__(encoder, positives, projector)
-        self.predictor = MoCoProjectionHead(output, hidden, output, num_layers=2, batch_norm=True)
+        super().__init__(encoder, positives, centred_head(encoder.dim, config.hidden_dim, config.output_dim))
+        self.predictor = BYOLPredictionHead(config.output_dim, config.hidden_dim, config.output_dim)
         self.config = config
 
     def forward(self, views: ViewBatch) -> MethodOutput:

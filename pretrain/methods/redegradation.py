@@ -36,8 +36,9 @@ class Redegradation(Method):
     """Predicts from each view a blur kernel and a noise level, and tests them on another view of the row.
 
     The kernel blurs the sharp crop of the other view. What is left to its degraded crop is taken for Gaussian with the
-    predicted deviation: noise itself cannot be predicted and so cannot hide the blur, but its level can. Contents
-    differ, so that only what the views have in common helps. A contrast with the other rows (NT-Xent) may stand beside.
+    predicted deviation: noise itself cannot be predicted and so cannot hide the blur, but its level can. What the views
+    have in common helps: with `views.other_images`, nothing but the degradation. A contrast with the other rows
+    (NT-Xent) may stand beside.
     Source: the re-degradation of ReDSR, arXiv:2407.01299, and the weighted likelihood of arXiv:2203.09168, eq. 4.
     Deviation: kernel and noise level are predicted from the vector, and tested on another view.
 
@@ -47,7 +48,7 @@ class Redegradation(Method):
         config: Options of the method.
 
     Raises:
-        ValueError: The side of the kernels is even or too small.
+        ValueError: The side of the kernels is even or too small, or the weight of the contrast negative.
     """
 
     needs_sharp = True
@@ -59,6 +60,8 @@ class Redegradation(Method):
         size = config.kernel_size
         if size < 3 or size % 2 == 0:
             raise ValueError(f"method.kernel_size={size} must be odd and at least 3")
+        if config.contrastive < 0:
+            raise ValueError(f"method.contrastive={config.contrastive} must not be negative")
         super().__init__(encoder, positives)
         self.config = config
         self.compares_rows = config.contrastive > 0
@@ -85,9 +88,8 @@ class Redegradation(Method):
     def forward(self, views: ViewBatch) -> MethodOutput:
         """Computes the loss of a batch."""
         vectors, first_views = embed(self.encoder, views.crops)  # (B, V, dim)
-        standardised = apply_per_view(self.standardise, vectors)
-        self.record_projections(standardised)
-        predicted = self.head(standardised).float() + self.start  # (B, V, k * k + 1)
+        self.record_projections(vectors)
+        predicted = self.head(apply_per_view(self.standardise, vectors)).float() + self.start  # (B, V, k * k + 1)
         with torch.autocast(predicted.device.type, enabled=False):
             side = self.config.kernel_size
             kernels = predicted[..., :-1].softmax(-1).unflatten(-1, (side, side))  # (B, V, k, k)
@@ -100,7 +102,6 @@ class Redegradation(Method):
         logs = {"residual_levels": power.detach().sqrt().mean() / LEVEL}
         if self.projector is not None:
             projections = l2_normalize(apply_per_view(self.projector, vectors))
-            self.record_projections(projections)
             terms = self.positives.terms(*self.positives.roles(projections))
             contrast = batch_info_nce(terms, self.config.temperature)
             loss = loss + self.config.contrastive * contrast
@@ -129,16 +130,17 @@ def measure_residual(sharp: Tensor, degraded: Tensor, kernels: Tensor, *, scale:
 
 
 def weighted_likelihood(power: Tensor, log_variance: Tensor) -> Tensor:
-    """Computes the negative log likelihood of Gaussian residuals, each weighed by its deviation in 8-bit levels.
+    """Computes the negative log likelihood of Gaussian residuals; its gradient weighs each by its deviation.
 
-    Without the weight, views with little noise would outweigh all others.
+    Without the weights, in 8-bit levels, views with little noise would outweigh all others.
 
     Args:
         power: Mean squares of the residuals, of any shape.
         log_variance: Logarithms of the predicted variances, of the same shape.
 
     Returns:
-        The mean, scalar.
+        The mean in nats per pixel, up to a constant, scalar.
     """
     likelihood = 0.5 * (power * (-log_variance).exp() + log_variance)
-    return (likelihood * (BETA * log_variance.detach()).exp()).mean() / LEVEL
+    weighted = likelihood * (BETA * log_variance.detach()).exp() / LEVEL
+    return (weighted + (likelihood - weighted).detach()).mean()

@@ -1,6 +1,5 @@
 """Groups of runs that differ only in their seed."""
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,7 +7,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from shared.run_folders.run_folder import FREE_OPTIONS, list_differences
+from shared.run_folders.run_folder import list_differences
 
 
 @dataclass(frozen=True)
@@ -35,21 +34,28 @@ def group_by_seed(configs: Mapping[Path, dict[str, Any]]) -> list[RunGroup]:
     Raises:
         ValueError: Two runs have the same options and the same seed, or two groups the same name.
     """
-    groups: dict[str, RunGroup] = {}
+    groups: list[RunGroup] = []
     for path, config in configs.items():
-        kept = {key: value for key, value in config.items() if key not in FREE_OPTIONS and key != "seed"}
         name, seed = str(config["name"]), int(config["seed"])
-        group = groups.setdefault(json.dumps(kept, sort_keys=True), RunGroup(_remove_seed(name, seed), config, {}))
+        equal = (group for group in groups if not _list_differences(group.config, config))
+        group = next(equal, None)
+        if group is None:
+            groups.append(group := RunGroup(_remove_seed(name, seed), config, {}))
         if seed in group.paths:
             raise ValueError(
                 f"{path} has the options and the seed of the run {group.paths[seed].name}: give one of them"
             )
         group.paths[seed] = path
-    for one, other in combinations(groups.values(), 2):
+    for one, other in combinations(groups, 2):
         if one.name == other.name:
-            differences = "; ".join(list_differences(one.config, other.config))
+            differences = "; ".join(_list_differences(one.config, other.config))
             raise ValueError(f"runs with different options are called {one.name} ({differences}): name them apart")
-    return list(groups.values())
+    return groups
+
+
+def _list_differences(one: dict[str, Any], other: dict[str, Any]) -> list[str]:
+    """Lists the options in which two runs differ, other than the seed."""
+    return list_differences(one | {"seed": None}, other | {"seed": None})
 
 
 def _remove_seed(name: str, seed: int) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 from omegaconf import MISSING
 
-from pretrain.methods import AUTO, METHODS, Positives, RunPace, choose_key_momentum, positives_overrides
+from pretrain.methods import AUTO, METHODS, Positives, RunPace, choose_key_momentum, keep_started, positives_overrides
 from pretrain.views import ViewsConfig
 from shared.command import Group, make_choice
 from shared.encoders import MIN_IMAGE_SIDE
@@ -106,6 +106,21 @@ class SRConfig(RunConfig):
     def _views_needed(self) -> int:
         has_contrast = self.conditioning.trains_by_contrast
         return Positives(self.conditioning.positives).views_needed() if has_contrast else 1
+
+    def fit_time_constants(self, earlier: dict[str, Any]) -> None:
+        """Replaces `auto` by numbers that fit the run, or by those with which it was started.
+
+        Args:
+            earlier: Options of the conditioning with which the run was started; empty for a new run.
+        """
+        options = self.conditioning
+        if not hasattr(options, "key_momentum"):
+            return
+        fitted = choose_key_momentum(self.steps)
+        options.key_momentum = keep_started(options.key_momentum, fitted, earlier.get("key_momentum"))
+        if isinstance(options.method, METHODS["moco"].config):
+            started = earlier.get("method", {}).get("queue_size")
+            options.method = options.method.fit_to(self.pace, Positives(options.positives), started)
 
     @property
     def pace(self) -> RunPace:

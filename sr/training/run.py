@@ -34,9 +34,12 @@ def run(config: SRConfig, recipe: str) -> int:
     Raises:
         ValueError: Data, encoder and options do not fit; raised before training starts, with one sentence.
     """
-    earlier = RunFolder(config.runs_dir, "sr", config.name).load_config().get("conditioning")
-    is_same = isinstance(earlier, dict) and earlier.get("name") == config.conditioning.name
-    config.conditioning.choose_encoder(config.runs_dir, earlier if is_same else {})
+    stored = RunFolder(config.runs_dir, "sr", config.name).load_config().get("conditioning")
+    earlier: dict[str, Any] = stored if isinstance(stored, dict) else {}
+    if earlier.get("name") != config.conditioning.name:
+        earlier = {}
+    config.conditioning.choose_encoder(config.runs_dir, earlier)
+    config.fit_time_constants(earlier)
     return run_session(config, "sr", "model", lambda folder: prepare(config, recipe, folder))
 
 

@@ -12,7 +12,7 @@ from torch.nn.functional import cosine_similarity, cross_entropy, mse_loss, norm
 from pretrain.losses import parameter_info_nce
 from pretrain.methods.fastmoco import FastMoCoConfig, cut_into_parts
 from pretrain.methods.moco import MoCoConfig
-from pretrain.methods.redegradation import measure_residual, weighted_likelihood
+from pretrain.methods.redegradation import RedegradationConfig, measure_residual, weighted_likelihood
 from pretrain.positives import PositivesConfig
 from pretrain.views import ViewBatch
 from shared.degradations import degrade, load_space
@@ -119,7 +119,7 @@ def test_mocov3_contrasts_predictions_with_the_keys_of_one_view_at_a_time() -> N
     projections = method.projector(method.encoder(crops.flatten(0, 1)).vector)
     queries = normalize(method.predictor(projections), dim=1).view(6, 2, 8)
     keys = method.target_keys(crops)
-    directions = [cross_entropy(queries[:, view] @ keys[:, 1 - view].T / 0.2, torch.arange(6)) for view in range(2)]
+    directions = [cross_entropy(queries[:, view] @ keys[:, 1 - view].T, torch.arange(6)) for view in range(2)]
     torch.testing.assert_close(method(views)[0], torch.stack(directions).mean())
 
 
@@ -144,6 +144,29 @@ def test_redegradation_measures_nothing_where_the_kernel_and_the_noise_level_are
     log_variance = power.log().requires_grad_()
     weighted_likelihood(power, log_variance).backward()
     assert float(log_variance.grad.abs().max()) < 1e-5
+
+
+def test_redegradation_explains_each_view_by_the_view_before() -> None:
+    config = RedegradationConfig(kernel_size=5, hidden_dim=16, contrastive=0)
+    method = build("redegradation", PositivesConfig(2, symmetric=True), config=config)
+    with torch.no_grad():
+        method.head[-1].weight.normal_()
+    views = random_views(4, ((3, 16), (2, 12)))
+    vectors = torch.cat([method.encoder(c.flatten(0, 1)).vector.view(4, -1, 12) for c in views.crops], 1)
+    standardised = (vectors - vectors.mean((0, 1))) / (vectors.var((0, 1), correction=0) + 1e-5).sqrt()
+    predicted = method.head(standardised) + method.start
+    losses = []
+    for row, view in itertools.product(range(4), range(5)):
+        size, index = (0, view) if view < 3 else (1, view - 3)
+        before = predicted[row, view - 1]
+        power = measure_residual(
+            views.sharp[size][row, index][None, None],
+            views.crops[size][row, index][None, None],
+            before[:-1].softmax(0).view(1, 1, 5, 5),
+        )
+        variance = before[-1].exp() + (1 / 255) ** 2
+        losses.append(0.5 * (power.squeeze() / variance + variance.log()))
+    torch.testing.assert_close(method(views)[0], torch.stack(losses).mean(), rtol=1e-4, atol=1e-4)
 
 
 def test_redegradation_down_samples_as_the_space_does() -> None:

@@ -12,6 +12,8 @@ from torch.nn.parallel import DistributedDataParallel
 from pretrain.methods import build_method
 from pretrain.methods.fastmoco import FastMoCoConfig
 from pretrain.methods.moco import MoCoConfig
+from pretrain.methods.mocov3 import MoCoV3Config
+from pretrain.methods.redegradation import RedegradationConfig
 from pretrain.methods.simclr import SimCLRConfig
 from pretrain.methods.supcon import SupConConfig
 from pretrain.methods.vicreg import VICRegConfig
@@ -20,11 +22,15 @@ from pretrain.views import ViewBatch
 from tests.pretrain.linear_encoder import LinearEncoder, random_views
 from tests.pretrain.small_methods import LONG
 
+TRIPLE = PositivesConfig(2, symmetric=True)
 CASES = {
     "moco": (MoCoConfig(16, 8, queue_size=10), PositivesConfig(2, aggregate="center", enqueue="all")),
-    "simclr": (SimCLRConfig(16, 8, batch_norm=False), PositivesConfig(2, symmetric=True)),
+    "moco, in batch": (MoCoConfig(16, 8, queue_size=0), TRIPLE),
+    "mocov3": (MoCoV3Config(16, 8), TRIPLE),
+    "simclr": (SimCLRConfig(16, 8, batch_norm=False), TRIPLE),
     "supcon": (SupConConfig(16, 8), PositivesConfig(2)),
-    "fastmoco": (FastMoCoConfig(hidden_dim=16, output_dim=8), PositivesConfig(2, symmetric=True)),
+    "fastmoco": (FastMoCoConfig(hidden_dim=16, output_dim=8), TRIPLE),
+    "redegradation": (RedegradationConfig(kernel_size=5, hidden_dim=16, output_dim=8), TRIPLE),
     "vicreg": (VICRegConfig(16, 8), PositivesConfig(2, aggregate="all_pairs")),
 }
 ROWS, STEPS = 6, 3
@@ -33,12 +39,14 @@ ROWS, STEPS = 6, 3
 def _build(name: str) -> nn.Module:
     torch.manual_seed(0)
     config, positives = CASES[name]
-    method = build_method(name, LinearEncoder(), Positives(positives), config, LONG)
-    if name in ("fastmoco", "vicreg"):  # their published heads have batch norm
+    method = build_method(name.split(",")[0], LinearEncoder(), Positives(positives), config, LONG)
+    if name in ("fastmoco", "mocov3", "redegradation", "vicreg"):  # their heads have batch norm
         method.projector = nn.Linear(12, 8)
-    if name == "fastmoco":
+    if name in ("fastmoco", "mocov3"):
         method.target_projector = nn.Linear(12, 8).requires_grad_(False)
         method.predictor = nn.Linear(8, 8)
+    if name == "redegradation":
+        method.standardise = nn.Identity()
     return method
 
 
@@ -48,7 +56,7 @@ def _train(method: nn.Module, model: nn.Module, rows: slice) -> dict[str, Tensor
     losses = []
     for step in range(STEPS):
         views = random_views(ROWS, ((3, 16),), seed=step)
-        loss, *_ = model(ViewBatch((views.crops[0][rows],), views.parameters[rows]))
+        loss, *_ = model(ViewBatch((views.crops[0][rows],), views.parameters[rows], (views.sharp[0][rows],)))
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

@@ -43,7 +43,12 @@ def test_a_target_network_has_thirty_lags_in_a_run_within_limits(steps, momentum
     ("momentum", "size"), [(0.9, 0), (0.95, 0), (0.97, 266), (0.99, 800), (0.999, 8000), (1, 65536)]
 )
 def test_a_queue_is_a_quarter_as_old_as_its_targets_memory_or_not_worth_it(momentum, size):
-    assert choose_queue_size(32, momentum) == size
+    assert choose_queue_size(RunPace(1000, 1, 32, momentum), 32) == size
+
+
+def test_few_rows_always_get_a_queue():
+    assert choose_queue_size(RunPace(300, 8, 1, 0.9), 8) == 20
+    assert choose_queue_size(RunPace(300, 1, 4, 0.5), 4) == 4
 
 
 def test_a_target_network_comes_to_rest_only_in_a_long_run():
@@ -86,9 +91,19 @@ def test_the_values_told_fit(steps, momentum, size, keys):
         pace = replace(pace, key_momentum=choose_key_momentum(steps))
         assert describe_slow_target(pace) is None
     if describe_stale_queue(pace, size=size, keys_per_step=keys):
-        fitted = choose_queue_size(keys, pace.key_momentum)
+        fitted = choose_queue_size(pace, keys)
         assert fitted < size
         assert describe_stale_queue(pace, size=fitted, keys_per_step=keys) is None
+
+
+def test_auto_becomes_a_number_and_stays_that_with_which_a_run_was_started():
+    new, resumed, given = load("method=moco"), load("method=moco"), load("method=moco", "key_momentum=1")
+    new.fit_time_constants({})
+    assert (new.key_momentum, new.key_momentum_end, new.method.queue_size) == (0.9444, -1, 0)
+    resumed.fit_time_constants({"key_momentum": 0.999, "method": {"queue_size": 8192}})
+    assert (resumed.key_momentum, resumed.method.queue_size) == (0.999, 8192)
+    given.fit_time_constants({"key_momentum": 0.999})
+    assert given.key_momentum == 1.0
 
 
 def test_auto_follows_the_run():
@@ -140,7 +155,8 @@ def test_a_queue_ages_with_the_keys_that_a_step_enqueues(positives, keys_per_ste
             ["key_momentum=auto", "method.queue_size=auto"],
         ),
         (["method=byol", "key_momentum=0.98", "key_momentum_end=1"], []),
-        (["method=byol", "key_momentum=1", "key_momentum_end=0.99"], ["key_momentum_end=auto"]),
+        (["method=byol", "key_momentum=1", "key_momentum_end=0.99"], ["key_momentum=auto key_momentum_end=-1"]),
+        (["method=moco", "key_momentum=0.999"], ["key_momentum=auto"]),
         (["method=moco", "key_momentum=0.98", "method.queue_size=2048", "accumulation=2"], []),
     ],
     ids=str,

@@ -109,7 +109,6 @@ FIGURES = {
         [(name, np.arange(9) * 64_000, 0.1 * i + MATRIX[:3, :9] / 5) for i, name in enumerate(ENCODERS)],
         score="knn_accuracy",
         budget="patches seen",
-        chance=0.1,
     ),
     "curves, odd": lambda: learning_curves(
         [("a", np.array([64]), np.array([[NAN]]))], score="r2_angle", budget="steps"

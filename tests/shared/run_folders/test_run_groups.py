@@ -16,6 +16,11 @@ def test_runs_of_several_seeds_are_one_group_named_without_the_seed():
     mine, other = group_by_seed(runs)
     assert (mine.name, mine.paths) == ("mine", {0: Path("a0"), 1: Path("a1")})
     assert (other.name, other.config["steps"]) == ("other", 6)
+    caches = {
+        Path(f"{seed}"): options(f"a-s{seed}", seed, data={"cache_dir": f"/{seed}"}, ema=ema)
+        for seed, ema in enumerate((1, 1.0))
+    }
+    assert len(group_by_seed(caches)) == 1
     (inside,) = group_by_seed({Path("c"): options("mine-seed1-long", 1)})
     assert inside.name == "mine-long"
 
