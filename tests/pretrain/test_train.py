@@ -272,7 +272,7 @@ def test_help_lists_recipes_methods_and_options(capsys):
     text = capsys.readouterr().out
     for expected in (
         "  quick ",
-        "moco        hidden_dim=2048",
+        "moco           hidden_dim=2048",
         "keys_per_step=null",
         "checkpoint_every:",
         "views.*: crops=2x64",
