@@ -1,6 +1,8 @@
 """Options of `python -m pretrain.train`."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from omegaconf import MISSING
@@ -70,7 +72,7 @@ class PretrainConfig(RunConfig):
         self.views.sources()
         Positives(self.positives).check(self.views.sizes()[0].count)
 
-    def fit_time_constants(self, earlier: dict[str, Any]) -> None:
+    def fit_time_constants(self, earlier: Mapping[str, Any] = MappingProxyType({})) -> None:
         """Replaces `auto` by numbers that fit the run, or by those with which it was started.
 
         Args:

@@ -35,6 +35,7 @@ def run(config: PretrainConfig, recipe: str) -> int:
 
 def build(config: PretrainConfig) -> tuple[Pretraining, ImageStore, Space]:
     """Builds the network and its training plan from the seed; also returns the held-out images and the space."""
+    config.fit_time_constants()
     space = load_space(config.degradation)
     sizes = config.views.sizes()
     largest = source_size(sizes[0].patch, space.scale, space.margin())
@@ -44,8 +45,7 @@ def build(config: PretrainConfig) -> tuple[Pretraining, ImageStore, Space]:
     )
     torch.manual_seed(config.seed)
     encoder = build_encoder(config.encoder)
-    positives = Positives(config.positives)
-    method = build_method(config.method_name, encoder, positives, config.method, config.pace)
+    method = build_method(config.method_name, encoder, Positives(config.positives), config.method)
     method.check(tuple(size.patch for size in sizes), config.micro_batch_size)
     method.check_source(space.scale, planner.margin)
     if config.channels_last:

@@ -60,15 +60,14 @@ METHODS: dict[str, MethodEntry] = {
 }
 
 
-def build_method(name: str, encoder: Encoder, positives: Positives, config: object, pace: RunPace) -> Method:
+def build_method(name: str, encoder: Encoder, positives: Positives, config: object) -> Method:
     """Builds a method by its name.
 
     Args:
         name: Key of `METHODS`.
         encoder: Online encoder.
         positives: Policy that selects and aggregates positives.
-        config: Options of the method, an instance of `METHODS[name].config`.
-        pace: Pace of the run, which options that are `auto` are fitted to.
+        config: Options of the method, an instance of `METHODS[name].config` without `auto`.
 
     Raises:
         ValueError: The name is unknown, the options belong to another method, or the method refuses them.
@@ -80,6 +79,4 @@ def build_method(name: str, encoder: Encoder, positives: Positives, config: obje
     entry = METHODS[name]
     if not isinstance(config, entry.config):
         raise ValueError(f"method {name} needs a {entry.config.__name__}, got {type(config).__name__}")
-    if isinstance(config, MoCoConfig):
-        config = config.fit_to(pace, positives)
     return entry.method(encoder, positives, config)

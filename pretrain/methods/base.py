@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
-from pretrain.positives import Positives
+from pretrain.positives import Positives, Terms
 from pretrain.time_constants import RunPace, describe_slow_target, describe_target
 from pretrain.views import ViewBatch
 from shared.encoders import Encoder, Representation
@@ -144,6 +144,23 @@ class MomentumMethod(Method):
     def target_keys(self, key_crops: Tensor) -> Tensor:
         """Computes unit projections of the target network, (B, K, 3, p, p) -> (B, K, D), without gradients."""
         return l2_normalize(apply_per_view(self.target_projector, embed(self.target_encoder, (key_crops,)).vectors))
+
+    def predict_keys(self, views: ViewBatch, predictor: nn.Module) -> tuple[Terms, Representation]:
+        """Compares predictions from the online network with the keys of the target network.
+
+        Args:
+            views: Views of the batch.
+            predictor: Head from online projections to predictions of the keys.
+
+        Returns:
+            The terms of the loss, and the representation of the first view of each row.
+        """
+        query_crops, key_crops = self.positives.split(views.crops)
+        vectors, first_views = embed(self.encoder, query_crops)
+        projections = apply_per_view(self.projector, vectors)  # (B, Q, D)
+        self.record_projections(projections)
+        predictions = l2_normalize(apply_per_view(predictor, projections))
+        return self.positives.terms(predictions, self.target_keys(key_crops)), first_views
 
     @torch.no_grad()
     def after_step(self) -> None:

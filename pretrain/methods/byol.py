@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pretrain.losses import alignment_loss, measure_alignment
-from pretrain.methods.base import MethodOutput, MomentumMethod, apply_per_view, embed, l2_normalize
+from pretrain.methods.base import MethodOutput, MomentumMethod
 from pretrain.positives import Positives
 from pretrain.views import ViewBatch
 from shared.encoders import Encoder
@@ -40,11 +40,6 @@ class BYOL(MomentumMethod):
 
     def forward(self, views: ViewBatch) -> MethodOutput:
         """Computes the loss of a batch."""
-        query_crops, key_crops = self.positives.split(views.crops)
-        vectors, first_views = embed(self.encoder, query_crops)
-        projections = apply_per_view(self.projector, vectors)  # (B, Q, D)
-        self.record_projections(projections)
-        predictions = l2_normalize(apply_per_view(self.predictor, projections))
-        terms = self.positives.terms(predictions, self.target_keys(key_crops))
+        terms, first_views = self.predict_keys(views, self.predictor)
         loss = alignment_loss(terms)
         return MethodOutput(loss, {"loss": loss.detach(), "alignment": measure_alignment(terms)}, first_views)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pretrain.losses import batch_info_nce, count_other_rows, measure_alignment
-from pretrain.methods.base import NEGATIVE_ROWS, MethodOutput, MomentumMethod, apply_per_view, embed, l2_normalize
+from pretrain.methods.base import NEGATIVE_ROWS, MethodOutput, MomentumMethod
 from pretrain.methods.heads import centred_head
 from pretrain.positives import Positives
 from pretrain.views import ViewBatch
@@ -45,12 +45,7 @@ class MoCoV3(MomentumMethod):
 
     def forward(self, views: ViewBatch) -> MethodOutput:
         """Computes the loss of a batch."""
-        query_crops, key_crops = self.positives.split(views.crops)
-        vectors, first_views = embed(self.encoder, query_crops)
-        projections = apply_per_view(self.projector, vectors)  # (B, Q, D)
-        self.record_projections(projections)
-        predictions = l2_normalize(apply_per_view(self.predictor, projections))
-        terms = self.positives.terms(predictions, self.target_keys(key_crops))
+        terms, first_views = self.predict_keys(views, self.predictor)
         loss = batch_info_nce(terms, self.config.temperature, same_slot=True)
         logs = {"loss": loss.detach(), "alignment": measure_alignment(terms)}
         if self.positives.compares_single_views:

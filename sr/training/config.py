@@ -1,12 +1,13 @@
 """Options of `python -m sr.train`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any
 
 from omegaconf import MISSING
 
-from pretrain.methods import AUTO, METHODS, Positives, RunPace, choose_key_momentum, keep_started, positives_overrides
+from pretrain.methods import METHODS, Positives, RunPace, choose_key_momentum, keep_started, positives_overrides
 from pretrain.views import ViewsConfig
 from shared.command import Group, make_choice
 from shared.encoders import MIN_IMAGE_SIDE
@@ -107,7 +108,7 @@ class SRConfig(RunConfig):
         has_contrast = self.conditioning.trains_by_contrast
         return Positives(self.conditioning.positives).views_needed() if has_contrast else 1
 
-    def fit_time_constants(self, earlier: dict[str, Any]) -> None:
+    def fit_time_constants(self, earlier: Mapping[str, Any] = MappingProxyType({})) -> None:
         """Replaces `auto` by numbers that fit the run, or by those with which it was started.
 
         Args:
@@ -124,13 +125,12 @@ class SRConfig(RunConfig):
 
     @property
     def pace(self) -> RunPace:
-        """The pace of a run with a contrastive loss."""
-        momentum = self.conditioning.key_momentum
+        """The pace of a run with a contrastive loss, after `fit_time_constants`."""
         return RunPace(
             self.steps,
             self.accumulation,
             self.micro_batch_size,
-            choose_key_momentum(self.steps) if momentum == AUTO else float(momentum),
+            self.conditioning.key_momentum,
             momentum_option="conditioning.key_momentum",
             method_option="conditioning.method",
         )

@@ -73,6 +73,7 @@ def build(config: SRConfig) -> tuple[SRTraining, ImageStore, Space]:
     Raises:
         ValueError: Options do not fit each other, or the images are too small.
     """
+    config.fit_time_constants()
     space = load_space(config.degradation or DEFAULT_SPACES[config.scale])
     if space.scale != config.scale:
         raise ValueError(
@@ -118,8 +119,7 @@ def _build_contrastive_method(config: SRConfig, model: SRModel, planner: Planner
     if model.source is None or not options.trains_by_contrast:
         return None
     encoder: Any = model.source.contrastive_encoder(model.network)
-    positives = Positives(options.positives)
-    method = build_method(options.method.name, encoder, positives, options.method, config.pace)
+    method = build_method(options.method.name, encoder, Positives(options.positives), options.method)
     method.check(tuple(size.patch for size in planner.sizes), config.micro_batch_size)
     method.check_source(config.scale, planner.margin)
     return method

@@ -15,7 +15,6 @@ from pretrain.methods.supcon import SupConConfig
 from pretrain.methods.supervised import SupervisedConfig
 from pretrain.methods.vicreg import VICRegConfig
 from pretrain.positives import Positives, PositivesConfig
-from pretrain.time_constants import RunPace
 from tests.pretrain.linear_encoder import LinearEncoder
 
 SMALL = {
@@ -31,11 +30,10 @@ SMALL = {
     "redegradation": RedegradationConfig(kernel_size=5, hidden_dim=16, output_dim=8),
     "supervised": SupervisedConfig(),
 }
-LONG = RunPace(steps=100_000, micro_batches=1, rows=8, key_momentum=0.99)
 PAIR = PositivesConfig(symmetric=True)
 CENTER = PositivesConfig(3, aggregate="center", symmetric=True)
 
 
 def build(name: str, positives: PositivesConfig, encoder: nn.Module | None = None, config: object = None) -> nn.Module:
     torch.manual_seed(0)
-    return build_method(name, encoder or LinearEncoder(), Positives(positives), config or SMALL[name], LONG)
+    return build_method(name, encoder or LinearEncoder(), Positives(positives), config or SMALL[name])

@@ -170,17 +170,9 @@ def test_low_precision_leaves_similarities_in_float32() -> None:
     [
         ("mocco", PAIR, SMALL["moco"], "method 'mocco' is unknown; did you mean moco?"),
         ("moco", PAIR, SMALL["byol"], "method moco needs a MoCoConfig, got BYOLConfig"),
-        ("moco", PAIR, MoCoConfig(queue_size=-1), "method.queue_size=-1 must be a number of keys, 0 for none, or auto"),
-        (
-            "moco",
-            PAIR,
-            MoCoConfig(queue_size="automatic"),
-            "method.queue_size=automatic must be a number of keys",
-        ),
         ("fastsiam", PAIR, SMALL["fastsiam"], "fastsiam averages several targets"),
         ("vicreg", CENTER, SMALL["vicreg"], "vicreg compares projections of any length"),
         ("supcon", PAIR, SupConConfig(bandwidth=0.0), "bandwidth=0.0 must be positive"),
-        ("moco", PAIR, MoCoConfig(keys_per_step=0), "method.keys_per_step=0 must be at least 1, or null"),
         ("redegradation", PAIR, RedegradationConfig(contrastive=-1), "contrastive=-1 must not be negative"),
         ("redegradation", PAIR, RedegradationConfig(kernel_size=8), "kernel_size=8 must be odd and at least 3"),
         ("fastmoco", PAIR, FastMoCoConfig(combine="image"), "combine='image' must be one of parts, images"),

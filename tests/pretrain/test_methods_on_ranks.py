@@ -20,7 +20,6 @@ from pretrain.methods.vicreg import VICRegConfig
 from pretrain.positives import Positives, PositivesConfig
 from pretrain.views import ViewBatch
 from tests.pretrain.linear_encoder import LinearEncoder, random_views
-from tests.pretrain.small_methods import LONG
 
 TRIPLE = PositivesConfig(2, symmetric=True)
 CASES = {
@@ -39,7 +38,7 @@ ROWS, STEPS = 6, 3
 def _build(name: str) -> nn.Module:
     torch.manual_seed(0)
     config, positives = CASES[name]
-    method = build_method(name.split(",")[0], LinearEncoder(), Positives(positives), config, LONG)
+    method = build_method(name.split(",")[0], LinearEncoder(), Positives(positives), config)
     if name in ("fastmoco", "mocov3", "redegradation", "vicreg"):  # their heads have batch norm
         method.projector = nn.Linear(12, 8)
     if name in ("fastmoco", "mocov3"):

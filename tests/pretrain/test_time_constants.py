@@ -96,6 +96,19 @@ def test_the_values_told_fit(steps, momentum, size, keys):
         assert describe_stale_queue(pace, size=fitted, keys_per_step=keys) is None
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"queue_size": -1}, "method.queue_size=-1 must be a number of keys, 0 for none, or auto"),
+        ({"queue_size": "automatic"}, "method.queue_size=automatic must be a number of keys"),
+        ({"keys_per_step": 0}, "method.keys_per_step=0 must be at least 1, or null"),
+    ],
+)
+def test_a_queue_that_is_none_is_refused(options, message):
+    with pytest.raises(ValueError, match=message):
+        MoCoConfig(**options).fit_to(replace(JOINT, method_option="method"), Positives(PAIR))
+
+
 def test_auto_becomes_a_number_and_stays_that_with_which_a_run_was_started():
     new, resumed, given = load("method=moco"), load("method=moco"), load("method=moco", "key_momentum=1")
     new.fit_time_constants({})
@@ -110,10 +123,11 @@ def test_auto_follows_the_run():
     short, long = load("method=moco", "steps=300"), load("method=moco", "steps=20000", "key_momentum_end=auto")
     assert short.key_momenta == (0.9, 0.9)
     assert long.key_momenta == (0.9985, 0.9985)
+    for one in (short, long):
+        one.fit_time_constants()
     assert load("method=byol", "steps=20000", "key_momentum=0.99", "key_momentum_end=auto").key_momenta == (0.99, 1)
     queues = (
-        build_method("moco", LinearEncoder(), Positives(one.positives), one.method, one.pace).queue
-        for one in (short, long)
+        build_method("moco", LinearEncoder(), Positives(one.positives), one.method).queue for one in (short, long)
     )
     assert [queue.size if queue else 0 for queue in queues] == [0, 10666]
 
@@ -139,7 +153,7 @@ def test_only_methods_with_a_target_have_time_constants(method):
 )
 def test_a_queue_ages_with_the_keys_that_a_step_enqueues(positives, keys_per_step, micro_batches, age):
     config = MoCoConfig(hidden_dim=8, output_dim=4, queue_size=8192, keys_per_step=keys_per_step)
-    method = build_method("moco", LinearEncoder(), Positives(positives), config, JOINT)
+    method = build_method("moco", LinearEncoder(), Positives(positives), config)
     _, told = method.describe_misfits(replace(JOINT, micro_batches=micro_batches))
     assert f"holds the keys of {age} steps" in told
 
@@ -163,6 +177,7 @@ def test_a_queue_ages_with_the_keys_that_a_step_enqueues(positives, keys_per_ste
 )
 def test_recipes_fit_their_steps_and_overrides_are_told(options, told):
     config = load(*options)
-    method = build_method(config.method_name, LinearEncoder(), Positives(config.positives), config.method, config.pace)
+    config.fit_time_constants()
+    method = build_method(config.method_name, LinearEncoder(), Positives(config.positives), config.method)
     sentences = method.describe_misfits(config.pace)
     assert [sentence.split(": use ")[1].split(", which is")[0] for sentence in sentences] == told

@@ -83,8 +83,9 @@ def test_time_constants_fit_the_recipes_or_are_told(options, slow):
     config = load_options(*options)
     if not config.conditioning.trains_by_contrast:
         return
+    config.fit_time_constants()
     name, positives = config.conditioning.method.name, Positives(config.conditioning.positives)
-    method = build_method(name, LinearEncoder(), positives, config.conditioning.method, config.pace)
+    method = build_method(name, LinearEncoder(), positives, config.conditioning.method)
     told = method.describe_misfits(config.pace)
     assert [sentence.split(": use ")[1].split(", which is")[0] for sentence in told] == slow
 

@@ -10,7 +10,6 @@ from pretrain.methods.simclr import SimCLRConfig
 from pretrain.positives import Positives, PositivesConfig
 from pretrain.views import ViewBatch
 from sr.model import build_model
-from tests.pretrain.small_methods import LONG
 from tests.sr.small_models import small_config
 
 ROWS, PATCH = 3, 32
@@ -29,7 +28,7 @@ def test_the_network_receives_the_representation_that_the_method_computed(name, 
     torch.manual_seed(0)
     model = build_model(small_config(conditioning=conditioning)).train()
     encoder = model.source.contrastive_encoder(model.network)
-    method = build_method(name, encoder, Positives(positives), METHODS[name], LONG)
+    method = build_method(name, encoder, Positives(positives), METHODS[name])
     calls = []
     encoder.register_forward_hook(lambda *_: calls.append(1))
     views = (torch.rand(ROWS, 2, 3, PATCH, PATCH),)
@@ -48,8 +47,6 @@ def test_the_network_receives_the_representation_that_the_method_computed(name, 
 def test_parts_of_views_are_not_taken_for_views():
     model = build_model(small_config(conditioning="joint")).train()
     config = FastMoCoConfig(hidden_dim=8, output_dim=4, prediction_hidden_dim=4)
-    method = build_method(
-        "fastmoco", model.source.contrastive_encoder(model.network), Positives(SYMMETRIC), config, LONG
-    )
+    method = build_method("fastmoco", model.source.contrastive_encoder(model.network), Positives(SYMMETRIC), config)
     views = (torch.rand(ROWS, 2, 3, PATCH, PATCH),)
     assert method(ViewBatch(views, torch.empty(ROWS, 0))).first_views is None
