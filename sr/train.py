@@ -86,14 +86,17 @@ def _format_help() -> str:
 
 
 def _list_conditioning_defaults() -> str:
-    """Lists the numbers and switches of each conditioning; the other options have groups of their own."""
+    """Lists the numbers, switches and automatic options of each conditioning; the other options have groups of their own."""
     from sr.conditioning import CONDITIONINGS
 
     lines = []
     for name, entry in CONDITIONINGS.items():
         values = {field.name: field.default for field in dataclasses.fields(entry.options)}
-        plain = {key: value for key, value in values.items() if isinstance(value, bool | int | float)}
-        lines.append(f"  {name:18s}{' '.join(f'{key}={json.dumps(value)}' for key, value in plain.items())}".rstrip())
+        plain = {
+            key: value for key, value in values.items() if isinstance(value, bool | int | float) or value == "auto"
+        }
+        texts = (f"{key}={value if value == 'auto' else json.dumps(value)}" for key, value in plain.items())
+        lines.append(f"  {name:18s}{' '.join(texts)}".rstrip())
     return "\n".join(lines)
 
 

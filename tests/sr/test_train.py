@@ -171,6 +171,7 @@ def test_help_lists_recipes_choices_and_defaults(capsys):
         *(f"\n{name}: " for name in GROUPS["conditioning"].choices),
         "loss.*: name=l1 frequency=0.0",
         "encoder_lr = conditioning.lr",
+        " key_momentum=auto",
     ):
         assert text in printed, text
 
