@@ -86,7 +86,7 @@ def _format_help() -> str:
 
 
 def _list_conditioning_defaults() -> str:
-    """Lists the numbers, switches and automatic options of each conditioning; the other options have groups of their own."""
+    """Lists the numbers, switches and `auto` of each conditioning; the other options have groups of their own."""
     from sr.conditioning import CONDITIONINGS
 
     lines = []
