@@ -37,6 +37,16 @@ def kill_at_the_first_checkpoint(process: subprocess.Popen, folder: Path) -> Non
     time.sleep(1.1)  # TensorBoard orders event files by the second of their creation
 
 
+def name_of_a_dead_writer(path: Path) -> Path:
+    """Returns the private path on which a process that is dead now would have written a file or a folder."""
+    answer = subprocess.run(
+        [sys.executable, "-c", "import sys; from pathlib import Path; from shared.files import make_private_path\n"
+         "print(make_private_path(Path(sys.argv[1])))", str(path)],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    return Path(answer.stdout.strip())
+
+
 def load_checkpoint(folder: Path) -> dict:
     """Loads the last checkpoint of a run."""
     return torch.load(folder / "last.ckpt", weights_only=True)

@@ -1,7 +1,6 @@
 """Cache of rendered patches and embeddings, streamed to disk; what is cached needs no network."""
 
 import os
-import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from torch import nn
 from tqdm import tqdm
 
 from analysis.embedding.embedders import Embedder
+from shared.files import make_private_path
 from shared.inference import embed_batches
 from shared.probing import ProbeSet
 
@@ -98,7 +98,7 @@ def load_or_write(path: Path, count: int, parts: Callable[[], Iterator[np.ndarra
             return stored
     except (OSError, ValueError, EOFError):
         pass  # missing or incomplete
-    private = path.with_name(f".{path.stem}-{uuid.uuid4().hex}.npy")
+    private = make_private_path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         is_finite = True

@@ -1,17 +1,14 @@
 """The cache of decoded images: a memory-mapped file that runs, workers and ranks share."""
 
-import fcntl
 import hashlib
 import json
 import logging
 import os
 import shutil
-import uuid
 import zlib
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +17,8 @@ import torch
 from tqdm import tqdm
 
 from shared.data.store import ImageStore
+from shared.files import make_private_path
+from shared.locks import hold_lock
 
 FORMAT_VERSION = 2  # to be raised when the files below change their meaning
 PIXELS, INDEX = "pixels.bin", "index.json"
@@ -81,8 +80,9 @@ def open_cached_images(sources: Sequence[ImageSource], identity: str, cache_dir:
         return cached
     try:
         cache_dir.mkdir(parents=True, exist_ok=True)
-        with _lock(cache_dir / f".{key}.lock") as is_locked:
-            return _open(folder) or _build(sources, identity, folder, is_locked)
+        waiting = f"waiting for another run that is decoding the same images into {cache_dir}"
+        with hold_lock(cache_dir / f".{key}.lock", waiting=waiting):
+            return _open(folder) or _build(sources, identity, folder)
     except OSError as error:
         raise ValueError(
             f"cannot write the image cache in {str(cache_dir)!r} ({error.strerror or error}); give a "
@@ -121,33 +121,11 @@ def compute_checksum(pixels: Path) -> int:
     return checksum
 
 
-@contextmanager
-def _lock(path: Path) -> Iterator[bool]:
-    """Waits for the lock of a file, which the system frees when the process that holds it dies.
-
-    Yields:
-        Whether the file system has locks. Without them, processes that start together all decode.
-    """
-    with path.open("w") as stream:
-        is_locked = True
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            logger.warning("waiting for another run that is decoding the same images into %s", path.parent)
-            fcntl.flock(stream, fcntl.LOCK_EX)
-        except OSError:
-            is_locked = False
-        yield is_locked
-
-
-def _build(sources: Sequence[ImageSource], identity: str, folder: Path, is_locked: bool) -> CachedImages:
+def _build(sources: Sequence[ImageSource], identity: str, folder: Path) -> CachedImages:
     if folder.exists():
         logger.warning("the image cache %s is damaged and is built again", folder)
         shutil.rmtree(folder)
-    if is_locked:  # no other process is building, so private folders are remains of killed runs
-        for abandoned in folder.parent.glob(f".{folder.name}-*"):
-            shutil.rmtree(abandoned)
-    private = folder.parent / f".{folder.name}-{uuid.uuid4().hex}"
+    private = make_private_path(folder)
     private.mkdir()
     try:
         _write(sources, identity, private)

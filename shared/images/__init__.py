@@ -5,7 +5,7 @@ from shared.images.deep import ALPHA_SUFFIXES, DEEP_SUFFIXES, open_image_writer,
 from shared.images.files import IMAGE_SUFFIXES, LOSSLESS_WEBP, check_format, read_image, write_image
 from shared.images.header import check_pixels, read_header
 from shared.images.symmetries import SYMMETRIES, TRANSPOSE, dihedral, dihedral_window, inverse_element
-from shared.images.transparency import composite_over_gray
+from shared.images.transparency import composite_over_gray, fill_hidden_colours
 from shared.images.windows import (
     CANDIDATES,
     Window,
@@ -31,6 +31,7 @@ __all__ = [
     "cut_textured_windows",
     "dihedral",
     "dihedral_window",
+    "fill_hidden_colours",
     "inverse_element",
     "list_candidates",
     "open_image_writer",

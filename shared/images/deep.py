@@ -59,7 +59,9 @@ def read_deep_image(path: str | Path, max_pixels: int) -> np.ndarray:
 
 
 @contextmanager
-def open_image_writer(path: Path, *, height: int, width: int, channels: int, dtype: np.dtype) -> Iterator[WriteRows]:
+def open_image_writer(
+    path: Path, *, height: int, width: int, channels: int, dtype: np.dtype, replace: bool = True
+) -> Iterator[WriteRows]:
     """Opens an image file for writing from top to bottom; an error leaves the old file as it was.
 
     The rows of a PNG are written as they arrive; every other format is collected in memory and encoded at the end.
@@ -69,17 +71,19 @@ def open_image_writer(path: Path, *, height: int, width: int, channels: int, dty
         height, width: Size of the image in pixels.
         channels: 1 for gray, 2 for gray and alpha, 3 for RGB, 4 for RGBA; alpha only with `ALPHA_SUFFIXES`.
         dtype: uint8, or uint16, only with `DEEP_SUFFIXES`.
+        replace: Whether to replace an existing file.
 
     Yields:
         A function that appends rows, (n, W, C).
 
     Raises:
         ValueError: See `check_format`.
+        FileExistsError: The file exists at the end, and is not to be replaced.
         OSError: The folder cannot be written, or the disk is full.
     """
     check_format(path, height, width)
     suffix = path.suffix.lower()
-    with open_atomic(path) as file:
+    with open_atomic(path, replace=replace) as file:
         if suffix == ".png":
             png = PngRows(file, height=height, width=width, channels=channels, dtype=dtype)
             yield png.write

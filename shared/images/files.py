@@ -1,11 +1,12 @@
 """Reading and writing of image files as 8-bit RGB, and the decoding and encoding behind it."""
 
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 
+from shared.files import write_atomically
 from shared.images.header import ImageHeader, check_pixels, read_header
+from shared.images.opencv import load_opencv
 from shared.images.transparency import composite_over_gray
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
@@ -140,7 +141,7 @@ def write_image(path: str | Path, image: np.ndarray) -> None:
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or image.size == 0:
         raise ValueError(f"cannot write {image.dtype} values of shape {image.shape}; expected uint8 (H, W, 3)")
     check_format(path, *image.shape[:2])
-    path.write_bytes(encode(np.ascontiguousarray(image[..., ::-1]), path).tobytes())
+    write_atomically(path, encode(np.ascontiguousarray(image[..., ::-1]), path).tobytes())
 
 
 def encode(image: np.ndarray, path: Path) -> np.ndarray:
@@ -167,23 +168,6 @@ def encode(image: np.ndarray, path: Path) -> np.ndarray:
         return cv2.imencode(suffix, image, options)[1]
     except cv2.error as error:
         raise ValueError(f"cannot write {image.shape} as {str(path)!r}: {error.err.strip()}") from error
-
-
-def load_opencv() -> ModuleType:
-    """Imports OpenCV, at its first use.
-
-    Raises:
-        ImportError: It cannot be loaded. The message says what to install.
-    """
-    try:
-        import cv2
-    except ImportError as error:
-        raise ImportError(
-            f"OpenCV cannot be loaded ({error}). If a system library such as libGL is missing, run "
-            "`apt-get install libgl1 libglib2.0-0`, or replace opencv-python by opencv-python-headless."
-        ) from error
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # its messages would repeat our errors
-    return cv2
 
 
 def _check_tiff(header: ImageHeader, path: str | Path) -> None:

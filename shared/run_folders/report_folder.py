@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
-from shared.files import write_json
+from shared.files import make_private_path, write_json
 from shared.run_folders.run_folder import CONFIG_FILE, RunFolder, list_differences, without_free_options
 
 HASH_DIGITS = 6  # of a configuration, behind the name of a folder
@@ -80,9 +80,8 @@ class ReportFolder:
         Raises:
             ValueError: The folder cannot be written.
         """
-        private = self.path.with_name(f".{self.path.name}.partial")
+        private = make_private_path(self.path)
         try:
-            shutil.rmtree(private, ignore_errors=True)
             private.mkdir(parents=True)
             write_json(private / CONFIG_FILE, self._config)
         except OSError as error:

@@ -1,18 +1,18 @@
-"""Folders of training runs: one configuration each, locked while in use, never overwritten; `latest` is the newest."""
+"""Folders of training runs: one configuration each, locked while in use, never overwritten; and the newest of them."""
 
-import fcntl
 import json
-import os
+import logging
 import shutil
-import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from shared.files import write_json
+from shared.files import write_atomically, write_json
+from shared.locks import hold_lock
 
 CONFIG_FILE = "config.json"
+LATEST_FILE = "latest"  # in the folder of a stage: a text file with the name of the newest finished run
 # Options that may differ when a run is resumed, since they change neither the weights nor the scores.
 FREE_OPTIONS = frozenset(
     {
@@ -29,6 +29,8 @@ FREE_OPTIONS = frozenset(
         "data.cache_dir",
     }
 )
+
+logger = logging.getLogger(__name__)
 
 
 class RunFolder:
@@ -48,7 +50,7 @@ class RunFolder:
     """
 
     def __init__(self, runs_dir: str, stage: str, name: str, scores: str = "metrics.json") -> None:
-        if not name or name in (".", "..", "latest") or "/" in name or name != name.strip():
+        if not name or name in (".", "..", LATEST_FILE) or "/" in name or name != name.strip():
             raise ValueError(f"name={name!r} must be a plain folder name (and not `latest`)")
         self.path = Path(runs_dir) / stage / name
         self.checkpoint = self.path / "last.ckpt"
@@ -119,39 +121,43 @@ class RunFolder:
             ValueError: Another process uses the folder, or the lock file cannot be written.
         """
         lock_folder = self.path.parent
-        try:
-            lock_folder.mkdir(parents=True, exist_ok=True)
-            lock = open(lock_folder / f".{self.path.name}.lock", "w")  # noqa: SIM115
-        except OSError as error:
-            raise ValueError(f"{lock_folder} cannot be written ({error.strerror}): give another runs_dir=") from error
-        with lock:
+        with ExitStack() as stack:
             try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                lock_folder.mkdir(parents=True, exist_ok=True)
+                stack.enter_context(hold_lock(lock_folder / f".{self.path.name}.lock"))
             except BlockingIOError as error:
                 raise ValueError(
                     f"{self.path} is in use by another process: wait for it, or give another name="
                 ) from error
+            except OSError as error:
+                raise ValueError(
+                    f"{lock_folder} cannot be written ({error.strerror}): give another runs_dir="
+                ) from error
             yield
 
     def finish(self, metrics: dict[str, Any]) -> None:
-        """Points `latest` at the run, then writes its scores, which marks it as finished.
-
-        After a kill between the two, resuming the run does both again.
-        """
-        self.make_latest()
+        """Writes the scores of the run, which marks it as finished, and makes it the newest."""
         write_json(self.metrics, metrics)
+        self.make_latest()
 
     def make_latest(self) -> None:
-        """Points the symbolic link `latest` at the run."""
-        link, temporary = self.path.parent / "latest", self.path.parent / f".latest-{uuid.uuid4().hex}"
-        temporary.symlink_to(self.path.name)
-        os.replace(temporary, link)
+        """Makes the run the newest finished one of its stage; only warns if that cannot be stored."""
+        latest = self.path.parent / LATEST_FILE
+        try:
+            write_atomically(latest, f"{self.path.name}\n".encode())
+        except OSError as error:
+            logger.warning("%s cannot be written (%s): give this run by its path", latest, error.strerror or error)
 
 
 def find_newest_run(runs_dir: str, stage: str) -> Path | None:
-    """Finds the folder of the newest finished run of a stage, under its own name; None if there is none."""
-    latest = Path(runs_dir) / stage / "latest"
-    return latest.parent / (latest.readlink() if latest.is_symlink() else "latest") if latest.exists() else None
+    """Finds the folder of the newest finished run of a stage; None if there is none."""
+    latest = Path(runs_dir) / stage / LATEST_FILE
+    try:  # earlier versions made a symbolic link
+        name = latest.readlink().name if latest.is_symlink() else latest.read_text(encoding="utf-8").strip()
+    except (OSError, ValueError):
+        return None
+    run = latest.parent / name
+    return run if name and Path(name).name == name and run.is_dir() else None
 
 
 def list_differences(old: dict[str, Any], new: dict[str, Any], prefix: str = "") -> list[str]:
@@ -197,5 +203,5 @@ def check_free_space(folder: Path, required: int) -> None:
     free = shutil.disk_usage(folder).free
     if free < required:
         raise ValueError(
-            f"{folder}: {free / 1e9:.1f} GB are free, but the checkpoints of the run need {required / 1e9:.1f} GB"
+            f"{folder}: {free / 1e6:.0f} MB are free, but the checkpoints of the run need {required / 1e6:.0f} MB"
         )

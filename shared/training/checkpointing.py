@@ -9,6 +9,8 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 
+from shared.files import make_private_path
+
 
 class DirectCheckpointIO(TorchCheckpointIO):
     """Writes checkpoints directly to their path; Lightning's own uses memory and the system's temporary folder."""
@@ -42,7 +44,7 @@ class LastCheckpoint(pl.Callback):
             self._saved_step = step
 
     def _save(self, trainer: pl.Trainer) -> None:
-        partial = self.path.with_name(f".{self.path.name}.part")
+        partial = make_private_path(self.path)
         try:
             trainer.save_checkpoint(partial)
             if trainer.is_global_zero:

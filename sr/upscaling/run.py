@@ -19,6 +19,7 @@ from shared.images import (
     DEEP_SUFFIXES,
     check_format,
     composite_over_gray,
+    fill_hidden_colours,
     open_image_writer,
     read_deep_image,
 )
@@ -67,8 +68,12 @@ def run(config: UpscaleConfig, source: Path, target: Path, model: Path) -> int:
         for job in tqdm(pending, unit="image", disable=None if len(pending) > 1 else True, dynamic_ncols=True):
             assert worker is not None
             try:
+                if job.target.exists() and not config.overwrite:
+                    raise FileExistsError  # another process has made it meanwhile
                 tqdm.write(worker.upscale(job))
                 done += 1
+            except FileExistsError:
+                kept += 1
             except CannotWriteError as error:
                 if error.errno in FATAL_ERRNOS:
                     raise ValueError(f"{error}; {done} of {len(pending)} images are done") from error
@@ -133,6 +138,7 @@ class Worker:
         """Super-resolves one image and returns a line that reports it.
 
         Raises:
+            FileExistsError: Another process has written the result meanwhile.
             CannotWriteError: The result cannot be written.
             ValueError, OSError, MemoryError: The image cannot be used.
         """
@@ -141,6 +147,8 @@ class Worker:
         height, width = pixels.shape[:2]
         check_format(job.target, scale * height, scale * width)
         pixels, dtype = _convert_for_target(pixels, job)
+        if pixels.shape[2] in (2, 4):
+            pixels = fill_hidden_colours(pixels)
         image = _to_tensor(pixels)
         try:
             upscaling = Upscaling(
@@ -159,6 +167,8 @@ class Worker:
             job.target.parent.mkdir(parents=True, exist_ok=True)
             self._write(upscaling, job.target, dtype)
         except OSError as error:
+            if isinstance(error, FileExistsError) and job.target.exists():
+                raise
             raise CannotWriteError(job.target, error) from error
         finally:
             self._tiling = upscaling.tiling  # the next image starts with tiles as small as this one needed
@@ -178,8 +188,7 @@ class Worker:
 
     def _write(self, upscaling: Upscaling, target: Path, dtype: np.dtype) -> None:
         scale = self._model.scale
-        height, width = scale * upscaling.height, scale * upscaling.width
-        channels = upscaling.channels
+        width = scale * upscaling.width
         bar = tqdm(
             total=upscaling.tiles,
             unit="tile",
@@ -188,7 +197,8 @@ class Worker:
             dynamic_ncols=True,
             disable=None if upscaling.tiles >= MIN_BAR_TILES else True,
         )
-        with bar, open_image_writer(target, height=height, width=width, channels=channels, dtype=dtype) as write:
+        size = {"height": scale * upscaling.height, "width": width, "channels": upscaling.channels}
+        with bar, open_image_writer(target, **size, dtype=dtype, replace=self._config.overwrite) as write:
             for band in assemble_bands(upscaling, width, dtype, bar):
                 write(band)
 

@@ -29,7 +29,7 @@ def root(tmp_path_factory) -> Path:
     for conditioning in ("frozen", "oracle", "none"):
         folder = root / "runs" / "sr" / conditioning / "model"
         save_model(folder, small_model(conditioning), card="# card", metadata={})
-    (root / "runs" / "sr" / "latest").symlink_to("frozen")
+    (root / "runs" / "sr" / "latest").write_text("frozen\n")
     return root
 
 
@@ -94,7 +94,7 @@ def test_one_model_writes_its_tables(root, capsys):
     printed = capsys.readouterr().out
     assert "Four x2, dasr_iso, 4 images" in printed
     assert "published" not in printed.lower()
-    assert (folder.parent / "latest").resolve() == folder
+    assert (folder.parent / "latest").read_text().strip() == folder.name
 
 
 def test_a_finished_evaluation_is_printed_again_and_never_another(root, capsys, monkeypatch):

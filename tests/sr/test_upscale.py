@@ -14,6 +14,7 @@ from sr.model import load_model, save_model
 from sr.upscale import main, read_arguments
 from sr.upscaling.config import UpscaleConfig
 from sr.upscaling.paths import plan_jobs
+from sr.upscaling.run import Worker
 from sr.upscaling.tiled import upscale
 from tests.sr.upscaling.upscale_files import (
     PHOTOGRAPH,
@@ -192,3 +193,28 @@ def test_help_names_the_options(capsys):
     printed = capsys.readouterr().out
     for word in ("overwrite:", "ensemble:", "reference:", "max_megapixels:", "overlap:", "Exit status"):
         assert word in printed
+
+
+def test_the_colour_of_transparent_pixels_does_not_bleed(tmp_path, models):
+    drawing = np.zeros((48, 48, 4), np.uint8)  # white on transparent black
+    cv2.circle(drawing, (24, 24), 15, (255, 255, 255, 255), 3)
+    Image.fromarray(drawing).save(tmp_path / "a.png")
+    assert run_command(tmp_path / "a.png", tmp_path / "b.png", models / "none") == 0
+    result = read_deep_image(tmp_path / "b.png", 10**6)
+    assert result[..., 3].min() == 0
+    assert result[..., :3].min() >= 254
+
+
+def test_a_result_that_another_process_writes_meanwhile_is_kept(tmp_path, models, capsys, monkeypatch):
+    source, target = save_image(tmp_path / "a.png"), tmp_path / "b.png"
+    describe = Worker._describe
+
+    def describe_late(worker: Worker, *arguments: object) -> str:
+        target.write_text("made by the other")
+        return describe(worker, *arguments)
+
+    monkeypatch.setattr(Worker, "_describe", describe_late)
+    assert run_command(source, target, models / "none") == 3
+    assert "0 done, 1 existed already and were kept" in capsys.readouterr().out
+    assert target.read_text() == "made by the other"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.png", "b.png"]

@@ -1,5 +1,7 @@
 """The cache: built once, shared by processes, never trusted when damaged."""
 
+import errno
+import fcntl
 import logging
 import multiprocessing
 import resource
@@ -13,6 +15,7 @@ import pytest
 
 from shared.data import cache
 from shared.data.cache import DECODERS, ImageSource, open_cached_images
+from tests.killed_runs import name_of_a_dead_writer
 
 
 def picture(seed: int, height: int = 30, width: int = 40) -> np.ndarray:
@@ -118,9 +121,11 @@ def test_damaged_cache_is_built_again(tmp_path, kind, caplog):
 def test_the_remains_of_a_killed_run_are_deleted(tmp_path):
     open_cached_images(make_sources(), "set", tmp_path)
     (folder,) = list_folders(tmp_path)
-    folder.rename(tmp_path / f".{folder.name}-killed")
+    remains = name_of_a_dead_writer(folder)
+    folder.rename(remains)
     open_cached_images(make_sources(), "set", tmp_path)
     assert list_folders(tmp_path) == [folder]
+    assert not remains.exists()
 
 
 def test_interrupted_build_leaves_nothing(tmp_path):
@@ -158,9 +163,9 @@ def test_processes_that_start_together_decode_once(tmp_path):
 
 def test_without_locks_the_slower_process_discards_its_copy(tmp_path, monkeypatch):
     def no_locks(stream: object, operation: int) -> None:
-        raise OSError("no locks here")
+        raise OSError(errno.ENOLCK, "no locks here")
 
-    monkeypatch.setattr(cache.fcntl, "flock", no_locks)
+    monkeypatch.setattr(fcntl, "flock", no_locks)
 
     def faster_elsewhere() -> np.ndarray:
         open_cached_images(make_sources(1), "set", tmp_path)

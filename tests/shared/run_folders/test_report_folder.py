@@ -5,7 +5,9 @@ import json
 import pytest
 
 from shared.files import write_json
+from shared.run_folders import find_newest_run
 from shared.run_folders.report_folder import ReportFolder
+from tests.killed_runs import name_of_a_dead_writer
 
 CONFIG = {"probe": "grid", "runs_dir": "x", "data": {"root": None, "cache_dir": "a"}, "encoders": {"a": "1", "b": "2"}}
 
@@ -41,7 +43,7 @@ def test_a_report_is_found_again_by_its_configuration(tmp_path):
     assert report.load() is None
     write_report(report)
     assert report.path == tmp_path / "analysis" / "a-grid"
-    assert (tmp_path / "analysis" / "latest").resolve() == report.path
+    assert find_newest_run(str(tmp_path), "analysis") == report.path
     again = make_folder(tmp_path, data={"root": None, "cache_dir": "elsewhere"}, runs_dir="y")
     assert again.load() == {"score": 1}
     assert json.loads((report.path / "config.json").read_text())["probe"] == "grid"
@@ -75,7 +77,7 @@ def test_an_error_halfway_leaves_nothing(tmp_path, error):
 
 def test_the_remains_of_a_kill_are_deleted(tmp_path):
     report = make_folder(tmp_path)
-    remains = tmp_path / "analysis" / ".a-grid.partial"
+    remains = name_of_a_dead_writer(report.path)
     remains.mkdir(parents=True)
     (remains / "old.png").write_text("half")
     write_report(report)

@@ -1,11 +1,13 @@
 """Run folders: claimed once, locked, never overwritten."""
 
+import errno
+import fcntl
 import json
 import multiprocessing
 
 import pytest
 
-from shared.run_folders.run_folder import RunFolder, check_free_space, list_differences
+from shared.run_folders.run_folder import RunFolder, check_free_space, find_newest_run, list_differences
 
 
 def test_a_folder_can_be_claimed_again_with_the_same_configuration(tmp_path):
@@ -67,7 +69,44 @@ def test_latest_points_at_the_newest_finished_run(tmp_path):
         assert not folder.is_finished
         folder.finish({"score": 1})
         assert folder.is_finished
-        assert (tmp_path / "pretrain" / "latest").resolve().name == name
+        assert find_newest_run(str(tmp_path), "pretrain") == tmp_path / "pretrain" / name
+
+
+def test_the_link_of_an_earlier_version_is_read_and_replaced(tmp_path):
+    old, new = (RunFolder(str(tmp_path), "pretrain", name) for name in ("old", "new"))
+    old.claim({})
+    (tmp_path / "pretrain" / "latest").symlink_to("old")
+    assert find_newest_run(str(tmp_path), "pretrain") == old.path
+    new.claim({})
+    new.finish({})
+    assert find_newest_run(str(tmp_path), "pretrain") == new.path
+    assert list(old.path.iterdir()) == [old.path / "config.json"]
+
+
+@pytest.mark.parametrize("text", ["", "gone", "../pretrain/a", "\0"])
+def test_a_name_of_no_run_is_no_newest_run(tmp_path, text):
+    RunFolder(str(tmp_path), "pretrain", "a").claim({})
+    (tmp_path / "pretrain" / "latest").write_text(text)
+    assert find_newest_run(str(tmp_path), "pretrain") is None
+
+
+def test_scores_are_kept_where_the_newest_run_cannot_be_stored(tmp_path, caplog):
+    folder = RunFolder(str(tmp_path), "pretrain", "a")
+    folder.claim({})
+    (tmp_path / "pretrain" / "latest").mkdir()
+    folder.finish({"score": 1})
+    assert folder.is_finished
+    assert "latest cannot be written" in caplog.text
+
+
+def test_a_file_system_without_locks_is_warned_of(tmp_path, monkeypatch, caplog):
+    def flock(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "no locks available")
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    with RunFolder(str(tmp_path), "pretrain", "a").lock():
+        pass
+    assert "this file system has no locks" in caplog.text
 
 
 def _try_lock(root: str, answers) -> None:
@@ -98,5 +137,5 @@ def test_differences_of_nested_options():
 
 def test_too_little_free_space_is_refused(tmp_path):
     check_free_space(tmp_path / "not" / "there", 1)
-    with pytest.raises(ValueError, match="GB are free"):
+    with pytest.raises(ValueError, match="MB are free"):
         check_free_space(tmp_path, 10**18)
