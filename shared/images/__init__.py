@@ -2,8 +2,16 @@
 
 from shared.images.bicubic import upsample_bicubic
 from shared.images.deep import ALPHA_SUFFIXES, DEEP_SUFFIXES, open_image_writer, read_deep_image
-from shared.images.files import IMAGE_SUFFIXES, LOSSLESS_WEBP, check_format, read_image, write_image
-from shared.images.header import check_pixels, read_header
+from shared.images.files import (
+    LOSSLESS_WEBP,
+    MAX_PIXELS,
+    WRITTEN_SUFFIXES,
+    check_format,
+    format_suffixes,
+    read_image,
+    write_image,
+)
+from shared.images.header import IMAGE_SUFFIXES, check_pixels, read_header
 from shared.images.symmetries import SYMMETRIES, TRANSPOSE, dihedral, dihedral_window, inverse_element
 from shared.images.transparency import composite_over_gray, fill_hidden_colours
 from shared.images.windows import (
@@ -21,8 +29,10 @@ __all__ = [
     "DEEP_SUFFIXES",
     "IMAGE_SUFFIXES",
     "LOSSLESS_WEBP",
+    "MAX_PIXELS",
     "SYMMETRIES",
     "TRANSPOSE",
+    "WRITTEN_SUFFIXES",
     "Window",
     "check_format",
     "check_pixels",
@@ -32,6 +42,7 @@ __all__ = [
     "dihedral",
     "dihedral_window",
     "fill_hidden_colours",
+    "format_suffixes",
     "inverse_element",
     "list_candidates",
     "open_image_writer",

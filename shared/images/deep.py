@@ -1,6 +1,5 @@
 """Reading and writing of images with their own channels and depth: gray, alpha and 16 bits are kept."""
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,14 +7,12 @@ from pathlib import Path
 import numpy as np
 
 from shared.files import open_atomic
-from shared.images.files import check_format, decode, encode, not_an_image_error
+from shared.images.files import check_format, decode, encode, read_file
 from shared.images.header import read_header
 from shared.images.png_rows import PngRows
 
 DEEP_SUFFIXES = (".png", ".tif", ".tiff")  # formats that can store 16 bits per channel
 ALPHA_SUFFIXES = (".png", ".webp")  # formats that can store transparency
-MAX_BYTES_PER_PIXEL = 8  # 16-bit RGBA, the largest kind of image; compressed files hardly exceed it
-MAX_METADATA_BYTES = 2**26  # colour profiles, previews and the like
 
 WriteRows = Callable[[np.ndarray], None]
 """Function that appends rows, (n, W, C), to an image."""
@@ -27,7 +24,7 @@ def read_deep_image(path: str | Path, max_pixels: int) -> np.ndarray:
     Palettes are resolved, the EXIF orientation is applied and CMYK is converted to RGB. Colour profiles are ignored.
 
     Args:
-        path: A png, jpg, bmp, tif or webp file. Its content decides the format, not its suffix.
+        path: A file of one of `IMAGE_SUFFIXES`. Its content decides the format, not its suffix.
         max_pixels: Largest accepted number of pixels. Larger images are refused before they are decoded.
 
     Returns:
@@ -38,17 +35,8 @@ def read_deep_image(path: str | Path, max_pixels: int) -> np.ndarray:
             `shared.images.files.read_image`. The message names the file.
         OSError: The file cannot be read.
     """
-    with open(path, "rb") as file:
-        length = os.fstat(file.fileno()).st_size
-        if length > MAX_BYTES_PER_PIXEL * max_pixels + MAX_METADATA_BYTES:
-            raise ValueError(
-                f"{str(path)!r} is a file of {length / 1e6:.0f} MB, too large for an image of {max_pixels / 1e6:g} "
-                "megapixels"
-            )
-        data = file.read()
+    data = read_file(path, max_pixels)
     header = read_header(data)
-    if header is None and data:
-        raise not_an_image_error(path)
     decoded = decode(data, header, path, max_pixels)
     if decoded.ndim == 2:
         return np.ascontiguousarray(decoded[..., None])
@@ -67,7 +55,7 @@ def open_image_writer(
     The rows of a PNG are written as they arrive; every other format is collected in memory and encoded at the end.
 
     Args:
-        path: Path of the file. Its suffix, one of `IMAGE_SUFFIXES`, selects the format; its folder must exist.
+        path: Path of the file. Its suffix, one of `WRITTEN_SUFFIXES`, selects the format; its folder must exist.
         height, width: Size of the image in pixels.
         channels: 1 for gray, 2 for gray and alpha, 3 for RGB, 4 for RGBA; alpha only with `ALPHA_SUFFIXES`.
         dtype: uint8, or uint16, only with `DEEP_SUFFIXES`.

@@ -1,23 +1,29 @@
 """Reading and writing of image files as 8-bit RGB, and the decoding and encoding behind it."""
 
+import io
+import os
+import stat
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from shared.files import write_atomically
-from shared.images.header import ImageHeader, check_pixels, read_header
+from shared.images.header import FORMATS, SUFFIXES, ImageHeader, check_pixels, read_header
 from shared.images.opencv import load_opencv
 from shared.images.transparency import composite_over_gray
 
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
+WRITTEN_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
+MAX_PIXELS = 100_000_000  # larger images are refused before they are decoded
+MAX_BYTES_PER_PIXEL = 8  # 16-bit RGBA, the largest kind of image; compressed files hardly exceed it
+MAX_METADATA_BYTES = 2**26  # colour profiles, previews and the like
 MAX_SIDE = {".jpg": 65500, ".jpeg": 65500, ".webp": 16383}  # pixels, limits of libjpeg and of the WebP format
 JPEG_QUALITY = 95
 LOSSLESS_WEBP = 101  # OpenCV: a WebP quality above 100 means lossless
-TIFF_SAMPLES = {0: 1, 1: 1, 2: 3, 3: 1, 5: 4, 6: 3}  # channels by photometric: gray, gray, RGB, palette, CMYK, YCbCr
-TIFF_16_BIT_PHOTOMETRICS = (1, 2)  # gray and RGB, which OpenCV decodes correctly at 16 bits
+DECODED_BY_PILLOW = ("GIF", "AVIF", "JPEG2000")  # where OpenCV was built without them
 
 
-def read_image(path: str | Path, max_pixels: int | None = None) -> np.ndarray:
+def read_image(path: str | Path, max_pixels: int = MAX_PIXELS) -> np.ndarray:
     """Reads an image file as 8-bit RGB.
 
     Gray is repeated, palettes are resolved, CMYK is converted, 16 bits are rounded to 8 by value / 257, the EXIF
@@ -27,21 +33,20 @@ def read_image(path: str | Path, max_pixels: int | None = None) -> np.ndarray:
     unused, is dropped.
 
     Args:
-        path: A png, jpg, bmp, tif or webp file, or any other that OpenCV can read. Its content decides the format, not
-            its suffix.
-        max_pixels: Largest accepted number of pixels. Larger images are refused before they are decoded if the header
-            gives their size; None leaves the limit to OpenCV.
+        path: A file of one of `IMAGE_SUFFIXES`. Its content decides the format, not its suffix.
+        max_pixels: Largest accepted number of pixels. Larger images are refused before they are decoded.
 
     Returns:
         RGB image, (H, W, 3) uint8.
 
     Raises:
-        ValueError: The file is too large, empty, damaged, not an image, or of an unsupported kind (float or 32-bit
-            values, TIFF with transparency or in a rare colour space, BigTIFF). The message names the file.
+        ValueError: The file is too large, empty, damaged, no regular file, not an image, or of an unsupported kind
+            (float or 32-bit values, TIFF with transparency or in a rare colour space, BigTIFF). The message names the
+            file.
         OSError: The file cannot be read.
         ImportError: OpenCV cannot be loaded. The message says what to install.
     """
-    data = Path(path).read_bytes()
+    data = read_file(path, max_pixels)
     decoded = decode(data, read_header(data), path, max_pixels)
     if decoded.dtype == np.uint16:
         decoded = ((decoded.astype(np.uint32) + 128) // 257).astype(np.uint8)
@@ -54,15 +59,42 @@ def read_image(path: str | Path, max_pixels: int | None = None) -> np.ndarray:
     return np.ascontiguousarray(image)
 
 
-def decode(data: bytes, header: ImageHeader | None, path: str | Path, max_pixels: int | None = None) -> np.ndarray:
+def read_file(path: str | Path, max_pixels: int = MAX_PIXELS) -> bytes:
+    """Reads the whole content of a regular file that may hold an image.
+
+    Args:
+        path: Path of the file.
+        max_pixels: Number of pixels that decides how long a file may be.
+
+    Raises:
+        ValueError: The path is a folder, a named pipe or a device, or the file is too long. The message names it.
+        OSError: The file cannot be read.
+    """
+    status = os.stat(path)
+    if not stat.S_ISREG(status.st_mode):
+        raise ValueError(f"{str(path)!r} is {name_kind(status.st_mode)}, not a file")
+    if status.st_size > MAX_BYTES_PER_PIXEL * max_pixels + MAX_METADATA_BYTES:
+        raise ValueError(
+            f"{str(path)!r} is a file of {status.st_size / 1e6:.0f} MB, too large for an image of "
+            f"{max_pixels / 1e6:g} megapixels"
+        )
+    return Path(path).read_bytes()
+
+
+def name_kind(mode: int) -> str:
+    """Names the kind of a path that is no regular file, given `st_mode`."""
+    kinds = {stat.S_IFDIR: "a folder", stat.S_IFIFO: "a named pipe", stat.S_IFSOCK: "a socket"}
+    return kinds.get(stat.S_IFMT(mode), "a device")
+
+
+def decode(data: bytes, header: ImageHeader | None, path: str | Path, max_pixels: int = MAX_PIXELS) -> np.ndarray:
     """Decodes an image file with its own channels and depth, and applies its EXIF orientation.
 
     Args:
         data: Content of the whole file.
-        header: Header of the file; None for formats whose header Pillow does not read.
+        header: Header of the file; None if it has none of the known formats.
         path: Path of the file, for error messages.
-        max_pixels: Largest accepted number of pixels; None leaves the limit to OpenCV. If the header gives no size,
-            the decoded image is checked.
+        max_pixels: Largest accepted number of pixels.
 
     Returns:
         Image, (H, W) gray, (H, W, 3) BGR or (H, W, 4) BGR and alpha; uint8 or uint16.
@@ -72,37 +104,47 @@ def decode(data: bytes, header: ImageHeader | None, path: str | Path, max_pixels
     """
     if not data:
         raise ValueError(f"{str(path)!r} is empty (0 bytes); expected an image file")
-    if header is not None and header.size is not None and max_pixels is not None:
-        check_pixels(header.size, max_pixels, path)
-    if header is not None and header.format == "TIFF":
-        _check_tiff(header, path)
     cv2 = load_opencv()
+    if header is not None and header.refusal:
+        raise ValueError(f"{str(path)!r} {header.refusal}")
+    if header is None or header.size is None:
+        raise not_an_image_error(path)
+    check_pixels(header.size, max_pixels, path)
     try:
         decoded = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     except cv2.error as error:
         raise ValueError(f"{str(path)!r} cannot be decoded; OpenCV requires {error.err.strip()}") from error
+    if decoded is None and header.format in DECODED_BY_PILLOW:
+        decoded = _decode_by_pillow(data)
     if decoded is None:
         raise not_an_image_error(path)
-    if max_pixels is not None:
-        check_pixels(decoded.shape[:2], max_pixels, path)
+    check_pixels(decoded.shape[:2], max_pixels, path)
     if decoded.dtype not in (np.uint8, np.uint16):
         raise ValueError(f"{str(path)!r} has {decoded.dtype} values; convert it to 8 or 16 bits per channel")
-    if header is None:
-        return decoded
     if header.format != "TIFF":
         return _apply_orientation(decoded, header.orientation)
-    if decoded.dtype == np.uint16 and header.photometric not in TIFF_16_BIT_PHOTOMETRICS:
-        raise ValueError(
-            f"{str(path)!r} is a 16-bit TIFF with photometric {header.photometric}; convert it to RGB or gray"
-        )
     # OpenCV has already applied the orientation of a TIFF, and adds a meaningless fourth channel to CMYK.
     return decoded if decoded.ndim == 2 else decoded[..., :3]
 
 
+def _decode_by_pillow(data: bytes) -> np.ndarray | None:
+    """Decodes the first frame as 8-bit BGR or BGR and alpha, (H, W, 3 or 4); None if it is damaged."""
+    try:
+        with Image.open(io.BytesIO(data), formats=DECODED_BY_PILLOW) as image:
+            pixels = np.asarray(image.convert("RGBA" if image.has_transparency_data else "RGB"))
+    except Exception:  # damaged files raise errors of any kind
+        return None
+    return pixels[..., [2, 1, 0, 3][: pixels.shape[2]]]
+
+
 def not_an_image_error(path: str | Path) -> ValueError:
     """Returns the error for a file that cannot be decoded at all."""
-    formats = ", ".join(suffix.lstrip(".") for suffix in IMAGE_SUFFIXES)
-    return ValueError(f"{str(path)!r} is not an image or is damaged; expected a complete {formats} file")
+    return ValueError(f"{str(path)!r} is not an image or is damaged; expected a complete {format_suffixes()} file")
+
+
+def format_suffixes() -> str:
+    """Lists the formats that can be read, by the usual suffix of each."""
+    return ", ".join(SUFFIXES[name][0].lstrip(".") for name in FORMATS)
 
 
 def check_format(path: Path, height: int, width: int) -> None:
@@ -116,8 +158,8 @@ def check_format(path: Path, height: int, width: int) -> None:
         ValueError: The suffix names no supported format, or the image is too large for it.
     """
     suffix = path.suffix.lower()
-    if suffix not in IMAGE_SUFFIXES:
-        raise ValueError(f"cannot write {str(path)!r}: the suffix must be one of {', '.join(IMAGE_SUFFIXES)}")
+    if suffix not in WRITTEN_SUFFIXES:
+        raise ValueError(f"cannot write {str(path)!r}: the suffix must be one of {', '.join(WRITTEN_SUFFIXES)}")
     max_side = MAX_SIDE.get(suffix)
     if max_side is not None and max(height, width) > max_side:
         raise ValueError(
@@ -130,7 +172,7 @@ def write_image(path: str | Path, image: np.ndarray) -> None:
     """Writes an image without loss, or as JPEG of quality 95.
 
     Args:
-        path: Path of the file. Its suffix, one of `IMAGE_SUFFIXES`, selects the format; its folder must exist.
+        path: Path of the file. Its suffix, one of `WRITTEN_SUFFIXES`, selects the format; its folder must exist.
         image: RGB image, (H, W, 3) uint8.
 
     Raises:
@@ -168,19 +210,6 @@ def encode(image: np.ndarray, path: Path) -> np.ndarray:
         return cv2.imencode(suffix, image, options)[1]
     except cv2.error as error:
         raise ValueError(f"cannot write {image.shape} as {str(path)!r}: {error.err.strip()}") from error
-
-
-def _check_tiff(header: ImageHeader, path: str | Path) -> None:
-    """Refuses the kinds of TIFF that OpenCV silently decodes wrongly: transparency, rare colour spaces, BigTIFF."""
-    photometric, samples = header.photometric, header.samples
-    if photometric is None or TIFF_SAMPLES.get(photometric) != samples:
-        found = f"TIFF with {samples} channels, photometric {photometric}"
-        if photometric is None:
-            found = "BigTIFF or is damaged"
-        raise ValueError(
-            f"{str(path)!r} is a {found}; expected a classic TIFF in gray, RGB, palette, CMYK or YCbCr without "
-            "transparency (convert it to PNG)"
-        )
 
 
 def _apply_orientation(image: np.ndarray, orientation: int) -> np.ndarray:

@@ -1,22 +1,37 @@
 """Headers of image files, read with Pillow without decoding any pixels."""
 
 import io
+import re
+import struct
 import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from PIL import ExifTags, Image
-from PIL.BmpImagePlugin import BmpImageFile
-from PIL.JpegImagePlugin import JpegImageFile
-from PIL.PngImagePlugin import PngImageFile
-from PIL.TiffImagePlugin import TiffImageFile
-from PIL.WebPImagePlugin import WebPImageFile
 
-READERS = (PngImageFile, JpegImageFile, BmpImageFile, TiffImageFile, WebPImageFile)  # registered by their import
-FORMATS = tuple(reader.format for reader in READERS)
+from shared.images.tiff_header import UNREADABLE, read_tiff_header
+
+SUFFIXES = {  # of each format that can be read, by Pillow's name
+    "PNG": (".png",),
+    "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif"),
+    "BMP": (".bmp", ".dib"),
+    "TIFF": (".tif", ".tiff"),
+    "WEBP": (".webp",),
+    "GIF": (".gif",),
+    "PPM": (".ppm", ".pgm", ".pbm", ".pnm"),
+    "JPEG2000": (".jp2",),
+    "AVIF": (".avif",),
+}
+Image.init()  # registers all readers
+FORMATS = tuple(name for name in SUFFIXES if name in Image.OPEN)  # an older Pillow has no AVIF
+IMAGE_SUFFIXES = tuple(suffix for name in FORMATS for suffix in SUFFIXES[name])
+PNM_HEADER = re.compile(rb"P([1-6])(?:\s+|#[^\n]*\n)+(\d+)(?:\s+|#[^\n]*\n)+(\d+)(?:(?:\s+|#[^\n]*\n)+(\d+))?\s")
+PNM_BILEVEL = (b"1", b"4")  # kinds without a largest value
+MAX_PNM_HEADER = 4096  # bytes, with its comments
 PNG_HEADER_BYTES = 33  # the signature and the chunk IHDR
 PNG_END = b"\0\0\0\0IEND\xae\x42\x60\x82"
 PNG_COLOUR_TYPE_OFFSET = 25  # position of the byte with the colour type
@@ -31,20 +46,17 @@ class ImageHeader:
 
     Attributes:
         format: One of `FORMATS`.
-        size: Height and width in pixels, before the orientation is applied; None if Pillow cannot read the header,
-            although OpenCV may be able to decode the file.
+        size: Height and width in pixels, before the orientation is applied; None if the header is damaged.
         is_gray: Whether a PNG is gray, with or without alpha; False for other formats.
         orientation: EXIF orientation, 1..8; other values mean 1.
-        photometric: Colour space of a TIFF, a code of TIFF 6.0; None for other formats and for BigTIFF.
-        samples: Number of channels of a TIFF.
+        refusal: Reason why the file cannot be decoded rightly, as the rest of a sentence; empty if it can.
     """
 
     format: str
     size: tuple[int, int] | None = None
     is_gray: bool = False
     orientation: int = 1
-    photometric: int | None = None
-    samples: int = 1
+    refusal: str = ""
 
 
 def read_header(data: bytes) -> ImageHeader | None:
@@ -61,11 +73,12 @@ def read_header(data: bytes) -> ImageHeader | None:
         return None
     try:
         with _quiet_unlimited_pillow():
-            if name == "PNG":
-                return _read_png(data)
-            return _read_tiff(data) if name == "TIFF" else _read_image(name, data)
+            if name == "TIFF":
+                tiff = read_tiff_header(data)
+                return ImageHeader(name, tiff.size, orientation=tiff.orientation, refusal=tiff.refusal)
+            return OWN_READERS.get(name, partial(_read_image, name))(data)
     except Exception:  # damaged headers raise errors of any kind
-        return ImageHeader(name)
+        return ImageHeader(name, refusal=UNREADABLE if name == "TIFF" else "")
 
 
 def check_pixels(size: tuple[int, int], max_pixels: int, path: str | Path) -> None:
@@ -139,32 +152,28 @@ def _read_orientation(exif: bytes) -> int:
         directory.load(exif)
     except Exception:  # an image with damaged metadata is still an image
         return 1
-    return _read_integer(directory, ExifTags.Base.Orientation) or 1
+    value = directory.get(ExifTags.Base.Orientation)
+    return value if isinstance(value, int) else 1
 
 
-def _read_tiff(data: bytes) -> ImageHeader:
-    """Reads only the first directory, since Pillow opens fewer kinds of TIFF than OpenCV decodes.
-
-    BigTIFF, whose header is longer, is an error.
-    """
-    directory = Image.Exif()
-    directory.load_from_fp(io.BytesIO(data))
-    samples_tag = ExifTags.Base.SamplesPerPixel
-    if not any(tag >= samples_tag for tag in directory):  # tags are sorted, and Pillow stops at a damaged one
-        raise ValueError("the number of channels is unknown")
-    height, width = (_read_integer(directory, tag) for tag in (ExifTags.Base.ImageLength, ExifTags.Base.ImageWidth))
-    return ImageHeader(
-        "TIFF",
-        (height, width) if height and width else None,
-        orientation=_read_integer(directory, ExifTags.Base.Orientation) or 1,
-        photometric=_read_integer(directory, ExifTags.Base.PhotometricInterpretation),
-        samples=_read_integer(directory, samples_tag) or 1,
-    )
+def _read_bmp(data: bytes) -> ImageHeader:
+    # Pillow opens fewer kinds than OpenCV decodes, but all except the oldest give their size in the same place
+    try:
+        return _read_image("BMP", data)
+    except (OSError, ValueError):
+        width, height = struct.unpack_from("<ii", data, 18)
+        return ImageHeader("BMP", (abs(height), width))
 
 
-def _read_integer(directory: Image.Exif, tag: int) -> int | None:
-    """Reads the first value of a tag; None if the tag is missing or not an integer."""
-    value = directory.get(tag)
-    if isinstance(value, tuple) and value:
-        value = value[0]
-    return value if isinstance(value, int) else None
+def _read_pnm(data: bytes) -> ImageHeader:
+    match = PNM_HEADER.match(data[:MAX_PNM_HEADER])
+    if match is None:
+        raise ValueError("not one of the kinds P1 to P6")
+    kind, width, height, largest = match.groups()
+    refusal = ""
+    if kind not in PNM_BILEVEL and largest not in (b"255", b"65535"):
+        refusal = f"has values up to {(largest or b'?').decode()}; expected 255 or 65535 (convert it to PNG)"
+    return ImageHeader("PPM", (int(height), int(width)), refusal=refusal)
+
+
+OWN_READERS = {"PNG": _read_png, "BMP": _read_bmp, "PPM": _read_pnm}

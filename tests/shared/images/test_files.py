@@ -2,6 +2,7 @@
 
 import builtins
 import io
+import os
 import struct
 import zlib
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from shared.images import check_format, read_image, write_image
+from shared.images.header import FORMATS, SUFFIXES
 
 ORIENTATION_TAG = 0x0112
 
@@ -153,12 +155,12 @@ def refused_files() -> dict[str, tuple[bytes, str]]:
     return {
         "empty": (b"", "is empty"),
         "text": (b"not an image" * 100, "not an image or is damaged"),
-        "float": (floats, "float32 values; convert it to 8 or 16 bits"),
-        "int32": (encode_image(image.convert("I"), "TIFF"), "int32 values"),
+        "float": (floats, "whose BitsPerSample is 32"),
+        "int32": (encode_image(image.convert("I"), "TIFF"), "whose BitsPerSample is 32"),
         "rgba tif": (encode_image(rgba, "TIFF"), "4 channels, photometric 2"),
         "la tif": (encode_image(rgba.convert("LA"), "TIFF"), "without transparency"),
         "lab tif": (encode_image(Image.frombytes("LAB", (8, 8), bytes(192)), "TIFF"), "photometric 8"),
-        "gigantic": (gigantic_png(), "cannot be decoded; OpenCV requires pixels"),
+        "gigantic": (gigantic_png(), "of 100000x100000 pixels, more than 100 megapixels"),
     }
 
 
@@ -212,6 +214,56 @@ def test_a_limit_on_pixels_holds_with_and_without_a_readable_header(tmp_path, da
     assert read_image(tmp_path / "a.png").shape == read_image(tmp_path / "a.png", 600).shape == (20, 30, 3)
     with pytest.raises(ValueError, match=r"a\.png' is an image of 30x20 pixels, more than 0\.000599 megapixels"):
         read_image(tmp_path / "a.png", 599)
+
+
+FURTHER_FORMATS = [name for name in ("GIF", "PPM", "JPEG2000", "AVIF") if name in FORMATS]
+
+
+@pytest.mark.parametrize("is_opencv_able", [True, False])
+@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA"])
+@pytest.mark.parametrize("form", FURTHER_FORMATS)
+def test_further_formats_agree_with_pillow(tmp_path, monkeypatch, form, mode, is_opencv_able):
+    if form == "PPM" and (mode == "RGBA" or not is_opencv_able):
+        return  # holds no transparency, and every OpenCV reads it
+    image = Image.fromarray(smooth_picture()).convert(mode)
+    if mode == "RGBA":
+        image.putalpha(Image.fromarray(np.where(np.arange(64) < 40, 255, 0).astype(np.uint8)[None].repeat(48, 0)))
+    path = tmp_path / f"a{SUFFIXES[form][0]}"
+    path.write_bytes(encode_image(image, form))
+    if not is_opencv_able:
+        monkeypatch.setattr(cv2, "imdecode", lambda *_: None)
+    rgba = np.asarray(Image.open(path).convert("RGBA"))
+    assert np.abs(read_image(path) - composite(rgba)).max() <= 1
+    path.write_bytes(path.read_bytes()[:60])
+    with pytest.raises(ValueError, match=r"is not an image or is damaged; expected a complete png, jpg"):
+        read_image(path)
+
+
+@pytest.mark.parametrize("largest", [255, 65535])
+def test_netpbm_of_16_bits_is_rounded(tmp_path, largest):
+    values = np.random.default_rng(0).integers(0, largest + 1, (40, 50, 3))
+    stored = values.astype(np.uint8 if largest == 255 else ">u2").tobytes()
+    (tmp_path / "a.ppm").write_bytes(f"P6\n# a comment\n50 40\n{largest}\n".encode() + stored)
+    assert np.array_equal(read_image(tmp_path / "a.ppm"), np.round(values / largest * 255))
+
+
+def test_what_is_no_regular_file_is_refused_without_reading(tmp_path):
+    os.mkfifo(tmp_path / "pipe.png")
+    (tmp_path / "folder.png").mkdir()
+    (tmp_path / "endless.png").symlink_to("/dev/zero")
+    (tmp_path / "loop.png").symlink_to("loop.png")
+    for name, kind in (("pipe", "a named pipe"), ("folder", "a folder"), ("endless", "a device")):
+        with pytest.raises(ValueError, match=rf"{name}\.png' is {kind}, not a file"):
+            read_image(tmp_path / f"{name}.png")
+    with pytest.raises(OSError, match="loop"):
+        read_image(tmp_path / "loop.png")
+
+
+def test_a_file_too_long_for_an_image_is_refused_before_it_is_read(tmp_path):
+    with (tmp_path / "a.png").open("wb") as file:
+        file.truncate(10**9)
+    with pytest.raises(ValueError, match=r"a\.png' is a file of 1000 MB, too large for an image of 100 megapixels"):
+        read_image(tmp_path / "a.png")
 
 
 def test_missing_file_is_an_os_error(tmp_path):
