@@ -12,7 +12,15 @@ from pathlib import Path
 from shared.data.cache import CachedImages, ImageSource, open_cached_images
 from shared.data.dead_leaves import draw_dead_leaves
 from shared.data.store import ImageStore
-from shared.images import IMAGE_SUFFIXES, read_image
+from shared.images import (
+    are_tiles,
+    count_by_folder,
+    find_copies,
+    find_images,
+    format_suffixes,
+    group_by_photograph,
+    read_image,
+)
 
 # Package and path of colour photographs. Not included: motorcycle_right.png, which is nearly the left one, and
 # retina.jpg, which is flat and blurred.
@@ -58,8 +66,7 @@ class DataConfig:
 def open_images(config: DataConfig, min_side: int) -> tuple[ImageStore, ImageStore]:
     """Opens the training and the held-out images, and decodes them if they are not in the cache.
 
-    A warning lists files that cannot be used. From a folder, the images with the smallest hashes of their relative
-    paths are held out, so that added files hardly change the choice.
+    Warnings list files that cannot be used, and low-resolution copies of other images, which are left out.
 
     Args:
         config: Options of the images.
@@ -79,6 +86,8 @@ def open_images(config: DataConfig, min_side: int) -> tuple[ImageStore, ImageSto
         cached = open_cached_images(training_sources + held_out_sources, "builtin", cache_dir)
         store = _select_usable(cached, min_side, "the built-in images")
         held_out_names = {source.name for source in held_out_sources}
+        training = [index for index, name in enumerate(store.names) if name not in held_out_names]
+        held_out = [index for index, name in enumerate(store.names) if name in held_out_names]
     else:
         root = _resolve_folder(config.root, "data.root")
         store = _open_folder(root, cache_dir, min_side)
@@ -90,9 +99,7 @@ def open_images(config: DataConfig, min_side: int) -> tuple[ImageStore, ImageSto
                     "give folders that do not contain each other, so that no image is in both"
                 )
             return store, _open_folder(held_out_root, cache_dir, min_side)
-        held_out_names = _choose_held_out(store.names, config.held_out)
-    training = [index for index, name in enumerate(store.names) if name not in held_out_names]
-    held_out = [index for index, name in enumerate(store.names) if name in held_out_names]
+        training, held_out = _split(store.names, config.held_out)
     if not training or not held_out:
         raise ValueError(
             f"only {len(store)} usable image(s), {list(store.names)}: at least one is needed for training and one to "
@@ -115,9 +122,9 @@ def open_files(paths: Sequence[Path], cache_dir: Path, min_side: int) -> ImageSt
     missing = [str(path) for path in paths if not path.exists()]
     if missing:
         raise ValueError(f"{', '.join(missing)}: no such file or folder; expected images")
-    files = [file.resolve() for path in paths for file in (_list_image_files(path)[0] if path.is_dir() else [path])]
+    files = [file.resolve() for path in paths for file in (_find_images(path) if path.is_dir() else [path])]
     if not files:
-        raise ValueError(f"no images in {', '.join(map(str, paths))}; expected {', '.join(IMAGE_SUFFIXES)}")
+        raise ValueError(f"no images in {', '.join(map(str, paths))}; expected {format_suffixes()}")
     sources = [_make_file_source(file, str(file)) for file in dict.fromkeys(files)]
     return _select_usable(open_cached_images(sources, "files", cache_dir), min_side, "the given paths")
 
@@ -174,40 +181,28 @@ def _resolve_folder(path: str | None, option: str) -> Path:
 
 
 def _open_folder(root: Path, cache_dir: Path, min_side: int) -> ImageStore:
-    paths, other = _list_image_files(root)
-    if not paths:
-        raise ValueError(
-            f"no images in {str(root)!r} ({other} other files); expected {', '.join(IMAGE_SUFFIXES)}, "
-            "in it or in its subfolders"
+    """Opens the images of a folder, except smaller copies of others in it."""
+    path_of = {path.relative_to(root).as_posix(): path for path in _find_images(root)}
+    if not path_of:
+        raise ValueError(f"no images in {str(root)!r} or its subfolders; expected {format_suffixes()}")
+    copies = find_copies(list(path_of))
+    if copies:
+        logger.warning(
+            "left out %d low-resolution copies of other images in %r: %s",
+            len(copies),
+            str(root),
+            count_by_folder(sorted(copies)),
         )
-    sources = [_make_file_source(path, path.relative_to(root).as_posix()) for path in paths]
+    sources = [_make_file_source(path, name) for name, path in path_of.items() if name not in copies]
     return _select_usable(open_cached_images(sources, str(root), cache_dir), min_side, repr(str(root)))
 
 
-def _list_image_files(root: Path) -> tuple[list[Path], int]:
-    """Lists the image files below a folder in a fixed order, and counts the other files.
-
-    Links are followed, but each folder is visited only once, so that loops end. Hidden files and folders are skipped,
-    also the `._` files that macOS adds to images.
-    """
-    paths: list[Path] = []
-    other = 0
-    visited: set[tuple[int, int]] = set()
-    for folder, subfolders, names in os.walk(root, followlinks=True, onerror=_warn_unreadable_folder):
-        status = os.stat(folder)
-        if (status.st_dev, status.st_ino) in visited:
-            subfolders.clear()
-            continue
-        visited.add((status.st_dev, status.st_ino))
-        subfolders[:] = sorted(name for name in subfolders if not name.startswith((".", "__MACOSX")))
-        for name in sorted(names):
-            if name.startswith("."):
-                continue
-            if name.lower().endswith(IMAGE_SUFFIXES):
-                paths.append(Path(folder, name))
-            else:
-                other += 1
-    return paths, other
+def _find_images(folder: Path) -> tuple[Path, ...]:
+    """Finds the images below a folder, and warns of other files."""
+    found = find_images(folder, on_error=_warn_unreadable_folder)
+    if found.others:
+        logger.warning("%r: %s", str(folder), found.describe_others())
+    return found.paths
 
 
 def _warn_unreadable_folder(error: OSError) -> None:
@@ -235,7 +230,33 @@ def _select_usable(cached: CachedImages, min_side: int, place: str) -> ImageStor
     return store.select(usable)
 
 
-def _choose_held_out(names: Sequence[str], share: float) -> set[str]:
-    count = min(max(round(share * len(names)), MIN_HELD_OUT), MAX_HELD_OUT, len(names) // 2)
-    by_hash = sorted(names, key=lambda name: hashlib.sha256(os.fsencode(name)).digest())
-    return set(by_hash[:count])
+def _split(names: Sequence[str], share: float) -> tuple[list[int], list[int]]:
+    """Splits images into those to train on and those to hold out; returns their indices.
+
+    Files of one photograph are never on both sides; of one that was cut into tiles, a single tile is held out and the
+    others are not used. Photographs with the smallest hashes of their relative paths are held out, so that added files
+    hardly change the choice.
+    """
+    photographs = [sorted(files, key=_hash_name) for files in group_by_photograph(names)]
+    usable = {files[0]: files[:1] if are_tiles(files) else files for files in photographs}
+    total = sum(map(len, usable.values()))
+    count = min(max(round(share * total), MIN_HELD_OUT), MAX_HELD_OUT, total // 2)
+    held_out: set[str] = set()
+    used = set(names)
+    for files in sorted(photographs, key=lambda files: _hash_name(files[0])):
+        chosen = usable[files[0]]
+        if len(held_out) + len(chosen) <= count:
+            held_out.update(chosen)
+            used.difference_update(set(files) - set(chosen))
+    if len(used) < len(names):
+        logger.warning(
+            "%d tiles are not used, since another tile of the same photograph is held out; "
+            "data.held_out_root=FOLDER chooses other images to hold out",
+            len(names) - len(used),
+        )
+    training = [index for index, name in enumerate(names) if name in used and name not in held_out]
+    return training, [index for index, name in enumerate(names) if name in held_out]
+
+
+def _hash_name(name: str) -> bytes:
+    return hashlib.sha256(os.fsencode(name)).digest()

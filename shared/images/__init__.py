@@ -11,6 +11,15 @@ from shared.images.files import (
     read_image,
     write_image,
 )
+from shared.images.folders import (
+    FoundImages,
+    are_tiles,
+    count_by_folder,
+    find_copies,
+    find_images,
+    group_by_photograph,
+    is_copy_folder,
+)
 from shared.images.header import IMAGE_SUFFIXES, check_pixels, read_header
 from shared.images.symmetries import SYMMETRIES, TRANSPOSE, dihedral, dihedral_window, inverse_element
 from shared.images.transparency import composite_over_gray, fill_hidden_colours
@@ -33,17 +42,24 @@ __all__ = [
     "SYMMETRIES",
     "TRANSPOSE",
     "WRITTEN_SUFFIXES",
+    "FoundImages",
     "Window",
+    "are_tiles",
     "check_format",
     "check_pixels",
     "choose_textured",
     "composite_over_gray",
+    "count_by_folder",
     "cut_textured_windows",
     "dihedral",
     "dihedral_window",
     "fill_hidden_colours",
+    "find_copies",
+    "find_images",
     "format_suffixes",
+    "group_by_photograph",
     "inverse_element",
+    "is_copy_folder",
     "list_candidates",
     "open_image_writer",
     "read_deep_image",

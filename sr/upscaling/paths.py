@@ -1,12 +1,14 @@
 """Paths of the images to super-resolve and of their results."""
 
-import os
+import logging
 from pathlib import Path
 from typing import NamedTuple
 
-from shared.images import IMAGE_SUFFIXES
+from shared.images import WRITTEN_SUFFIXES, find_images, format_suffixes
 
 LOSSLESS_SUFFIXES = (".png", ".tif", ".tiff")  # formats that results in a folder keep; the others become PNG
+
+logger = logging.getLogger(__name__)
 
 
 class Job(NamedTuple):
@@ -20,7 +22,8 @@ def plan_jobs(source: Path, target: Path) -> list[Job]:
     """Lists the jobs for IN and OUT, in a fixed order; reads no image.
 
     Args:
-        source: Path of an image, or of a folder, which is searched recursively except for hidden files and folders.
+        source: Path of an image, or of a folder, which is searched recursively except for hidden files and folders. A
+            warning counts its other files.
         target: Path of an image, or of a folder, which need not exist.
 
     Raises:
@@ -47,17 +50,19 @@ def plan_jobs(source: Path, target: Path) -> list[Job]:
 def _choose_target(source: Path, target: Path) -> Path:
     if target.is_dir() or not target.suffix:
         return target / _format_result_name(source)
-    if target.suffix.lower() not in IMAGE_SUFFIXES:
-        raise ValueError(f"OUT={target}: the suffix must be one of {', '.join(IMAGE_SUFFIXES)}, or none for a folder")
+    if target.suffix.lower() not in WRITTEN_SUFFIXES:
+        raise ValueError(f"OUT={target}: the suffix must be one of {', '.join(WRITTEN_SUFFIXES)}, or none for a folder")
     return target
 
 
 def _plan_folder(source: Path, target: Path) -> list[Job]:
-    images = _find_images(source)
-    if not images:
-        raise ValueError(f"no images in IN={source} or its subfolders; expected {', '.join(IMAGE_SUFFIXES)}")
+    found = find_images(source)
+    if not found.paths:
+        raise ValueError(f"no images in IN={source} or its subfolders; expected {format_suffixes()}")
+    if found.others:
+        logger.warning("IN=%s: %s", source, found.describe_others())
     image_of: dict[Path, Path] = {}  # result -> image; images that keep their names come first
-    for image in sorted(images, key=lambda path: (_format_result_name(path) != path.name, path)):
+    for image in sorted(found.paths, key=lambda path: (_format_result_name(path) != path.name, path)):
         result = image.with_name(_format_result_name(image))
         if result in image_of:  # such as a.jpg if there is an a.png
             result = image.with_name(f"{image.name}.png")
@@ -65,20 +70,8 @@ def _plan_folder(source: Path, target: Path) -> list[Job]:
             raise ValueError(f"{image} and {image_of[result]} would have the same result: rename one of them")
         image_of[result] = image
     result_of = {image: result for result, image in image_of.items()}
-    return [Job(image, target / result_of[image].relative_to(source)) for image in images]
+    return [Job(image, target / result_of[image].relative_to(source)) for image in found.paths]
 
 
 def _format_result_name(image: Path) -> str:
     return image.name if image.suffix.lower() in LOSSLESS_SUFFIXES else f"{image.stem}.png"
-
-
-def _find_images(root: Path) -> list[Path]:
-    images = []
-    for folder, subfolders, names in os.walk(root):
-        subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
-        images += [
-            Path(folder, name)
-            for name in sorted(names)
-            if name.lower().endswith(IMAGE_SUFFIXES) and not name.startswith(".")
-        ]
-    return images
