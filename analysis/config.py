@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from shared.bounds import bounded
 from shared.command import Shorthand
 from shared.data import DataConfig
 from shared.training.run_config import PRECISIONS
@@ -39,10 +40,10 @@ class AnalysisConfig:
     probe: str = "grid"
     layer: str = "vector"
     data: DataConfig = field(default_factory=DataConfig)
-    seed: int = 0
-    size: int = 2000
-    patch: int = 64
-    repeats: int = 500
+    seed: int = bounded(0, 0, 2**32 - 1)
+    size: int = bounded(2000, 2)
+    patch: int = bounded(64, 16, 4096)
+    repeats: int = bounded(500, 0, 100_000)
     map: str = "umap"
     projector: bool = False
     precision: str = "auto"
@@ -62,9 +63,6 @@ class AnalysisConfig:
         ):
             if getattr(self, option) not in allowed:
                 raise ValueError(f"{option}={getattr(self, option)!r} must be one of {', '.join(allowed)}")
-        for option, minimum in (("seed", 0), ("size", 2), ("patch", 16), ("repeats", 0)):
-            if getattr(self, option) < minimum:
-                raise ValueError(f"{option}={getattr(self, option)} must be at least {minimum}")
         if self.size > MAX_PATCHES:
             raise ValueError(
                 f"size={self.size} must be at most {MAX_PATCHES}: the measures compare all pairs of patches, "
@@ -82,7 +80,7 @@ class OwnImagesConfig(AnalysisConfig):
     """
 
     encoder: str = ""
-    patches: int = 16
+    patches: int = bounded(16, 1, 10_000)
 
     def check(self) -> None:
         """Refuses invalid values.
@@ -91,8 +89,6 @@ class OwnImagesConfig(AnalysisConfig):
             ValueError: An option has an invalid value; the message names both and says what is valid.
         """
         super().check()
-        if self.patches < 1:
-            raise ValueError(f"patches={self.patches} must be at least 1")
         if self.projector:
             raise ValueError("projector=true: only `make embed-viz` exports to the projector; remove the option")
 

@@ -19,6 +19,7 @@ from pretrain.time_constants import (
     keep_started,
 )
 from pretrain.views import ViewsConfig
+from shared.bounds import bounded
 from shared.command import Group, Shorthand, make_choice
 from shared.encoders import EncoderConfig
 from shared.training.run_config import RunConfig
@@ -48,8 +49,8 @@ class PretrainConfig(RunConfig):
     positives: PositivesConfig = field(default_factory=PositivesConfig)
     key_momentum: int | float | str = AUTO
     key_momentum_end: int | float | str = -1.0
-    probe_every: int = 0
-    figures_every: int = 0
+    probe_every: int = bounded(0, 0)
+    figures_every: int = bounded(0, 0)
 
     def check(self) -> None:
         """Refuses values out of range and combinations of options that do not fit.
@@ -58,9 +59,6 @@ class PretrainConfig(RunConfig):
             ValueError: An option is out of range, or two options exclude each other.
         """
         super().check()
-        for option in ("probe_every", "figures_every"):
-            if getattr(self, option) < 0:
-                raise ValueError(f"{option}={getattr(self, option)} must not be negative")
         check_key_momentum(self.key_momentum, "key_momentum")
         end = self.key_momentum_end
         if end != AUTO and (isinstance(end, str) or end > 1):

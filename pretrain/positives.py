@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
+from shared.bounds import bounded
 from shared.command import ConfigError
 
 SIDES = ("key", "query", "both")
@@ -35,7 +36,7 @@ class PositivesConfig:
         enqueue: Keys of a row that a queue stores: its `first` key, the `center` of its keys or `all` of them.
     """
 
-    count: int = 1  # one positive: the published MoCo and DASR
+    count: int = bounded(1, 1, 1024)  # one positive: the published MoCo and DASR
     side: str = "key"  # several keys give a less noisy target
     aggregate: str = "pair"
     symmetric: bool = False

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from shared.bounds import bounded
 from shared.data import CropSize, ViewSources
 from shared.degradations import Degradation, degrade
 from shared.encoders import MIN_IMAGE_SIDE
@@ -28,9 +29,9 @@ class ViewsConfig:
     """
 
     crops: str = "2x64"
-    other_images: float = 0.0
-    images: int = 0
-    near: int = 1
+    other_images: float = bounded(0.0, 0, 1)
+    images: int = bounded(0, 0, 1024)
+    near: int = bounded(1, 1, 2**20)
     turned: bool = True
 
     def sizes(self) -> tuple[CropSize, ...]:
@@ -55,14 +56,10 @@ class ViewsConfig:
         Raises:
             ValueError: An option is out of range, or `images` and `other_images` are both given.
         """
-        if not 0 <= self.other_images <= 1:
-            raise ValueError(f"views.other_images={self.other_images} must be within 0..1")
-        if self.images < 0 or (self.images and self.other_images):
+        if self.images and self.other_images:
             raise ValueError(
                 f"views.images={self.images} and views.other_images={self.other_images}: give one of the two, not both"
             )
-        if self.near < 1:
-            raise ValueError(f"views.near={self.near} must be at least 1")
         return ViewSources(self.other_images, self.images, self.near, self.turned)
 
 

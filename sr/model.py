@@ -1,20 +1,18 @@
 """An SR model: the source of its representation, and the network that the representation steers."""
 
 from collections.abc import Collection
-from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
-from typing import Any, ClassVar
+from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from shared.artefacts import WEIGHTS_FILE, Artefact, serialise
+from shared.bounds import bounded, check_bounds
 from shared.encoders import Encoder, EncoderConfig, Representation, build_encoder
 from sr.conditioning import CONDITIONINGS, Adapter, EncoderInput, Source, SourceParts
 from sr.conditioning.sources import average_views
 from sr.fusion import FUSIONS
 from sr.fusion.affine import AffineConfig
-from sr.fusion.base import SourceConfig
 from sr.networks import NETWORKS
 from sr.networks.base import FusionSlot, SRNetwork
 from sr.networks.random_stream import RandomStream
@@ -42,9 +40,9 @@ class ModelConfig:
     conditioning: str
     fusion: str = "affine"
     fusion_options: Any = field(default_factory=AffineConfig)
-    width: int = 64
-    shared_blocks: int = 2
-    r2: float = 1.0
+    width: int = bounded(64, 1, 4096)
+    shared_blocks: int = bounded(2, 1, 512)
+    r2: float = bounded(1.0, above=0, high=1)
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
     encoder_input: EncoderInput = field(default_factory=EncoderInput)
 
@@ -159,10 +157,13 @@ def build_model(config: ModelConfig, encoder: Encoder | None = None) -> SRModel:
     _check_name("network", config.network, NETWORKS)
     _check_name("fusion", config.fusion, FUSIONS)
     _check_name("conditioning", config.conditioning, CONDITIONINGS)
-    if config.width < 1:
-        raise ValueError(f"width={config.width} must be at least 1")
-    _check_sizes("network", config.network_options)
-    _check_sizes("fusion", config.fusion_options)
+    for part, prefix in (
+        (config.network_options, "network"),
+        (config.fusion_options, "fusion"),
+        (config.encoder_input, "encoder_input"),
+        (config, ""),
+    ):
+        check_bounds(part, prefix)
     fusion = FUSIONS[config.fusion].fusion
     network_stream, condition_stream = RandomStream.spawn(2)
     uses = fusion.uses(config.fusion_options)
@@ -200,100 +201,3 @@ def build_model(config: ModelConfig, encoder: Encoder | None = None) -> SRModel:
 def _check_name(option: str, name: str, valid: Collection[str]) -> None:
     if name not in valid:
         raise ValueError(f"{option}={name!r} is unknown (valid: {', '.join(valid)})")
-
-
-def _check_sizes(option: str, values: Any) -> None:
-    """Refuses numbers that are not positive: all of them are sizes or factors."""
-    for name, value in vars(values).items():
-        if isinstance(value, int | float) and not isinstance(value, bool) and value <= 0:
-            raise ValueError(f"{option}.{name}={value} must be positive")
-
-
-class ModelArtefact(Artefact):
-    """An SR model on disk: `ModelArtefact.open(path)`."""
-
-    name: ClassVar[str] = "model"
-    format: ClassVar[str] = "unblind-sr-model"
-    object_keys: ClassVar[tuple[str, ...]] = ("model", "metadata")
-    tags: ClassVar[str] = "[super-resolution, blind-super-resolution]"
-
-    @property
-    def model_config(self) -> ModelConfig:
-        """The configuration that the model is built from.
-
-        Raises:
-            ValueError: The configuration on disk does not describe a model.
-        """
-        values = dict(self.config["model"])
-        tables: tuple[tuple[str, Any], ...] = (("network", NETWORKS), ("fusion", FUSIONS))
-        for choice, entries in tables:
-            name, key = values.get(choice), f"{choice}_options"
-            if name not in entries:
-                raise self.corrupt_error(f'"model" has the unknown {choice} {name!r} (valid: {", ".join(entries)})')
-            if not isinstance(values.get(key), dict):
-                raise self.corrupt_error(f'"model" must hold "{key}"')
-            if issubclass(entries[name].config, SourceConfig):
-                values[key] = {"source": "map"} | values[key]  # earlier versions had no choice
-            values[key] = self.read_options(key, values[key], entries[name].config)
-        if not isinstance(values.get("encoder"), dict):
-            raise self.corrupt_error('"model" must hold "encoder"')
-        values["encoder"] = self.read_options("encoder", values["encoder"], EncoderConfig)
-        encoder_input = values.get("encoder_input", asdict(EncoderInput()))  # missing in models of earlier versions
-        values["encoder_input"] = self.read_options("encoder_input", encoder_input, EncoderInput)
-        for name in ("scale", "width", "shared_blocks"):
-            if type(values.get(name)) is not int:
-                raise self.corrupt_error(f'"model" has {name} {values.get(name)!r}, not a whole number')
-        try:
-            return ModelConfig(**values)
-        except TypeError as error:
-            raise self.corrupt_error(f'"model" {error}') from error
-
-    def load(self) -> SRModel:
-        """Reads the model; executes and downloads nothing, and does not change torch's global generator.
-
-        Returns:
-            The model in evaluation mode, on the CPU, see `SRModel.forward`.
-
-        Raises:
-            FileNotFoundError: The weights are missing.
-            ValueError: A file is corrupt, or the weights do not fit.
-        """
-        config = self.model_config
-        with torch.random.fork_rng(devices=[]):
-            model = build_model(replace(config, encoder=replace(config.encoder, pretrained=False)))
-        model.config = config
-        self.load_weights(model, f"the network {config.network}")
-        return model.eval()
-
-
-def save_model(folder: Path, model: SRModel, *, card: str, metadata: dict[str, Any]) -> None:
-    """Writes a model with its encoder, see `Artefact.write`.
-
-    Args:
-        folder: The artefact's folder, created if missing; other files in it stay.
-        model: The model, on any device.
-        card: The model card in Markdown.
-        metadata: Plain JSON values, such as recipe, degradation space and scores.
-
-    Raises:
-        ValueError: The metadata is not plain JSON.
-        OSError: The folder cannot be written, or the disk is full.
-    """
-    config = asdict(model.config)
-    for options in (config["network_options"], config["fusion_options"]):
-        options.pop("name", None)  # options read from a command line hold the name of the choice too
-    weights = {WEIGHTS_FILE: serialise(model.state_dict())}
-    ModelArtefact.write(folder, weights, {"model": config, "metadata": metadata}, card)
-
-
-def load_model(path: str | Path) -> SRModel:
-    """Reads a model in evaluation mode, on the CPU.
-
-    Args:
-        path: The artefact's folder, or the folder of a run that holds it as `model/`.
-
-    Raises:
-        FileNotFoundError: There is no such folder, or no complete model in it.
-        ValueError: A file is corrupt, or of another format or version, or the weights do not fit.
-    """
-    return ModelArtefact.open(path).load()

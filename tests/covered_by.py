@@ -1,6 +1,7 @@
 """The modules without a test file of their own, and the file that tests each; `test_layout.py` checks the list."""
 
 COVERED_BY = {
+    "shared/locks.py": "tests/shared/run_folders/test_run_folder.py",
     "shared/checkpoints.py": "tests/test_version_1.py",
     "shared/inference.py": "tests/shared/encoders/test_encoder.py",
     "shared/artefacts/artefact.py": "tests/shared/artefacts/test_encoder.py",
@@ -14,6 +15,7 @@ COVERED_BY = {
     "shared/degradations/steps.py": "tests/shared/degradations/test_space_errors.py",
     "shared/encoders/dasr.py": "tests/shared/encoders/test_encoder.py",
     "shared/encoders/timm_backbone.py": "tests/shared/encoders/test_encoder.py",
+    "shared/images/opencv.py": "tests/shared/images/test_files.py",
     "shared/images/png_rows.py": "tests/shared/images/test_deep.py",
     "shared/training/checkpointing.py": "tests/pretrain/test_train.py",
     "shared/training/fit.py": "tests/pretrain/test_train.py",
@@ -44,11 +46,11 @@ COVERED_BY = {
     "analysis/measures/score_table.py": "tests/analysis/measures/test_scores.py",
     "analysis/page/data.py": "tests/analysis/page/test_page.py",
     "sr/model.py": "tests/sr/test_contract.py",
+    "sr/model_artefact.py": "tests/sr/test_contract.py",
     "sr/conditioning/adapter.py": "tests/sr/fusion/test_fusion_formulas.py",
     "sr/conditioning/contrast_options.py": "tests/sr/test_recipes.py",
     "sr/conditioning/encoder_choice.py": "tests/sr/test_recipes.py",
     "sr/conditioning/options.py": "tests/sr/test_recipes.py",
-    "sr/evaluation/benchmarks.py": "tests/sr/test_evaluate.py",
     "sr/evaluation/config.py": "tests/sr/test_evaluate.py",
     "sr/evaluation/published.py": "tests/sr/test_evaluate.py",
     "sr/evaluation/restorers.py": "tests/sr/test_evaluate.py",

@@ -19,7 +19,7 @@ ALLOWED = {
 # folders and top-level modules of each package in layers, lowest first; they import only from lower layers
 LAYERS = {
     "shared": (
-        {"files", "inference", "devices"},
+        {"bounds", "files", "inference", "devices", "locks"},
         {"images", "degradations", "encoders", "run_folders", "command"},
         {"artefacts", "data"},
         {"probing", "checkpoints"},
@@ -40,6 +40,7 @@ LAYERS = {
         {"fusion"},
         {"networks"},
         {"model"},
+        {"model_artefact"},
         {"upscaling", "export"},
         {"evaluation"},
         {"training"},

@@ -8,7 +8,7 @@ import torch
 
 from shared.artefacts import EncoderArtefact
 from shared.data import read_fingerprints
-from sr.model import ModelArtefact
+from sr.model_artefact import ModelArtefact
 
 FOLDER = Path(__file__).parent / "version_1"
 EXPECTED = json.loads((FOLDER / "expected.json").read_text())

@@ -8,6 +8,7 @@ from pretrain.losses import alignment_loss, measure_alignment
 from pretrain.methods.base import MethodOutput, MomentumMethod
 from pretrain.positives import Positives
 from pretrain.views import ViewBatch
+from shared.bounds import bounded
 from shared.encoders import Encoder
 
 
@@ -15,8 +16,8 @@ from shared.encoders import Encoder
 class BYOLConfig:
     """Options of BYOL; published with a key momentum from 0.99 to 1 along a cosine, as in its recipe."""
 
-    hidden_dim: int = 4096  # BYOL, section 3.3
-    output_dim: int = 256  # BYOL, section 3.3
+    hidden_dim: int = bounded(4096, 1, 2**16)  # BYOL, section 3.3
+    output_dim: int = bounded(256, 1, 2**16)  # BYOL, section 3.3
 
 
 class BYOL(MomentumMethod):

@@ -12,6 +12,7 @@ from pretrain.losses import batch_info_nce, count_other_rows, measure_alignment
 from pretrain.methods.base import NEGATIVE_ROWS, MethodOutput, MomentumMethod, apply_per_view, embed, l2_normalize
 from pretrain.positives import Positives, Terms
 from pretrain.views import ViewBatch
+from shared.bounds import bounded
 from shared.encoders import MIN_IMAGE_SIDE, Encoder
 
 COMBINE_CHOICES = ("parts", "images")
@@ -22,11 +23,11 @@ class FastMoCoConfig:
     """Options of Fast-MoCo; published with key momentum 0.99, as in its recipe."""
 
     combine: str = "parts"  # parts of one view, as published; images: parts of different views of a row
-    grid: int = 2  # parts per side of a view, as published
-    hidden_dim: int = 2048  # the authors' code
-    output_dim: int = 2048  # the authors' code
-    prediction_hidden_dim: int = 512  # the authors' code
-    temperature: float = 1.0  # the authors' code
+    grid: int = bounded(2, 1, 16)  # parts per side of a view, as published
+    hidden_dim: int = bounded(2048, 1, 2**16)  # the authors' code
+    output_dim: int = bounded(2048, 1, 2**16)  # the authors' code
+    prediction_hidden_dim: int = bounded(512, 1, 2**16)  # the authors' code
+    temperature: float = bounded(1.0, above=0, high=1000)  # the authors' code
 
 
 class FastMoCo(MomentumMethod):

@@ -15,6 +15,7 @@ from pretrain.methods.heads import centred_head
 from pretrain.positives import Positives, Terms
 from pretrain.time_constants import AUTO, RunPace, choose_queue_size, describe_queue, describe_stale_queue
 from pretrain.views import ViewBatch
+from shared.bounds import bounded
 from shared.encoders import Encoder
 
 
@@ -22,12 +23,12 @@ from shared.encoders import Encoder
 class MoCoConfig:
     """Options of MoCo; DASR's head has `hidden_dim=256 output_dim=256`."""
 
-    hidden_dim: int = 2048  # MoCo v2
-    output_dim: int = 128  # MoCo v2
+    hidden_dim: int = bounded(2048, 1, 2**16)  # MoCo v2
+    output_dim: int = bounded(128, 1, 2**16)  # MoCo v2
     batch_norm: bool = False  # after both layers of the head, so that keys have mean zero; MoCo v3
-    temperature: float = 0.07  # MoCo v1 and DASR
-    queue_size: int | str = AUTO  # keys, 8192 in DASR; 0: the negatives are the keys of the other rows of the batch
-    keys_per_step: int | None = None  # keys enqueued per step over all ranks; None: all
+    temperature: float = bounded(0.07, above=0, high=1000)  # MoCo v1 and DASR
+    queue_size: int | str = bounded(AUTO, 0, 2**24)  # keys, 8192 in DASR; 0: the other rows of the batch
+    keys_per_step: int | None = bounded(None, 1, 2**24)  # keys enqueued per step over all ranks; None: all
 
     def fit_to(self, pace: RunPace, positives: Positives, started: object = None) -> MoCoConfig:
         """Replaces `auto` by a queue that fits a run.
@@ -41,10 +42,8 @@ class MoCoConfig:
             ValueError: The size of the queue or the number of keys is invalid.
         """
         option = pace.method_option
-        if self.queue_size != AUTO and (isinstance(self.queue_size, str) or self.queue_size < 0):
+        if self.queue_size != AUTO and isinstance(self.queue_size, str):
             raise ValueError(f"{option}.queue_size={self.queue_size} must be a number of keys, 0 for none, or auto")
-        if self.keys_per_step is not None and self.keys_per_step < 1:
-            raise ValueError(f"{option}.keys_per_step={self.keys_per_step} must be at least 1, or null for all keys")
         if self.queue_size != AUTO:
             return self
         fitted = choose_queue_size(pace, self.count_keys(pace, positives))

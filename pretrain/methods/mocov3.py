@@ -9,6 +9,7 @@ from pretrain.methods.base import NEGATIVE_ROWS, MethodOutput, MomentumMethod
 from pretrain.methods.heads import centred_head
 from pretrain.positives import Positives
 from pretrain.views import ViewBatch
+from shared.bounds import bounded
 from shared.encoders import Encoder
 
 
@@ -16,9 +17,9 @@ from shared.encoders import Encoder
 class MoCoV3Config:
     """Options of MoCo v3; published with a key momentum from 0.99 to 1 along a cosine."""
 
-    hidden_dim: int = 4096  # the authors' code, ResNet50
-    output_dim: int = 256  # the authors' code
-    temperature: float = 1.0  # the authors' code, ResNet50; 0.2 for vision transformers
+    hidden_dim: int = bounded(4096, 1, 2**16)  # the authors' code, ResNet50
+    output_dim: int = bounded(256, 1, 2**16)  # the authors' code
+    temperature: float = bounded(1.0, above=0, high=1000)  # the authors' code, ResNet50; 0.2 for vision transformers
 
 
 class MoCoV3(MomentumMethod):

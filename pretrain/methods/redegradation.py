@@ -12,6 +12,7 @@ from pretrain.losses import batch_info_nce, measure_alignment
 from pretrain.methods.base import Method, MethodOutput, apply_per_view, embed, l2_normalize
 from pretrain.positives import Positives
 from pretrain.views import ViewBatch
+from shared.bounds import bounded
 from shared.degradations import blur_and_down_sample, composed_reach
 from shared.encoders import Encoder, to_gray
 
@@ -25,11 +26,11 @@ BETA = 0.5  # exponent of the variance that weighs the likelihood; arXiv:2203.09
 class RedegradationConfig:
     """Options of re-degradation."""
 
-    kernel_size: int = 21  # side of the predicted blur kernels in source pixels
-    hidden_dim: int = 512  # of the head that predicts them
-    contrastive: float = 0.1  # weight of the contrast with the other rows; 0: none
-    output_dim: int = 128  # of the contrast, as in SimCLR
-    temperature: float = 0.2  # of the contrast
+    kernel_size: int = bounded(21, 1, 101)  # side of the predicted blur kernels in source pixels
+    hidden_dim: int = bounded(512, 1, 2**16)  # of the head that predicts them
+    contrastive: float = bounded(0.1, 0, 1e6)  # weight of the contrast with the other rows; 0: none
+    output_dim: int = bounded(128, 1, 2**16)  # of the contrast, as in SimCLR
+    temperature: float = bounded(0.2, above=0, high=1000)  # of the contrast
 
 
 class Redegradation(Method):

@@ -8,6 +8,7 @@ from pretrain.losses import batch_info_nce, count_other_rows, measure_alignment
 from pretrain.methods.base import NEGATIVE_ROWS, Method, MethodOutput, apply_per_view, embed, l2_normalize
 from pretrain.positives import Positives
 from pretrain.views import ViewBatch
+from shared.bounds import bounded
 from shared.encoders import Encoder
 
 
@@ -15,9 +16,9 @@ from shared.encoders import Encoder
 class SimCLRConfig:
     """Options of SimCLR."""
 
-    hidden_dim: int = 2048  # SimCLR v1 on a ResNet50
-    output_dim: int = 128  # SimCLR v1
-    temperature: float = 0.1  # SimCLR v1, table 5
+    hidden_dim: int = bounded(2048, 1, 2**16)  # SimCLR v1 on a ResNet50
+    output_dim: int = bounded(128, 1, 2**16)  # SimCLR v1
+    temperature: float = bounded(0.1, above=0, high=1000)  # SimCLR v1, table 5
     batch_norm: bool = True  # in the head, as in the authors' code
 
 

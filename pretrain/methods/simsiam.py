@@ -10,6 +10,7 @@ from pretrain.losses import alignment_loss, measure_alignment
 from pretrain.methods.base import Method, MethodOutput, apply_per_view, embed, l2_normalize
 from pretrain.positives import Positives
 from pretrain.views import ViewBatch
+from shared.bounds import bounded
 from shared.encoders import Encoder
 
 
@@ -17,9 +18,9 @@ from shared.encoders import Encoder
 class SimSiamConfig:
     """Options of SimSiam and FastSiam."""
 
-    hidden_dim: int = 2048  # SimSiam, section 3
-    output_dim: int = 2048  # SimSiam, section 3
-    prediction_hidden_dim: int = 512  # the bottleneck, a quarter of the output
+    hidden_dim: int = bounded(2048, 1, 2**16)  # SimSiam, section 3
+    output_dim: int = bounded(2048, 1, 2**16)  # SimSiam, section 3
+    prediction_hidden_dim: int = bounded(512, 1, 2**16)  # the bottleneck, a quarter of the output
 
 
 class SimSiam(Method):

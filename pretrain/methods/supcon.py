@@ -8,6 +8,7 @@ from pretrain.losses import parameter_info_nce
 from pretrain.methods.base import Method, MethodOutput, apply_per_view, embed, l2_normalize
 from pretrain.positives import Positives
 from pretrain.views import ViewBatch
+from shared.bounds import bounded
 from shared.encoders import Encoder
 from shared.training.monitors import alignment
 
@@ -16,10 +17,10 @@ from shared.training.monitors import alignment
 class SupConConfig:
     """Options of SupCon."""
 
-    hidden_dim: int = 2048  # SupCon, section 3.1
-    output_dim: int = 128  # SupCon, section 3.1
-    temperature: float = 0.1  # SupCon, section 4
-    bandwidth: float = 0.1  # in units of `ViewBatch.parameters`, which have about unit range
+    hidden_dim: int = bounded(2048, 1, 2**16)  # SupCon, section 3.1
+    output_dim: int = bounded(128, 1, 2**16)  # SupCon, section 3.1
+    temperature: float = bounded(0.1, above=0, high=1000)  # SupCon, section 4
+    bandwidth: float = bounded(0.1, above=0, high=1e6)  # of `ViewBatch.parameters`, which have about unit range
     batch_norm: bool = False  # in the head, as published
 
 

@@ -11,6 +11,7 @@ from pretrain.losses import measure_alignment
 from pretrain.methods.base import Method, MethodOutput, apply_per_view, embed
 from pretrain.positives import Positives
 from pretrain.views import ViewBatch
+from shared.bounds import bounded
 from shared.encoders import Encoder
 
 
@@ -18,11 +19,11 @@ from shared.encoders import Encoder
 class VICRegConfig:
     """Options of VICReg."""
 
-    hidden_dim: int = 2048  # published with 8192; the width of a ResNet50 suffices for a dozen parameters
-    output_dim: int = 2048  # as above
-    invariance: float = 25.0  # lambda, VICReg, section 4.2
-    variance: float = 25.0  # mu
-    covariance: float = 1.0  # nu
+    hidden_dim: int = bounded(2048, 1, 2**16)  # published with 8192; a ResNet50 has 2048
+    output_dim: int = bounded(2048, 1, 2**16)  # as above
+    invariance: float = bounded(25.0, 0, 1e6)  # lambda, VICReg, section 4.2
+    variance: float = bounded(25.0, 0, 1e6)  # mu
+    covariance: float = bounded(1.0, 0, 1e6)  # nu
 
 
 class VICReg(Method):

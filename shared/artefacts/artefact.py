@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any, ClassVar, Self, TypeVar
 
 import safetensors.torch
+import torch
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
+from shared.bounds import check_bounds
 from shared.files import without_nan, write_atomically
 
 WEIGHTS_FILE = "model.safetensors"
@@ -113,14 +115,19 @@ class Artefact:
             kind: Dataclass whose fields all have plain defaults.
 
         Raises:
-            ValueError: A name is missing or unknown, or a value has the wrong type.
+            ValueError: A name is missing or unknown, a value has the wrong type, or a number is out of bounds.
         """
         defaults: dict[str, Any] = {field.name: field.default for field in fields(kind)}  # type: ignore[arg-type]
         expected = {name: type(default) for name, default in defaults.items()}
         if {name: type(value) for name, value in values.items()} != expected:
             listed = ", ".join(f"{name} ({type_.__name__})" for name, type_ in expected.items())
             raise self.corrupt_error(f'"{key}" must contain {listed}')
-        return kind(**values)
+        options = kind(**values)
+        try:
+            check_bounds(options, key)
+        except ValueError as error:
+            raise self.corrupt_error(str(error)) from error
+        return options
 
     def corrupt_error(self, reason: str) -> ValueError:
         """Returns the error for a corrupt configuration."""
@@ -141,30 +148,45 @@ class Artefact:
             raise ValueError(f"{path} is corrupt: it does not match its {CONFIG_FILE}; it is damaged or partly saved")
         return data
 
-    def load_weights(self, network: nn.Module, what: str, file: str = WEIGHTS_FILE, sha256: str = "") -> None:
-        """Loads weights into a network.
+    def read_state(self, file: str = WEIGHTS_FILE, sha256: str = "") -> dict[str, Tensor]:
+        """Reads a file of weights.
 
         Args:
-            network: Network to load them into.
-            what: Description of the network, for error messages.
-            file: Name of the file of weights.
+            file: Name of the file.
             sha256: Hash of this file; empty for the one of `WEIGHTS_FILE`.
 
         Raises:
             FileNotFoundError: The file is missing.
-            ValueError: The weights are damaged, or do not fit the network.
+            ValueError: The file is damaged, or a weight is NaN or infinite.
         """
         path = self.folder / file
         try:
             state = safetensors.torch.load(self.read_weights(file, sha256 or self.config["weights_sha256"]))
         except SafetensorError as error:
             raise ValueError(f"{path} is corrupt: {error}") from error
-        found = {name: tuple(tensor.shape) for name, tensor in state.items()}
-        expected = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
+        for name, tensor in state.items():
+            if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
+                raise ValueError(f"{path} cannot be used: {name} holds NaN or infinity, so its training had failed")
+        return state
+
+    def load_state(self, network: nn.Module, state: dict[str, Tensor], what: str, file: str = WEIGHTS_FILE) -> None:
+        """Loads weights into a network.
+
+        Args:
+            network: Network to load them into.
+            state: The weights, see `read_state`.
+            what: Description of the network, for error messages.
+            file: Name of the file that they were read from, for error messages.
+
+        Raises:
+            ValueError: The weights do not fit the network.
+        """
+        found = {name: _describe_tensor(tensor) for name, tensor in state.items()}
+        expected = {name: _describe_tensor(tensor) for name, tensor in network.state_dict().items()}
         for name in [*expected, *found]:
             if found.get(name) != expected.get(name):
                 raise ValueError(
-                    f"{path} does not fit {what} of its {CONFIG_FILE}: {name} is "
+                    f"{self.folder / file} does not fit {what} of its {CONFIG_FILE}: {name} is "
                     f"{found.get(name, 'missing')} in the file and {expected.get(name, 'missing')} in the network"
                 )
         network.load_state_dict(state)
@@ -209,3 +231,9 @@ def serialise(state: dict[str, Tensor]) -> bytes:
     """Serialises a state dict as safetensors."""
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
     return safetensors.torch.save(plain, metadata={"format": "pt"})
+
+
+def _describe_tensor(tensor: Tensor) -> str:
+    """Describes shape and kind of a tensor; half and full precision are of one kind."""
+    kind = "" if tensor.is_floating_point() else f" {str(tensor.dtype).removeprefix('torch.')}"
+    return f"{tuple(tensor.shape)}{kind}"

@@ -54,13 +54,13 @@ class EncoderArtefact(Artefact):
 
         Raises:
             FileNotFoundError: The weights are missing.
-            ValueError: A file is corrupt, or the weights do not fit.
+            ValueError: A file is corrupt, or the weights do not fit or are not finite.
         """
-        config = self.encoder_config
+        config, state = self.encoder_config, self.read_state()
         with torch.random.fork_rng(devices=[]):
             encoder = build_encoder(replace(config, pretrained=False))
         encoder.config = config
-        self.load_weights(encoder, f"the encoder {config.name}")
+        self.load_state(encoder, state, f"the encoder {config.name}")
         return encoder.eval()
 
     def load_projector(self) -> nn.Module:
@@ -75,9 +75,10 @@ class EncoderArtefact(Artefact):
             raise FileNotFoundError(
                 f"{self.folder} contains no projector: its method has none, or an older version saved it"
             )
+        state = self.read_state(PROJECTOR_FILE, str(description.get("weights_sha256", "unknown")))
         with torch.random.fork_rng(devices=[]):
             projector = build_projector(description.get("layers", []))
-        self.load_weights(projector, "the projector", PROJECTOR_FILE, str(description.get("weights_sha256", "unknown")))
+        self.load_state(projector, state, "the projector", PROJECTOR_FILE)
         return projector.eval()
 
 

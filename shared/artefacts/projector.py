@@ -4,6 +4,8 @@ from typing import Any
 
 from torch import nn
 
+MAX_WIDTH, MAX_LAYERS = 2**16, 16  # of a description; larger ones would fill the memory
+
 
 def describe_projector(projector: nn.Module) -> list[list[Any]]:
     """Describes the layers of one of lightly's projection heads.
@@ -39,14 +41,18 @@ def build_projector(description: list[list[Any]]) -> nn.Sequential:
         ValueError: The description has another form.
     """
     try:
+        if len(description) > MAX_LAYERS:
+            raise ValueError(f"{len(description)} layers")
         return nn.Sequential(*(_build_layer(*layer) for layer in description))
     except (TypeError, ValueError) as error:
-        raise ValueError(f"{description!r} does not describe a projector") from error
+        raise ValueError(f"{str(description)[:200]} does not describe a projector") from error
 
 
 def _build_layer(kind: str, *values: Any) -> nn.Module:
     if kind == "linear":
         inputs, outputs, bias = values
+        if max(inputs, outputs) > MAX_WIDTH:
+            raise ValueError(f"a layer of {inputs} x {outputs} weights")
         return nn.Linear(inputs, outputs, bias=bias)
     if kind == "batch_norm":
         channels, affine = values

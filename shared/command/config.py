@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
+from shared.bounds import check_bounds
 from shared.command.options import ConfigError, Group, OptionTree, suggest
 from shared.command.yaml_text import parse_yaml
 
@@ -50,8 +51,8 @@ def load_config(
         Name of the recipe (`options` if there are no recipes) and the filled dataclass.
 
     Raises:
-        ConfigError: A recipe, option or choice is unknown (the message suggests the nearest), or a value has the wrong
-            type.
+        ConfigError: A recipe, option or choice is unknown (the message suggests the nearest), a value has the wrong
+            type, or a number is out of the bounds of its option.
     """
     recipe, arguments = _split_recipe(arguments, recipes)
     path = _find_recipe(recipe or "quick", recipes) if recipes else None
@@ -72,6 +73,10 @@ def load_config(
                 tree.set(override.key, tree.parse(override.key, override.value))
     filled = tree.to_dataclass()
     assert isinstance(filled, schema)
+    try:
+        check_bounds(filled)
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
     return path.stem if path else "options", filled
 
 

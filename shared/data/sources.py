@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from shared.bounds import bounded
 from shared.data.cache import CachedImages, ImageSource, open_cached_images
 from shared.data.dead_leaves import draw_dead_leaves
 from shared.data.store import ImageStore
@@ -57,9 +58,9 @@ class DataConfig:
 
     kind: str = "builtin"  # builtin | folder
     root: str | None = None  # kind folder: the folder, searched recursively
-    held_out: float = 0.1  # kind folder: share of the images, limited to 4..64 images if there are enough
+    held_out: float = bounded(0.1, 0, 1)  # kind folder: share of the images, limited to 4..64 if there are enough
     held_out_root: str | None = None  # kind folder: separate folder to hold out, if files are tiles of larger images
-    dead_leaves: int = 24  # kind builtin: images added to the photographs, without which a ResNet50 scored far lower
+    dead_leaves: int = bounded(24, 0, 10_000)  # kind builtin: added images, without which a ResNet50 scored far lower
     cache_dir: str = "~/.cache/unblind"  # folder for decoded images, 3 bytes per pixel
 
 
@@ -138,8 +139,6 @@ def _check(config: DataConfig) -> None:
             raise ValueError(f"data.{option}={path!r} has no effect with data=builtin: add data=folder or remove it")
     if not 0 < config.held_out < 1:
         raise ValueError(f"data.held_out={config.held_out}; expected a share between 0 and 1, e.g. 0.1")
-    if config.dead_leaves < 0:
-        raise ValueError(f"data.dead_leaves={config.dead_leaves}; expected a number of images, e.g. 24")
 
 
 def _make_builtin_sources(dead_leaves: int) -> tuple[list[ImageSource], list[ImageSource]]:

@@ -8,6 +8,8 @@ from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
+from shared.bounds import bounded
+
 OPTIMIZERS = ("adamw", "sgd", "lars")
 SCHEDULES = ("cosine", "constant", "halving")
 
@@ -30,14 +32,14 @@ class OptimizerConfig:
     """
 
     name: str = "adamw"
-    lr: float = 1e-3
-    weight_decay: float = 0.05
+    lr: float = bounded(1e-3, above=0, high=1000)
+    weight_decay: float = bounded(0.05, 0, 1000)
     momentum: float = 0.9
     beta2: float = 0.999
     warmup: float = 0.1
     schedule: str = "cosine"
-    periods: int = 4  # as DASR and EDSR
-    clip: float = 0.0
+    periods: int = bounded(4, 1, 1000)  # as DASR and EDSR
+    clip: float = bounded(0.0, 0)
 
     def check(self) -> None:
         """Refuses invalid values.
@@ -49,18 +51,11 @@ class OptimizerConfig:
             raise ValueError(f"optimizer.name={self.name!r} must be one of {', '.join(OPTIMIZERS)}")
         if self.schedule not in SCHEDULES:
             raise ValueError(f"optimizer.schedule={self.schedule!r} must be one of {', '.join(SCHEDULES)}")
-        if self.periods < 1:
-            raise ValueError(f"optimizer.periods={self.periods} must be at least 1")
-        if self.lr <= 0:
-            raise ValueError(f"optimizer.lr={self.lr} must be positive")
         if not 0 <= self.warmup < 1:
             raise ValueError(f"optimizer.warmup={self.warmup} must be a share of the steps, within 0..1 (1 excluded)")
         for option in ("momentum", "beta2"):
             if not 0 <= getattr(self, option) < 1:
                 raise ValueError(f"optimizer.{option}={getattr(self, option)} must be within 0..1 (1 excluded)")
-        for option in ("weight_decay", "clip"):
-            if getattr(self, option) < 0:
-                raise ValueError(f"optimizer.{option}={getattr(self, option)} must not be negative")
 
 
 def build_optimizer(

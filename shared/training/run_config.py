@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from shared.bounds import bounded
 from shared.data import DataConfig
 from shared.training.optimizers import OptimizerConfig
 
@@ -41,10 +42,10 @@ class RunConfig:
 
     name: str = ""
     runs_dir: str = "runs"
-    seed: int = 0
-    steps: int = 1000
-    batch_size: int = 64
-    accumulation: int = 1
+    seed: int = bounded(0, 0, 2**32 - 1)
+    steps: int = bounded(1000, 1)
+    batch_size: int = bounded(64, 1, 2**20)
+    accumulation: int = bounded(1, 1, 2**20)
     precision: str = "auto"
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     ema: float = 0.0
@@ -53,27 +54,21 @@ class RunConfig:
     data: DataConfig = field(default_factory=DataConfig)
     degradation: str = "blur"
     accelerator: str = "auto"
-    devices: int = 1
-    nodes: int = 1
+    devices: int = bounded(1, 1, 1024)
+    nodes: int = bounded(1, 1, 1024)
     sync_batchnorm: bool = False
-    workers: int = 2
-    checkpoint_every: int = 100
-    log_every: int = 10
-    panel_every: int = 0
+    workers: int = bounded(2, 0, 1024)
+    checkpoint_every: int = bounded(100, 1)
+    log_every: int = bounded(10, 1)
+    panel_every: int = bounded(0, 0)
     dry_run: bool = False
 
     def check(self) -> None:
-        """Refuses invalid values.
+        """Refuses invalid values and combinations; bounds of numbers are checked when they are read.
 
         Raises:
             ValueError: A value is invalid. The message names the option and says what would be right.
         """
-        for option in ("steps", "batch_size", "accumulation", "devices", "nodes", "checkpoint_every", "log_every"):
-            if getattr(self, option) < 1:
-                raise ValueError(f"{option}={getattr(self, option)} must be at least 1")
-        for option in ("panel_every", "workers", "seed"):
-            if getattr(self, option) < 0:
-                raise ValueError(f"{option}={getattr(self, option)} must not be negative")
         if self.precision not in ("auto", *PRECISIONS):
             raise ValueError(f"precision={self.precision!r} must be one of auto, {', '.join(PRECISIONS)}")
         if self.accelerator not in ("auto", "cpu", "gpu"):

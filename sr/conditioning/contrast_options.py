@@ -5,6 +5,7 @@ from typing import Any
 
 from pretrain.methods import AUTO, METHODS, PositivesConfig, check_key_momentum
 from shared.artefacts import EncoderArtefact
+from shared.bounds import bounded
 from shared.command import make_choice
 from shared.encoders import Encoder, EncoderConfig
 from sr.conditioning.encoder_choice import find_newest_encoder, is_network_name
@@ -22,15 +23,13 @@ class Contrast(Conditioned):
         key_momentum: Momentum of the method's target network, within 0..1; `auto` fits it to the number of steps.
     """
 
-    contrastive: float = 1.0
+    contrastive: float = bounded(1.0, 0, 1e6)
     method: Any = field(default_factory=make_choice("moco", METHODS["moco"].config))  # DASR's
     positives: PositivesConfig = field(default_factory=PositivesConfig)
     key_momentum: int | float | str = AUTO
 
     def check(self) -> None:
         super().check()
-        if self.contrastive < 0:
-            raise ValueError(f"conditioning.contrastive={self.contrastive} must not be negative")
         check_key_momentum(self.key_momentum, "conditioning.key_momentum")
 
     @property
@@ -70,19 +69,15 @@ class Distilled(Joint):
         taught: Share of the steps in which the true parameters steer the network; later, those that the encoder reads.
     """
 
-    contrastive: float = 0.0
-    lr: float = 2e-5
+    contrastive: float = bounded(0.0, 0, 1e6)
+    lr: float = bounded(2e-5, 0, 1000)
     fixed_norm: bool = True
-    patches: int = 4
-    distillation: float = 30.0
-    taught: float = 0.5
+    patches: int = bounded(4, 1, 1024)
+    distillation: float = bounded(30.0, above=0, high=1e6)
+    taught: float = bounded(0.5, 0, 1)
 
     def check(self) -> None:
         super().check()
-        if self.distillation <= 0:
-            raise ValueError(f"conditioning.distillation={self.distillation} must be positive")
-        if not 0 <= self.taught <= 1:
-            raise ValueError(f"conditioning.taught={self.taught} must be within 0..1")
         if self.standardise:
             raise ValueError("conditioning.standardise=true: conditioning=distilled normalises by itself; remove it")
 
@@ -98,12 +93,7 @@ class Shared(Contrast):
         blocks: Number of residual blocks in the stem that both share.
     """
 
-    blocks: int = 2
-
-    def check(self) -> None:
-        super().check()
-        if self.blocks < 0:
-            raise ValueError(f"conditioning.blocks={self.blocks} must not be negative")
+    blocks: int = bounded(2, 0, 512)
 
     def model_options(self) -> dict[str, Any]:
         return super().model_options() | {"shared_blocks": self.blocks}

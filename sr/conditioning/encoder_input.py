@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from shared.bounds import bounded
 from shared.images import CANDIDATES, cut_textured_windows, upsample_bicubic
 
 GRIDS = ("auto", "lr", "hr")
@@ -21,22 +22,10 @@ class EncoderInput:
         standardise: Whether the representation is standardised by statistics of the training images.
     """
 
-    upsampling: int = 1
-    windows: int = 0
-    side: int = 48
+    upsampling: int = bounded(1, 1, 16)
+    windows: int = bounded(0, 0, CANDIDATES**2)
+    side: int = bounded(48, 1, 4096)
     standardise: bool = False
-
-    def check(self) -> None:
-        """Refuses invalid values.
-
-        Raises:
-            ValueError: A value is invalid; the message names it.
-        """
-        for name in ("upsampling", "side"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"encoder_input.{name}={getattr(self, name)} must be at least 1")
-        if not 0 <= self.windows <= CANDIDATES**2:
-            raise ValueError(f"encoder_input.windows={self.windows} must be within 0..{CANDIDATES**2}")
 
     def resize(self, lr_images: Tensor) -> Tensor:
         """Up-samples images (B, 3, h, w) in [0, 1]."""

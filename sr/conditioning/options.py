@@ -6,6 +6,7 @@ from typing import Any
 from omegaconf import MISSING
 
 from shared.artefacts import EncoderArtefact
+from shared.bounds import bounded
 from shared.encoders import Encoder, EncoderConfig
 from shared.images import CANDIDATES
 from sr.conditioning.encoder_choice import check_scale, find_newest_encoder, is_network_name, read_scale
@@ -89,11 +90,7 @@ class Conditioned(Conditioning):
     """
 
     fusion: Any = MISSING
-    width: int = 64
-
-    def check(self) -> None:
-        if self.width < 1:
-            raise ValueError(f"conditioning.width={self.width} must be at least 1")
+    width: int = bounded(64, 1, 4096)
 
     def describe(self) -> str:
         return f"{self.name}, fused by {self.fusion.name}"
@@ -110,12 +107,7 @@ class Oracle(Conditioned):
         r2: Share of each parameter's variance that is known; below 1, Gaussian errors are added, as if it were read.
     """
 
-    r2: float = 1.0
-
-    def check(self) -> None:
-        super().check()
-        if not 0 < self.r2 <= 1:
-            raise ValueError(f"conditioning.r2={self.r2} must be above 0 and at most 1")
+    r2: float = bounded(1.0, above=0, high=1)
 
     def model_options(self) -> dict[str, Any]:
         return super().model_options() | {"r2": self.r2}
@@ -131,22 +123,15 @@ class ReadsWindows(Conditioned):
         patches: Number of LR patches of an image that the representation is averaged over in training.
     """
 
-    windows: int = CANDIDATES**2
-    patches: int = 1
-
-    def check(self) -> None:
-        super().check()
-        if not 0 <= self.windows <= CANDIDATES**2:
-            raise ValueError(f"conditioning.windows={self.windows} must be within 0..{CANDIDATES**2}")
-        if self.patches < 1:
-            raise ValueError(f"conditioning.patches={self.patches} must be at least 1")
+    windows: int = bounded(CANDIDATES**2, 0, CANDIDATES**2)
+    patches: int = bounded(1, 1, 1024)
 
 
 @dataclass
 class Statistics(ReadsWindows):
     """statistics: a control, hand-made statistics of the LR image, standardised."""
 
-    patches: int = 4
+    patches: int = bounded(4, 1, 1024)
 
     def encoder_input(self, scale: int, patch: int) -> EncoderInput:
         return EncoderInput(windows=self.windows, side=patch, standardise=True)
@@ -192,20 +177,15 @@ class TrainsEncoder(ReadsImages):
             the few rows of a batch are noisy.
     """
 
-    lr: float = 0.0
+    lr: float = bounded(0.0, 0, 1000)
     fixed_norm: bool = False
-
-    def check(self) -> None:
-        super().check()
-        if self.lr < 0:
-            raise ValueError(f"conditioning.lr={self.lr} must not be negative")
 
 
 @dataclass
 class Frozen(ReadsImages):
     """frozen: a trained encoder whose weights stay fixed."""
 
-    patches: int = 4
+    patches: int = bounded(4, 1, 1024)
 
     def choose_encoder(self, runs_dir: str, earlier: dict[str, Any]) -> None:
         if not self.encoder:
@@ -227,8 +207,8 @@ class Frozen(ReadsImages):
 class Finetune(TrainsEncoder, Frozen):
     """finetune: a trained encoder that is trained further together with the network."""
 
-    patches: int = 4
-    lr: float = 2e-5
+    patches: int = bounded(4, 1, 1024)
+    lr: float = bounded(2e-5, 0, 1000)
     fixed_norm: bool = True
 
 
@@ -272,7 +252,7 @@ class EncoderOrName(Conditioned):
 class Random(ReadsImages, EncoderOrName):
     """random: a control, an untrained encoder whose weights stay fixed."""
 
-    patches: int = 4
+    patches: int = bounded(4, 1, 1024)
 
 
 @dataclass

@@ -111,7 +111,6 @@ class EncoderSource(Source):
         self, encoder: Encoder | StatisticsEncoder, encoder_input: EncoderInput, *, trainable: bool, reads_maps: bool
     ) -> None:
         super().__init__()
-        encoder_input.check()
         self.encoder = encoder
         self.encoder_input = encoder_input
         self.has_positions = reads_maps

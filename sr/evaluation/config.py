@@ -5,6 +5,7 @@ import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from shared.bounds import bounded
 from shared.command import Shorthand
 from shared.degradations import YAML_SUFFIXES
 from shared.training.run_config import PRECISIONS
@@ -54,8 +55,8 @@ class EvaluationConfig:
     representation: str = "own"
     precision: str = "fp32"
     accelerator: str = "auto"
-    seed: int = 0
-    repeats: int = 500
+    seed: int = bounded(0, 0, 2**32 - 1)
+    repeats: int = bounded(500, 0, 100_000)
 
     def check(self) -> None:
         """Refuses invalid values.
@@ -79,9 +80,6 @@ class EvaluationConfig:
                 raise ValueError(f"{option}={getattr(self, option)!r} must be one of {', '.join(allowed)}")
         if self.scale not in (0, 2, 3, 4):
             raise ValueError(f"scale={self.scale} must be 2, 3 or 4, or 0 for the model's")
-        for option in ("seed", "repeats"):
-            if getattr(self, option) < 0:
-                raise ValueError(f"{option}={getattr(self, option)} must not be negative")
         if self.protocol == REAL and self.representation != "own":
             raise ValueError(
                 f"representation={self.representation} is a control for scores, but protocol={REAL} computes none"

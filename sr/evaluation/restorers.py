@@ -14,7 +14,8 @@ from shared.devices import exact_convolutions
 from shared.images import upsample_bicubic
 from shared.inference import eval_mode
 from shared.run_folders import find_newest_run
-from sr.model import ModelArtefact, SRModel
+from sr.model import SRModel
+from sr.model_artefact import ModelArtefact
 from sr.upscaling.tiled import upscale
 
 BICUBIC = "bicubic"

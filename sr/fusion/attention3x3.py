@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
+from shared.bounds import bounded
 from sr.conditioning.adapter import Condition
 from sr.fusion.base import GuidedFusion, SourceConfig, zero_init
 from sr.fusion.local_attention import local_attention
@@ -18,8 +19,8 @@ class Attention3x3Config(SourceConfig):
         reduction: Factor by which the spatial branch reduces the number of channels.
     """
 
-    heads: int = 4
-    reduction: int = 2
+    heads: int = bounded(4, 1, 4096)
+    reduction: int = bounded(2, 1, 4096)
 
 
 class Attention3x3(GuidedFusion):

@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from shared.bounds import bounded
 from sr.conditioning.adapter import Condition
 from sr.fusion.base import GuidedFusion, SourceConfig, zero_init
 
@@ -20,9 +21,9 @@ class CrossAttentionConfig(SourceConfig):
         mlp_ratio: Number of hidden channels of the perceptron per channel of the features.
     """
 
-    heads: int = 4
-    window: int = 8
-    mlp_ratio: int = 2
+    heads: int = bounded(4, 1, 4096)
+    window: int = bounded(8, 1, 64)
+    mlp_ratio: int = bounded(2, 1, 64)
 
 
 class CrossAttention(GuidedFusion):

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import leaky_relu
 
+from shared.bounds import bounded
 from sr.conditioning.adapter import Condition
 from sr.fusion.base import Fusion
 from sr.fusion.dynamic_conv import DynamicConv, DynamicConvConfig
@@ -19,7 +20,7 @@ class DAConvConfig(DynamicConvConfig):
         reduction: Factor by which the channel gate reduces the width of the condition.
     """
 
-    reduction: int = 8
+    reduction: int = bounded(8, 1, 4096)
 
 
 class DAConv(Fusion):

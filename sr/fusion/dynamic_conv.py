@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from shared.bounds import bounded
 from sr.conditioning.adapter import Condition
 from sr.fusion.base import Fusion
 
@@ -18,7 +19,7 @@ class DynamicConvConfig:
         kernel_size: Side of the kernels, odd.
     """
 
-    kernel_size: int = 3
+    kernel_size: int = bounded(3, 1, 31)
 
 
 class DynamicConv(Fusion):

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
+from shared.bounds import bounded
 from sr.conditioning.adapter import Condition
 from sr.fusion.base import GuidedFusion, SourceConfig, zero_init
 from sr.fusion.local_attention import local_attention
@@ -18,8 +19,8 @@ class MutualConfig(SourceConfig):
         reduction: Factor by which the number of channels is reduced before features and guide are compared.
     """
 
-    window: int = 5
-    reduction: int = 2
+    window: int = bounded(5, 1, 64)
+    reduction: int = bounded(2, 1, 4096)
 
 
 class Mutual(GuidedFusion):

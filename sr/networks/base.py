@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from shared.bounds import bounded
 from shared.encoders import Representation
 from shared.images import upsample_bicubic
 from sr.conditioning.adapter import Adapter, Condition
@@ -26,7 +27,7 @@ class NetworkConfig:
             otherwise it predicts the image itself, as published.
     """
 
-    features: int = 64
+    features: int = bounded(64, 1, 4096)
     bicubic_skip: bool = False
 
 

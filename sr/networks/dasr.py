@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 from torch.nn.functional import leaky_relu
 
+from shared.bounds import bounded
 from sr.conditioning.adapter import Adapter, Condition
 from sr.networks.base import (
     ConditionedBlock,
@@ -25,17 +26,17 @@ class DASRConfig(NetworkConfig):
         blocks: Number of blocks per group.
     """
 
-    groups: int = 5
-    blocks: int = 5
+    groups: int = bounded(5, 1, 512)
+    blocks: int = bounded(5, 1, 512)
 
 
 @dataclass
 class DASRSmallConfig(DASRConfig):
     """Sizes for a CPU."""
 
-    groups: int = 2
-    blocks: int = 2
-    features: int = 32
+    groups: int = bounded(2, 1, 512)
+    blocks: int = bounded(2, 1, 512)
+    features: int = bounded(32, 1, 4096)
     bicubic_skip: bool = True
 
 

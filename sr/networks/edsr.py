@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
+from shared.bounds import bounded
 from sr.conditioning.adapter import Adapter, Condition
 from sr.networks.base import (
     ConditionedBlock,
@@ -26,16 +27,16 @@ class EDSRConfig(NetworkConfig):
         residual_scale: Factor by which each block's branch is multiplied.
     """
 
-    blocks: int = 16
-    residual_scale: float = 1.0
+    blocks: int = bounded(16, 1, 512)
+    residual_scale: float = bounded(1.0, above=0, high=1000)
 
 
 @dataclass
 class EDSRSmallConfig(EDSRConfig):
     """Sizes for a CPU."""
 
-    blocks: int = 6
-    features: int = 32
+    blocks: int = bounded(6, 1, 512)
+    features: int = bounded(32, 1, 4096)
     bicubic_skip: bool = True
 
 

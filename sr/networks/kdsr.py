@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 from torch.nn.functional import leaky_relu
 
+from shared.bounds import bounded
 from sr.conditioning.adapter import Adapter, Condition
 from sr.networks.base import ConditionedBlock, NetworkConfig, SlotMaker, SRNetwork, build_residual_network
 
@@ -22,16 +23,16 @@ class KDSRConfig(NetworkConfig):
         features: C, the number of channels of stem and body.
     """
 
-    blocks: int = 28
-    features: int = 128
+    blocks: int = bounded(28, 1, 512)
+    features: int = bounded(128, 1, 4096)
 
 
 @dataclass
 class KDSRSmallConfig(KDSRConfig):
     """Sizes for a CPU."""
 
-    blocks: int = 8
-    features: int = 32
+    blocks: int = bounded(8, 1, 512)
+    features: int = bounded(32, 1, 4096)
     bicubic_skip: bool = True
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
+from shared.bounds import bounded
 from sr.conditioning.adapter import Adapter, Condition
 from sr.networks.base import (
     ConditionedBlock,
@@ -26,19 +27,19 @@ class RCANConfig(NetworkConfig):
         reduction: Factor by which the channel attention reduces the number of channels.
     """
 
-    groups: int = 10
-    blocks: int = 20
-    reduction: int = 16
+    groups: int = bounded(10, 1, 512)
+    blocks: int = bounded(20, 1, 512)
+    reduction: int = bounded(16, 1, 4096)
 
 
 @dataclass
 class RCANSmallConfig(RCANConfig):
     """Sizes for a CPU."""
 
-    groups: int = 2
-    blocks: int = 3
-    features: int = 32
-    reduction: int = 8
+    groups: int = bounded(2, 1, 512)
+    blocks: int = bounded(3, 1, 512)
+    features: int = bounded(32, 1, 4096)
+    reduction: int = bounded(8, 1, 4096)
     bicubic_skip: bool = True
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from shared.bounds import bounded
 from sr.conditioning.adapter import Adapter, Condition
 from sr.networks.base import ConditionedBlock, ConditionedSequential, NetworkConfig, SlotMaker, SRNetwork
 from sr.networks.tail import UpsamplingTail
@@ -24,24 +25,24 @@ class Swin2SRConfig(NetworkConfig):
         tail_features: Number of channels of the tail.
     """
 
-    groups: int = 6
-    blocks: int = 6
-    features: int = 180
-    heads: int = 6
-    window: int = 8
-    mlp_ratio: float = 2.0
-    tail_features: int = 64
+    groups: int = bounded(6, 1, 512)
+    blocks: int = bounded(6, 1, 512)
+    features: int = bounded(180, 1, 4096)
+    heads: int = bounded(6, 1, 4096)
+    window: int = bounded(8, 1, 64)
+    mlp_ratio: float = bounded(2.0, above=0, high=64)
+    tail_features: int = bounded(64, 1, 4096)
 
 
 @dataclass
 class Swin2SRSmallConfig(Swin2SRConfig):
     """Sizes for a CPU."""
 
-    groups: int = 2
-    blocks: int = 2
-    features: int = 32
-    heads: int = 4
-    tail_features: int = 32
+    groups: int = bounded(2, 1, 512)
+    blocks: int = bounded(2, 1, 512)
+    features: int = bounded(32, 1, 4096)
+    heads: int = bounded(4, 1, 4096)
+    tail_features: int = bounded(32, 1, 4096)
     bicubic_skip: bool = True
 
 

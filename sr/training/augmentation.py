@@ -6,6 +6,7 @@ from itertools import permutations
 import torch
 from torch import Tensor
 
+from shared.bounds import bounded
 from shared.data import make_generator
 
 AUGMENTATION = 0xA06  # separates these draws from those of crops and degradations
@@ -20,18 +21,8 @@ class AugmentationConfig:
         mixup: Share of the rows that are blended with the crops of the next row, 0 to 1.
     """
 
-    channel_shuffle: float = 0.0
-    mixup: float = 0.0
-
-    def check(self) -> None:
-        """Refuses shares outside 0..1.
-
-        Raises:
-            ValueError: A share is invalid; the message names the option.
-        """
-        for option in ("channel_shuffle", "mixup"):
-            if not 0 <= getattr(self, option) <= 1:
-                raise ValueError(f"augmentation.{option}={getattr(self, option)} must be within 0..1")
+    channel_shuffle: float = bounded(0.0, 0, 1)
+    mixup: float = bounded(0.0, 0, 1)
 
 
 def augment(crops: Tensor, config: AugmentationConfig, *, seed: int, step: int, first_row: int, rows: int) -> Tensor:

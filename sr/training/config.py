@@ -9,6 +9,7 @@ from omegaconf import MISSING
 
 from pretrain.methods import METHODS, Positives, RunPace, choose_key_momentum, keep_started, positives_overrides
 from pretrain.views import ViewsConfig
+from shared.bounds import bounded
 from shared.command import Group, make_choice
 from shared.encoders import MIN_IMAGE_SIDE
 from shared.training.run_config import RunConfig
@@ -42,12 +43,12 @@ class SRConfig(RunConfig):
     scale: int = 2
     network: Any = MISSING
     conditioning: Any = field(default_factory=lambda: GROUPS["conditioning"].choices["frozen"]())
-    patch: int = 48
+    patch: int = bounded(48, MIN_IMAGE_SIDE, 4096)
     loss: LossConfig = field(default_factory=LossConfig)
     augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
     views: ViewsConfig = field(default_factory=lambda: ViewsConfig(crops=""))
-    validate_every: int = 0
-    validation_size: int = 256
+    validate_every: int = bounded(0, 0)
+    validation_size: int = bounded(256, 1, 65536)
 
     def check(self) -> None:
         """Refuses invalid values, and combinations that do not fit.
@@ -58,10 +59,6 @@ class SRConfig(RunConfig):
         super().check()
         if self.scale not in (2, 3, 4):
             raise ValueError(f"scale={self.scale} must be 2, 3 or 4")
-        if self.patch < MIN_IMAGE_SIDE:
-            raise ValueError(f"patch={self.patch} must be at least {MIN_IMAGE_SIDE}")
-        if self.validate_every < 0:
-            raise ValueError(f"validate_every={self.validate_every} must not be negative")
         if self.validation_size < self.scale * MIN_IMAGE_SIDE:
             raise ValueError(
                 f"validation_size={self.validation_size} must be at least {self.scale * MIN_IMAGE_SIDE} for scale="
@@ -71,7 +68,6 @@ class SRConfig(RunConfig):
             raise ValueError("augmentation.mixup blends rows of one device: use a single device, or remove it")
         self.conditioning.check()
         self.loss.check()
-        self.augmentation.check()
         self.views.sources()
         self._check_views()
 

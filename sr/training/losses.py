@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from shared.bounds import bounded
+
 PIXEL_LOSSES = ("l1", "charbonnier")
 IMAGE_RANGE = 255.0
 CHARBONNIER_EPSILON = 1e-3  # for images in [0, 1], as published
@@ -20,7 +22,7 @@ class LossConfig:
     """
 
     name: str = "l1"
-    frequency: float = 0.0
+    frequency: float = bounded(0.0, 0, 1e6)
 
     def check(self) -> None:
         """Refuses invalid values.
@@ -30,8 +32,6 @@ class LossConfig:
         """
         if self.name not in PIXEL_LOSSES:
             raise ValueError(f"loss={self.name!r} must be one of {', '.join(PIXEL_LOSSES)}")
-        if self.frequency < 0:
-            raise ValueError(f"loss.frequency={self.frequency} must not be negative")
 
 
 def image_loss(sr_image: Tensor, hr_image: Tensor, config: LossConfig) -> Tensor:

@@ -14,7 +14,8 @@ from shared.run_folders import RunFolder
 from shared.training.progress import ProgressBar, SpeedMonitor
 from shared.training.session import PreparedRun, describe_inputs, run_session
 from sr.conditioning.sources import EncoderSource
-from sr.model import ModelConfig, SRModel, build_model, save_model
+from sr.model import ModelConfig, SRModel, build_model
+from sr.model_artefact import save_model
 from sr.training.card import format_encoder_card, format_model_card
 from sr.training.config import SRConfig
 from sr.training.module import JointModel, SRTraining

@@ -3,6 +3,8 @@
 import math
 from dataclasses import dataclass, fields
 
+from shared.bounds import bounded
+
 PIXEL_WIDTH = math.sqrt(1 / 12)  # of the square aperture of a pixel, which the widths of blurs include
 MIN_SHORTER_WIDTH = 0.25  # below which no blur is, even if its width and its ratio are rounded as in print
 
@@ -96,8 +98,8 @@ class UpscaleConfig(Steering):
     reference: str = ""
     ensemble: bool = False
     overwrite: bool = False
-    tile: int = 256
-    overlap: int = 32
+    tile: int = bounded(256, 1, 2**16)
+    overlap: int = bounded(32, 0, 2**16)
     estimate: bool = True
     max_megapixels: float = 100.0
     precision: str = "fp32"

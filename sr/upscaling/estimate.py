@@ -31,7 +31,8 @@ from shared.probing import (
     format_r2,
     source_side,
 )
-from sr.model import ModelArtefact, SRModel
+from sr.model import SRModel
+from sr.model_artefact import ModelArtefact
 from sr.upscaling.tile_conditions import ImageView, represent
 
 VERSION = 2  # to be raised when probes are fitted differently, so that cached ones are not used

@@ -23,7 +23,8 @@ from shared.images import (
     open_image_writer,
     read_deep_image,
 )
-from sr.model import SRModel, load_model
+from sr.model import SRModel
+from sr.model_artefact import load_model
 from sr.upscaling.config import UpscaleConfig
 from sr.upscaling.estimate import Estimator, load_trained_space, open_estimator
 from sr.upscaling.paths import Job, plan_jobs

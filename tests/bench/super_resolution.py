@@ -15,7 +15,8 @@ from shared.images import write_image
 from shared.inference import eval_mode
 from shared.training.allocator import keep_freed_memory
 from sr.fusion import FUSIONS
-from sr.model import ModelConfig, SRModel, build_model, save_model
+from sr.model import ModelConfig, SRModel, build_model
+from sr.model_artefact import save_model
 from sr.networks import NETWORKS
 from tests.bench.measuring import Row, Settings, speed_row, time_in_turn
 from tests.bench.plain_dasr import plain_dasr, psnr_between

@@ -99,9 +99,7 @@ def test_the_values_told_fit(steps, momentum, size, keys):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"queue_size": -1}, "method.queue_size=-1 must be a number of keys, 0 for none, or auto"),
         ({"queue_size": "automatic"}, "method.queue_size=automatic must be a number of keys"),
-        ({"keys_per_step": 0}, "method.keys_per_step=0 must be at least 1, or null"),
     ],
 )
 def test_a_queue_that_is_none_is_refused(options, message):

@@ -1,5 +1,6 @@
 """One contract for every network x fusion x conditioning: sizes, gradients, artefact, and the export."""
 
+import json
 from dataclasses import replace
 from itertools import combinations, cycle, product
 
@@ -9,7 +10,8 @@ import torch
 from shared.encoders import Representation
 from sr.conditioning import CONDITIONINGS
 from sr.fusion import FUSIONS
-from sr.model import build_model, load_model, save_model
+from sr.model import build_model
+from sr.model_artefact import load_model, save_model
 from tests.sr.small_models import BY_MAP, SMALL_OPTIONS, small_config
 
 LEARNING = {"distilled", "finetune", "joint", "shared"}
@@ -189,3 +191,20 @@ def test_an_oracle_asks_for_the_parameters():
 def test_unknown_choices_are_refused(change, match):
     with pytest.raises(ValueError, match=match):
         build_model(replace(small_config(), **change))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"blocks": 10**7}, r"network_options.blocks=10000000 must be within 1..512"),
+        ({"features": 4096, "blocks": 512}, r"describes a network of more than 8,589,934,592 weights, but model"),
+    ],
+)
+def test_a_configuration_of_a_larger_network_than_its_weights_is_refused_at_once(tmp_path, options, message):
+    save_model(tmp_path / "model", build_model(small_config(conditioning="none")), card="", metadata={})
+    path = tmp_path / "model" / "config.json"
+    config = json.loads(path.read_text())
+    config["model"]["network_options"] |= options
+    path.write_text(json.dumps(config))
+    with pytest.raises(ValueError, match=message):
+        load_model(tmp_path)

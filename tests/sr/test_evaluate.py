@@ -15,7 +15,7 @@ from sr.evaluate import main
 from sr.evaluation.benchmarks import open_benchmarks
 from sr.evaluation.protocols import load_protocol
 from sr.metrics import psnr_y
-from sr.model import load_model, save_model
+from sr.model_artefact import load_model, save_model
 from tests.sr.evaluation.small_benchmark import BENCHMARK, GOLDEN, needs_golden, rows_of, small_model, write_data_sets
 
 COLUMNS = "dataset,scale,protocol,kernel,blur_sigma,noise_sigma,images,psnr_y,ssim_y"

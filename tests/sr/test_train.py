@@ -13,7 +13,7 @@ from shared.command import load_config
 from shared.data import read_fingerprints
 from shared.run_folders import find_newest_run
 from sr.evaluation.restorers import open_restorers
-from sr.model import ModelArtefact, load_model
+from sr.model_artefact import ModelArtefact, load_model
 from sr.train import RECIPES, main
 from sr.training.config import ALIASES, GROUPS, SHORTHANDS, SRConfig
 from sr.training.run import build

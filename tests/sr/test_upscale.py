@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from shared.images import open_image_writer, read_deep_image, read_image
-from sr.model import load_model, save_model
+from sr.model_artefact import load_model, save_model
 from sr.upscale import main, read_arguments
 from sr.upscaling.config import UpscaleConfig
 from sr.upscaling.paths import plan_jobs

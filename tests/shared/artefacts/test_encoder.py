@@ -1,5 +1,6 @@
 """Artefacts of encoders: saved, loaded, followed from run folders, and refused when damaged."""
 
+import hashlib
 import json
 import os
 
@@ -245,3 +246,36 @@ def test_weights_of_another_network_are_refused(artefact):
     safetensors.torch.save_file({"weight": torch.zeros(1)}, artefact / "model.safetensors")
     with pytest.raises(ValueError, match=r"model\.safetensors is corrupt: it does not match its config\.json"):
         load_encoder(artefact)
+
+
+def rewrite_weights(artefact, change) -> None:
+    """Changes the weights, and the hash in the configuration, as someone who writes artefacts could."""
+    path = artefact / "model.safetensors"
+    state = safetensors.torch.load_file(path)
+    safetensors.torch.save_file({name: change(tensor) for name, tensor in state.items()}, path)
+    edit_config(artefact, weights_sha256=hashlib.sha256(path.read_bytes()).hexdigest())
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_not_finite_are_refused(artefact, value):
+    rewrite_weights(artefact, lambda tensor: torch.full_like(tensor, value) if tensor.is_floating_point() else tensor)
+    with pytest.raises(ValueError, match=r"model\.safetensors cannot be used: .* holds NaN or infinity"):
+        load_encoder(artefact)
+
+
+def test_weights_of_another_type_are_refused_and_of_half_precision_read(artefact):
+    rewrite_weights(artefact, lambda tensor: tensor.half() if tensor.is_floating_point() else tensor)
+    assert next(load_encoder(artefact).parameters()).dtype == torch.float32
+    rewrite_weights(artefact, lambda tensor: tensor.to(torch.int8))
+    with pytest.raises(ValueError, match=r"is \(64, 3, 3, 3\) int8 in the file and \(64, 3, 3, 3\) in the network"):
+        load_encoder(artefact)
+
+
+@pytest.mark.parametrize("layers", [[["linear", 10**7, 10**7, True]], [["relu"]] * 10**6])
+def test_a_projector_that_would_fill_the_memory_is_refused(artefact, layers):
+    path = artefact / "projector.safetensors"
+    safetensors.torch.save_file({"0.weight": torch.zeros(1)}, path)
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    edit_config(artefact, projector={"layers": layers, "weights_sha256": digest})
+    with pytest.raises(ValueError, match="does not describe a projector"):
+        EncoderArtefact.open(artefact).load_projector()

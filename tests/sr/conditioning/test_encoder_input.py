@@ -10,7 +10,8 @@ from shared.encoders import EncoderConfig, build_encoder
 from shared.images import cut_textured_windows, upsample_bicubic
 from sr.conditioning import CONDITIONINGS, EncoderInput
 from sr.conditioning.encoder_choice import read_scale
-from sr.model import build_model, load_model, save_model
+from sr.model import build_model
+from sr.model_artefact import load_model, save_model
 from tests.sr.small_models import small_config
 
 WINDOWS = EncoderInput(windows=3, side=20)
@@ -95,23 +96,15 @@ def test_a_new_encoder_sees_the_lr_image():
     assert options.encoder_input(4, 48).upsampling == 1
 
 
-@pytest.mark.parametrize(
-    ("option", "value", "message"),
-    [
-        ("grid", "sr", "conditioning.grid='sr' must be one of auto, lr, hr"),
-        ("windows", 26, "conditioning.windows=26 must be within 0..25"),
-        ("patches", 0, "conditioning.patches=0 must be at least 1"),
-    ],
-)
-def test_invalid_values_are_refused(option, value, message):
-    with pytest.raises(ValueError, match=message):
-        CONDITIONINGS["frozen"].options(name="frozen", **{option: value}).check()
+def test_an_unknown_grid_is_refused():
+    with pytest.raises(ValueError, match="conditioning.grid='sr' must be one of auto, lr, hr"):
+        CONDITIONINGS["frozen"].options(name="frozen", grid="sr").check()
 
 
 @pytest.mark.parametrize(
     ("encoder_input", "message"),
     [
-        (EncoderInput(side=0), "encoder_input.side=0 must be at least 1"),
+        (EncoderInput(side=0), "encoder_input.side=0 must be within 1..4096"),
         (EncoderInput(windows=26), "encoder_input.windows=26 must be within 0..25"),
     ],
 )

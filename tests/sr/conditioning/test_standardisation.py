@@ -6,7 +6,8 @@ import torch
 from shared.encoders import Representation
 from sr.conditioning import EncoderInput, RepresentationShape
 from sr.conditioning.standardisation import Standardisation
-from sr.model import build_model, load_model, save_model
+from sr.model import build_model
+from sr.model_artefact import load_model, save_model
 from tests.sr.small_models import small_config
 
 SHAPE = RepresentationShape(6, (4, 6))

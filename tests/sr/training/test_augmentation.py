@@ -1,6 +1,5 @@
 """Augmentation before degradation: the same for all views, reproducible, never across degradations."""
 
-import pytest
 import torch
 
 from shared.data import make_generator
@@ -71,8 +70,3 @@ def test_blur_and_down_sampling_of_a_blend():
     # clipping to [0, 1] is the only non-linear step
     parts = 0.3 * degrade(images, unrounded) + 0.7 * degrade(other, unrounded)
     assert (blend - parts).abs().median() < 1e-6
-
-
-def test_shares_are_shares():
-    with pytest.raises(ValueError, match="augmentation.mixup=2 must be within"):
-        AugmentationConfig(mixup=2).check()

@@ -12,7 +12,8 @@ from shared.degradations import Degradation, degrade, load_space
 from shared.encoders import Representation
 from shared.encoders.statistics import degradation_statistics
 from shared.probing import DegradationReader, RidgeProbe
-from sr.model import build_model, save_model
+from sr.model import build_model
+from sr.model_artefact import save_model
 from sr.upscale import main
 from sr.upscaling.estimate import Estimator, open_estimator
 from tests.sr.small_models import small_config

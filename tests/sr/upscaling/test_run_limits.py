@@ -11,7 +11,8 @@ import torch
 from PIL import Image
 
 from shared.images import read_deep_image
-from sr.model import build_model, save_model
+from sr.model import build_model
+from sr.model_artefact import save_model
 from sr.networks.base import SRNetwork
 from sr.upscale import main
 from sr.upscaling.tiled import Upscaling

@@ -14,7 +14,8 @@ from shared.degradations.kernels import gaussian
 from shared.images import dihedral
 from sr.conditioning import CONDITIONINGS, EncoderInput
 from sr.conditioning.parametric_sources import represent_parameters
-from sr.model import build_model, save_model
+from sr.model import build_model
+from sr.model_artefact import save_model
 from sr.upscale import main
 from sr.upscaling.config import Steering
 from sr.upscaling.steering import describe_parameters, find_untrained, no_degradation, replace_parameters, weaken

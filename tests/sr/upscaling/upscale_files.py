@@ -8,7 +8,8 @@ from PIL import Image
 from skimage import data
 
 from shared.images import upsample_bicubic
-from sr.model import build_model, save_model
+from sr.model import build_model
+from sr.model_artefact import save_model
 from sr.upscale import main
 from tests.sr.small_models import small_config
 
