@@ -10,7 +10,6 @@ from shared.command.command_line import (
 from shared.command.config import Shorthand, load_config, make_choice, to_plain
 from shared.command.options import ConfigError, Group
 from shared.command.text_table import TABLE_WIDTH, align_columns, format_interval, format_number
-from shared.command.yaml_text import parse_yaml
 
 __all__ = [
     "TABLE_WIDTH",
@@ -25,7 +24,6 @@ __all__ = [
     "list_recipes",
     "load_config",
     "make_choice",
-    "parse_yaml",
     "run_command",
     "split_arguments",
     "to_plain",

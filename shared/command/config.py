@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from shared.bounds import check_bounds
 from shared.command.options import ConfigError, Group, OptionTree, suggest
-from shared.command.yaml_text import parse_yaml
+from shared.yaml_text import read_yaml
 
 Schema = TypeVar("Schema")
 Shorthand = Callable[[str, str], list[str]]
@@ -130,8 +130,6 @@ def _split_recipe(arguments: list[str], recipes: Path | None) -> tuple[str, list
 def _find_recipe(recipe: str, recipes: Path) -> Path:
     path = Path(recipe)
     if path.suffix in (".yaml", ".yml"):
-        if not path.is_file():
-            raise ConfigError(f"recipe {recipe}: no such file")
         return path
     known = sorted(p.stem for p in recipes.glob("*.yaml"))
     if recipe not in known:
@@ -141,9 +139,9 @@ def _find_recipe(recipe: str, recipes: Path) -> Path:
 
 def _read_recipe(path: Path) -> dict[str, Any]:
     try:
-        recipe = parse_yaml(path.read_text(encoding="utf-8"))
+        recipe = read_yaml(path)
     except ValueError as error:
-        raise ConfigError(f"recipe {path}: {error}") from error
+        raise ConfigError(f"recipe {error}") from error
     if not isinstance(recipe, dict):
         raise ConfigError(f"recipe {path}: must be a mapping of options, such as `steps: 100`")
     if "defaults" in recipe:

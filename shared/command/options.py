@@ -10,7 +10,7 @@ from typing import Any, get_type_hints
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from shared.command.yaml_text import parse_yaml
+from shared.yaml_text import parse_yaml
 
 _TEXT_TYPES = (str, str | None)
 _INTERPOLATION = re.compile(r"(\\*)\$\{")

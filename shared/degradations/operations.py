@@ -60,16 +60,18 @@ OPERATIONS = (
 )
 # parameter -> (minimum, maximum, whether the minimum itself is valid)
 VALID_RANGES: dict[str, tuple[float, float, bool]] = {
-    "sigma": (0, float("inf"), True),
-    "sigma_y": (0, float("inf"), True),
-    "beta": (0, float("inf"), False),
+    "sigma": (0, 1000, True),
+    "sigma_y": (0, 1000, True),
+    "beta": (0, 1000, False),
     "cutoff": (0, math.pi, False),
-    "radius": (0, float("inf"), True),
-    "length": (0, float("inf"), True),  # and at most the side of the kernel
+    "radius": (0, 1000, True),
+    "length": (0, 1000, True),  # and at most the side of the kernel
     "relative_size": (0, 8, False),
     "noise_sigma": (0, 1, True),
-    "peak": (0, float("inf"), False),
+    "peak": (0, 1e9, False),
     "quality": (1, 100, True),
+    "theta": (-1000, 1000, True),  # radians, of any turn
+    "curvature": (-1000, 1000, True),
 }
 CODES = {operation.name: code for code, operation in enumerate(OPERATIONS)}
 NONE = CODES["none"]

@@ -24,16 +24,18 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-import yaml
 from torch import Tensor
 
 from shared.degradations.operations import MAX_PARAMETERS, NONE
 from shared.degradations.reach import bound_reach, check_whole_factors, find_end_sizes
 from shared.degradations.record import Degradation
 from shared.degradations.steps import Choice, Step, check_keys, read_flag, read_step
+from shared.yaml_text import read_yaml
 
 YAML_SUFFIXES = (".yaml", ".yml")
 _BUILT_IN_FOLDER = Path(__file__).parent / "spaces"
+MAX_SCALE, MAX_KERNEL_SIZE, MAX_MARGIN = 16, 101, 4096  # pixels; beyond, a patch needs more memory than there is
+MAX_ROWS, MAX_STEPS = 10_000, 100
 _KEYS = {"description", "scale", "kernel_size", "margin", "shuffle", "steps", "rows", "probe"}
 
 
@@ -61,8 +63,10 @@ class Space:
         check_keys(definition, _KEYS, f"space {name}")
         self.name = name
         self.definition = dict(definition)
-        self.scale = _check_whole_number(definition.get("scale", 1), 1, f"space {name}: scale")
-        self.kernel_size = _check_whole_number(definition.get("kernel_size", 21), 3, f"space {name}: kernel_size")
+        self.scale = _check_whole_number(definition.get("scale", 1), 1, MAX_SCALE, f"space {name}: scale")
+        self.kernel_size = _check_whole_number(
+            definition.get("kernel_size", 21), 3, MAX_KERNEL_SIZE, f"space {name}: kernel_size"
+        )
         if self.kernel_size % 2 == 0:
             raise ValueError(f"space {name}: kernel_size {self.kernel_size} must be odd")
         self.shuffle = read_flag(definition, "shuffle", f"space {name}")
@@ -70,9 +74,13 @@ class Space:
         if "rows" in definition and "steps" in definition:
             raise ValueError(f"space {name}: give `steps` or `rows`, not both")
         rows = definition.get("rows") or [{"name": name, "steps": definition.get("steps")}]
+        if not isinstance(rows, list) or len(rows) > MAX_ROWS:
+            raise ValueError(f"space {name}: `rows` must be a list of at most {MAX_ROWS} degradations")
         for row in rows:
             if not isinstance(row, Mapping) or not isinstance(row.get("steps"), list) or not row["steps"]:
                 raise ValueError(f"space {name}: needs a non-empty list `steps`, or `rows` that each have one")
+            if len(row["steps"]) > MAX_STEPS:
+                raise ValueError(f"space {name}: {len(row['steps'])} steps are more than {MAX_STEPS}")
         self.row_names = [str(row.get("name", i)) for i, row in enumerate(rows)]
         self.is_list = bool(definition.get("rows"))
         for row in rows:
@@ -84,7 +92,7 @@ class Space:
         self._check_ends()
         self._margin = definition.get("margin")
         if self._margin is not None:
-            _check_whole_number(self._margin, 0, f"space {name}: margin")
+            _check_whole_number(self._margin, 0, MAX_MARGIN, f"space {name}: margin")
 
     def draw(self, count: int, generator: torch.Generator) -> Degradation:
         """Draws degradations.
@@ -212,12 +220,10 @@ def load_space(name_or_path: str) -> Space:
                 f"no degradation space {name_or_path!r}{hint} (there are "
                 f"{', '.join(list_spaces())}, or give the path of a .yaml)"
             )
-    if not path.is_file():
-        raise ValueError(f"degradation space {name_or_path!r}: no such file")
     try:
-        definition = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
-        raise ValueError(f"degradation space {path}: not valid YAML: {' '.join(str(error).split())}") from error
+        definition = read_yaml(path)
+    except ValueError as error:
+        raise ValueError(f"degradation space {error}") from error
     if not isinstance(definition, Mapping):
         raise ValueError(f"degradation space {path}: must be a mapping with `steps` or `rows`")
     if str(definition.get("probe", "")).endswith(YAML_SUFFIXES):
@@ -257,7 +263,7 @@ def _draw_parameters(choice: Choice, uniform: Tensor) -> Tensor:
     return values
 
 
-def _check_whole_number(value: object, minimum: int, where: str) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < minimum:
-        raise ValueError(f"{where} must be a whole number of at least {minimum}, not {value!r}")
+def _check_whole_number(value: object, minimum: int, maximum: int, where: str) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not minimum <= value <= maximum:
+        raise ValueError(f"{where} must be a whole number within {minimum}..{maximum}, not {value!r}")
     return value

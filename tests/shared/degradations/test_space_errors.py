@@ -15,7 +15,7 @@ SIGMA = {"sigma": [0.2, 2]}
         ("blurr", r"no degradation space 'blurr'; did you mean blur\?.*there are .*blur_noise"),
         ("dasr_isso", "did you mean dasr_iso"),
         ("xyz", r"no degradation space 'xyz' \(there are"),
-        ("nowhere/mine.yaml", "nowhere/mine.yaml': no such file"),
+        ("nowhere/mine.yaml", "nowhere/mine.yaml: no such file"),
     ],
 )
 def test_an_unknown_space_is_refused(name, message):
@@ -100,12 +100,12 @@ def test_a_value_out_of_range_is_refused(step):
 
 @pytest.mark.parametrize("scale", [0, -2, 1.5, "4", True])
 def test_a_wrong_scale_is_refused(scale):
-    with pytest.raises(ValueError, match="scale must be a whole number of at least 1"):
+    with pytest.raises(ValueError, match="scale must be a whole number within 1..16"):
         Space({"scale": scale, "steps": [{"quantize": {}}]}, "mine")
 
 
 @pytest.mark.parametrize(
-    ("size", "message"), [(20, "kernel_size 20 must be odd"), (1, "at least 3"), (21.0, "whole number")]
+    ("size", "message"), [(20, "kernel_size 20 must be odd"), (1, "within 3..101"), (103, "within 3..101"), (21.0, "whole number")]
 )
 def test_a_wrong_kernel_size_is_refused(size, message):
     with pytest.raises(ValueError, match=message):
@@ -161,3 +161,19 @@ def test_an_s_fold_after_listed_sizes_is_accepted():
     space = Space({"scale": 4, "steps": [{**HALF, "probability": 0.5}, TO_QUARTER]}, "mine")
     degradation = space.draw(20, torch.Generator().manual_seed(0))
     assert degrade(torch.rand(20, 1, 3, 32, 32), degradation).shape == (20, 1, 3, 8, 8)
+
+
+@pytest.mark.parametrize(
+    ("definition", "message"),
+    [
+        ({"rows": 5}, "`rows` must be a list of at most 10000 degradations"),
+        ({"rows": [{"steps": [{"quantize": {}}]}] * 10_001}, "`rows` must be a list of at most 10000"),
+        ({"steps": [{"quantize": {}}] * 101}, "101 steps are more than 100"),
+        ({"steps": [{"gaussian": {"sigma": 1e308}}]}, r"values 1e\+308..1e\+308 are outside \[0, 1000\]"),
+        ({"steps": [{"gaussian": {"sigma": 1, "theta": 1e300}}]}, r"are outside \[-1000, 1000\]"),
+        ({"steps": [{"quantize": {}}], "margin": 10**9}, "margin must be a whole number within 0..4096"),
+    ],
+)
+def test_sizes_that_would_fill_the_memory_are_refused(definition, message):
+    with pytest.raises(ValueError, match=message):
+        Space(definition, "mine")

@@ -1,8 +1,10 @@
 """Values by the rules of YAML 1.2."""
 
+import os
+
 import pytest
 
-from shared.command import parse_yaml
+from shared.yaml_text import parse_yaml, read_yaml
 
 
 @pytest.mark.parametrize(
@@ -61,3 +63,44 @@ def test_invalid_yaml_is_refused_in_one_sentence(text, message):
     with pytest.raises(ValueError, match=message) as raised:
         parse_yaml(text)
     assert "\n" not in str(raised.value)
+
+
+BOMB = "a0: &a0 [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]\n" + "".join(
+    f"a{i}: &a{i} [{', '.join(10 * [f'*a{i - 1}'])}]\n" for i in range(1, 9)
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (BOMB, "its anchors expand to more than 100000 values"),
+        ("a: &a [*a]", "line 1: a value contains itself"),
+        ("a: &a {b: *a}", "line 1: a value contains itself"),
+        ("[" * 3000 + "]" * 3000, "it is nested too deeply"),
+    ],
+)
+def test_what_would_fill_the_memory_is_refused(text, message):
+    with pytest.raises(ValueError, match=message):
+        parse_yaml(text)
+
+
+def test_a_value_that_is_used_twice_is_no_bomb():
+    assert parse_yaml("a: &x {b: [1, 2]}\nc: *x\nd: *x")["d"] == {"b": [1, 2]}
+
+
+def test_a_file_is_named_in_every_error(tmp_path):
+    path = tmp_path / "mine.yaml"
+    for content, message in (
+        ("# fl\u00fc\nsteps: []".encode("latin-1"), r"mine\.yaml is not text in UTF-8 \(byte 5\)"),
+        (b"a: [", r"mine\.yaml: not valid YAML, line 1"),
+        (b"#" * 2_000_000, r"mine\.yaml has 2 MB, too long"),
+    ):
+        path.write_bytes(content)
+        with pytest.raises(ValueError, match=message):
+            read_yaml(path)
+    path.unlink()
+    with pytest.raises(ValueError, match=r"mine\.yaml: no such file"):
+        read_yaml(path)
+    os.mkfifo(path)
+    with pytest.raises(ValueError, match=r"mine\.yaml is not a regular file"):
+        read_yaml(path)
