@@ -6,6 +6,10 @@ ENCODERS ?=
 MODEL ?=
 RUNS ?=
 ARGS ?=
+# as typed and in the environment, so that neither make nor the shell expands what is in the name of a file
+override export IN := $(value IN)
+override export OUT := $(value OUT)
+override export MODEL := $(value MODEL)
 
 PY := $(VENV)/bin/python
 INSTALLED := $(VENV)/.installed
@@ -43,7 +47,7 @@ sr-shares: $(INSTALLED) ## Compare conditions of several seeds: RUNS="runs/sr/co
 	@$(PY) -m sr.shares $(RUNS)
 
 upscale: $(INSTALLED) ## Super-resolve images: IN=PATH OUT=PATH MODEL=PATH ARGS="ensemble=true blur=1.8 noise=0"
-	@$(PY) -m sr.upscale "$(IN)" "$(OUT)" "$(MODEL)" $(ARGS)
+	@$(PY) -m sr.upscale "$$IN" "$$OUT" "$$MODEL" $(ARGS)
 
 test: $(INSTALLED) ## Run the tests on all cores
 	@OMP_NUM_THREADS=1 $(PY) -m pytest -n auto --dist worksteal $(ARGS)

@@ -29,7 +29,7 @@ from shared.command import to_plain
 from shared.data.sources import open_files
 from shared.data.store import ImageStore
 from shared.devices import resolve_precision, select_device
-from shared.files import write_atomically, write_json
+from shared.files import expand_user, write_atomically, write_json
 from shared.images import spread_windows
 from shared.inference import embed_batches
 from shared.probing import ProbeSet, format_r2
@@ -77,7 +77,8 @@ def describe_images(config: OwnImagesConfig, paths: Sequence[str]) -> int:
     started = time.perf_counter()
     device = select_device(config.accelerator)
     config.precision = resolve_precision(config.precision, device)
-    store = open_files([Path(path) for path in paths], Path(config.data.cache_dir).expanduser(), config.patch)
+    cache = expand_user(config.data.cache_dir, "data.cache_dir")
+    store = open_files([Path(path) for path in paths], cache, config.patch)
     (embedder, *_), _ = open_embedders([config.encoder] if config.encoder else [], config.runs_dir, config.layer)
     probe, _, notes = choose_probe(config, [embedder])
     if not probe.is_listed:
@@ -106,7 +107,7 @@ def describe_images(config: OwnImagesConfig, paths: Sequence[str]) -> int:
     with report.lock():
         result, when = report.load(), "made before"
         if result is None:
-            cache, bf16 = Path(config.data.cache_dir).expanduser(), config.precision == "bf16"
+            bf16 = config.precision == "bf16"
             probe_embedding = embed_cached(
                 embedder, probe, render_patches(probe, cache), cache, device=device, bf16=bf16
             )

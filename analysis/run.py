@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -20,6 +19,7 @@ from analysis.measures.scores import score_for_report
 from analysis.report_files import FORMAT, PAGE, RESULTS, STAGE, EmbedderReport, write_report
 from shared.command import to_plain
 from shared.devices import resolve_precision, select_device
+from shared.files import expand_user
 from shared.probing import ProbeSet
 from shared.run_folders.report_folder import ReportFolder
 
@@ -52,7 +52,7 @@ def run(config: AnalysisConfig, encoders: Sequence[str]) -> int:
         found, when = report.load(), "made before"
         if found is None:
             reports, failed = evaluate(config, embedders, probe, device)
-            patches = render_patches(probe, Path(config.data.cache_dir).expanduser())
+            patches = render_patches(probe, expand_user(config.data.cache_dir, "data.cache_dir"))
             with report.writing() as folder:
                 found = write_report(folder, config, probe, patches, reports, [*notes, *omitted, *failed])
             when = f"{time.perf_counter() - started:.0f} s"
@@ -68,7 +68,7 @@ def evaluate(
     Raises:
         ValueError: A requested embedder cannot be scored; names it.
     """
-    cache = Path(config.data.cache_dir).expanduser()
+    cache = expand_user(config.data.cache_dir, "data.cache_dir")
     bf16 = config.precision == "bf16"
 
     def embed(embedder: Embedder, probe: ProbeSet) -> np.ndarray:

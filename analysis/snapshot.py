@@ -11,6 +11,7 @@ from pathlib import Path
 
 from analysis.config import SHORTHANDS, AnalysisConfig
 from shared.command import load_config, run_command, split_arguments
+from shared.files import expand_user
 
 PROGRAM = "snapshot"
 PRIVATE = ".snapshot-"  # prefix of the temporary folders that a run makes for this program
@@ -65,7 +66,7 @@ def draw(config: SnapshotConfig, encoder: Path) -> None:
     network = embedder.build()
     shutil.rmtree(encoder)
     probe, _, _ = choose_probe(config, [embedder])
-    patches = render_patches(probe, Path(config.data.cache_dir).expanduser(), quiet=True)
+    patches = render_patches(probe, expand_user(config.data.cache_dir, "data.cache_dir"), quiet=True)
     device = select_device(config.accelerator)
     bf16 = resolve_precision(config.precision, device) == "bf16"
     parts = embed_stream(network, patches, device=device, bf16=bf16)

@@ -123,6 +123,23 @@ def write_json(path: Path, values: dict[str, Any]) -> None:
     write_atomically(path, (json.dumps(without_nan(values), indent=2, allow_nan=False) + "\n").encode())
 
 
+def expand_user(path: str | Path, option: str) -> Path:
+    """Replaces a leading `~` in a path by the user's home directory.
+
+    Raises:
+        ValueError: There is none, as in a container with another user id; the message names the option.
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:
+        raise ValueError(f"{option}={path}: this user has no home directory; give {option}=FOLDER") from error
+
+
+def escape_unprintable(text: object) -> str:
+    """Writes out characters that a terminal cannot show or would obey, as in the names of some files."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(text))
+
+
 def without_nan(value: Any) -> Any:
     """Converts a value to plain JSON types, with null for NaN and infinity."""
     if isinstance(value, float) and not math.isfinite(value):

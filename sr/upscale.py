@@ -19,6 +19,7 @@ import sys
 from pathlib import Path
 
 from shared.command import describe_options, load_config, run_command, split_arguments
+from shared.files import expand_user
 from sr.upscaling.config import Steering, UpscaleConfig
 
 PROGRAM = "upscale"
@@ -62,9 +63,9 @@ def read_arguments(arguments: list[str]) -> tuple[UpscaleConfig, Path, Path, Pat
             f"expected three paths, IN, OUT and MODEL, got {len(paths)} ({' '.join(paths) or 'none'}); for example "
             "make upscale IN=PHOTO.jpg OUT=LARGE.png MODEL=runs/sr/NAME"
         )
-    source, target, model = (Path(path).expanduser() for path in paths)
+    source, target, model = (expand_user(path, name) for name, path in zip(("IN", "OUT", "MODEL"), paths, strict=True))
     if config.reference:
-        config.reference = str(Path(config.reference).expanduser())
+        config.reference = str(expand_user(config.reference, "reference"))
     for name, path in (("IN", source), ("MODEL", model), ("reference", Path(config.reference))):
         if not path.exists():
             raise ValueError(f"{name}={path}: no such file or folder")

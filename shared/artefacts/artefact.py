@@ -16,7 +16,7 @@ from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from shared.bounds import check_bounds
-from shared.files import without_nan, write_atomically
+from shared.files import expand_user, without_nan, write_atomically
 
 WEIGHTS_FILE = "model.safetensors"
 CONFIG_FILE = "config.json"
@@ -59,7 +59,7 @@ class Artefact:
             FileNotFoundError: There is no such folder, or no complete artefact in it.
             ValueError: The path is a file, or the configuration is corrupt, of another kind or of another version.
         """
-        folder = cls._find(Path(path).expanduser())
+        folder = cls._find(expand_user(path, "path"))
         return cls(folder, cls._read_config(folder / CONFIG_FILE))
 
     @classmethod
@@ -212,7 +212,7 @@ class Artefact:
     def _read_config(cls, path: Path) -> dict[str, Any]:
         try:
             config = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ValueError(f"{path} is corrupt: {error}") from error
         if not isinstance(config, dict) or config.get("format") != cls.format:
             raise ValueError(f'{path} does not describe an unblind {cls.name} ("format" should be "{cls.format}")')

@@ -1,11 +1,14 @@
 """The frame of every entry point: arguments, help, warnings, Ctrl-C, and errors in one sentence."""
 
 import inspect
+import io
 import logging
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
+
+from shared.files import escape_unprintable
 
 
 def run_command(
@@ -29,6 +32,9 @@ def run_command(
     if any(argument in ("-h", "--help") for argument in arguments):
         print(help_text())
         return 0
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a name that the terminal's encoding lacks must not end the work
+            stream.reconfigure(errors="backslashreplace")
     logging.basicConfig(level=logging.WARNING, format=f"{program}: %(message)s")
     try:
         return work()
@@ -54,7 +60,7 @@ def _first_sentence(error: BaseException) -> str:
 
 def exit_with_error(program: str, error: BaseException | str) -> NoReturn:
     """Prints an error in one line on stderr and exits with status 2."""
-    print(f"{program}: {' '.join(str(error).split())}", file=sys.stderr)
+    print(escape_unprintable(f"{program}: {' '.join(str(error).split())}"), file=sys.stderr)
     raise SystemExit(2)
 
 

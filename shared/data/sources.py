@@ -13,6 +13,7 @@ from shared.bounds import bounded
 from shared.data.cache import CachedImages, ImageSource, open_cached_images
 from shared.data.dead_leaves import draw_dead_leaves
 from shared.data.store import ImageStore
+from shared.files import expand_user
 from shared.images import (
     are_tiles,
     count_by_folder,
@@ -46,7 +47,7 @@ HELD_OUT_PHOTOGRAPHS = (
     ("skimage", "data/gravel.png"),
 )
 DEAD_LEAVES_VERSION = 1  # to be raised when the generator draws other images, so that caches are built again
-MIN_HELD_OUT, MAX_HELD_OUT = 4, 64  # images; fewer give noisy probe scores, more only slow the probes down
+FEWEST, MIN_HELD_OUT, MAX_HELD_OUT = 2, 4, 64  # images; fewer give noisy probe scores, more only slow the probes down
 MAX_LISTED = 20  # skipped files that a warning lists by name
 
 logger = logging.getLogger(__name__)
@@ -81,7 +82,7 @@ def open_images(config: DataConfig, min_side: int) -> tuple[ImageStore, ImageSto
         ValueError: The configuration is wrong, no images can be used, or the cache cannot be written.
     """
     _check(config)
-    cache_dir = Path(config.cache_dir).expanduser()
+    cache_dir = expand_user(config.cache_dir, "data.cache_dir")
     if config.kind == "builtin":
         training_sources, held_out_sources = _make_builtin_sources(config.dead_leaves)
         cached = open_cached_images(training_sources + held_out_sources, "builtin", cache_dir)
@@ -99,12 +100,18 @@ def open_images(config: DataConfig, min_side: int) -> tuple[ImageStore, ImageSto
                     f"data.held_out_root={config.held_out_root!r} and data.root={config.root!r} overlap; "
                     "give folders that do not contain each other, so that no image is in both"
                 )
-            return store, _open_folder(held_out_root, cache_dir, min_side)
+            held_out_store = _open_folder(held_out_root, cache_dir, min_side)
+            if len(held_out_store) < FEWEST:
+                raise ValueError(
+                    f"data.held_out_root={config.held_out_root!r} holds one usable image, but probes compare at least "
+                    f"{FEWEST}: add images"
+                )
+            return store, held_out_store
         training, held_out = _split(store.names, config.held_out)
-    if not training or not held_out:
+    if not training or len(held_out) < FEWEST:
         raise ValueError(
-            f"only {len(store)} usable image(s), {list(store.names)}: at least one is needed for training and one to "
-            "hold out; add images, give data.held_out_root, or use smaller patches"
+            f"only {len(store)} usable image(s), {list(store.names)}: at least one is needed for training and "
+            f"{FEWEST} to hold out, which probes compare; add images, give data.held_out_root, or use smaller patches"
         )
     return store.select(training), store.select(held_out)
 
@@ -172,7 +179,7 @@ def _make_file_source(path: Path, name: str) -> ImageSource:
 def _resolve_folder(path: str | None, option: str) -> Path:
     if not path:
         raise ValueError(f"{option} is not set; data=folder needs the path of a folder of images")
-    folder = Path(path).expanduser()
+    folder = expand_user(path, option)
     if not folder.is_dir():
         problem = "is a file" if folder.exists() else "does not exist"
         raise ValueError(f"{option}={path!r} {problem}; expected a folder of images")
@@ -239,7 +246,7 @@ def _split(names: Sequence[str], share: float) -> tuple[list[int], list[int]]:
     photographs = [sorted(files, key=_hash_name) for files in group_by_photograph(names)]
     usable = {files[0]: files[:1] if are_tiles(files) else files for files in photographs}
     total = sum(map(len, usable.values()))
-    count = min(max(round(share * total), MIN_HELD_OUT), MAX_HELD_OUT, total // 2)
+    count = min(max(round(share * total), MIN_HELD_OUT), MAX_HELD_OUT, max(FEWEST, total // 2))
     held_out: set[str] = set()
     used = set(names)
     for files in sorted(photographs, key=lambda files: _hash_name(files[0])):

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -63,15 +64,21 @@ class RunFolder:
         return self.metrics.is_file()
 
     def check(self, config: dict[str, Any]) -> None:
-        """Refuses the folder if it belongs to a run with another configuration; writes nothing.
+        """Refuses the folder if it cannot be made or belongs to a run with another configuration; writes nothing.
 
         Args:
             config: Configuration as plain JSON values.
 
         Raises:
-            ValueError: The stored configuration differs (the message lists the differences), or the folder holds files
-                of another kind.
+            ValueError: The stored configuration differs (the message lists the differences), the folder holds files of
+                another kind, or it cannot be written.
         """
+        existing = self.path
+        while not existing.exists() and existing != existing.parent:
+            existing = existing.parent
+        if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
+            reason = "no permission" if existing.is_dir() else f"{existing} is not a folder"
+            raise ValueError(f"{self.path} cannot be written ({reason}): give another runs_dir=")
         if self._config.is_file():
             stored = self.load_config()
             changed = list_differences({key: value for key, value in stored.items() if key in config}, config)
@@ -95,7 +102,7 @@ class RunFolder:
             if isinstance(stored, dict):
                 return stored
             reason = "not an object"
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             reason = str(error)
         raise ValueError(f"{self._config} is corrupt ({reason}): restore it, or give another name=")
 

@@ -1,6 +1,7 @@
 """`last.ckpt`, with everything that a killed run needs to continue exactly, replaced in one step."""
 
 import os
+import pickle
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -71,9 +72,14 @@ def check_readable(path: Path) -> None:
         with zipfile.ZipFile(path) as parts:
             damaged = parts.testzip()  # torch itself does not compare checksums
         if damaged is None:
-            torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-            return
-        reason = f"a damaged byte in {damaged}"
+            content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+            if isinstance(content, dict) and isinstance(content.get("global_step"), int) and "state_dict" in content:
+                return
+            reason = "it is no checkpoint of a run"
+        else:
+            reason = f"a damaged byte in {damaged}"
+    except pickle.UnpicklingError:
+        reason = "it holds more than numbers and text, which is not read"
     except Exception as error:  # torch raises errors of many kinds, which all mean the same to the user
         reason = str(error).split("\n")[0]
     raise ValueError(f"{path} is corrupt ({reason}): delete it to start the run again, or restore a copy")

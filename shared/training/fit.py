@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 import warnings
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from shared.training.planned_module import PlannedTraining
 from shared.training.progress import SpeedMonitor
 from shared.training.run_config import RunConfig
 
+LOST_CONNECTION = re.compile(r"gloo|nccl|connection (?:closed|reset|refused)|broken pipe", re.IGNORECASE)
 LIGHTNING_PRECISION = {"fp32": "32-true", "bf16": "bf16-mixed"}
 
 
@@ -138,6 +140,9 @@ def fit(trainer: pl.Trainer, module: PlannedTraining, checkpoint: Path | None) -
 
     Returns:
         Whether the training has ended; False if the user has stopped it.
+
+    Raises:
+        ValueError: Another process of a distributed run has ended.
     """
     resumed = checkpoint if checkpoint is not None and checkpoint.is_file() else None
     if module.run.sync_batchnorm:
@@ -150,4 +155,12 @@ def fit(trainer: pl.Trainer, module: PlannedTraining, checkpoint: Path | None) -
         trainer.fit(module, ckpt_path=resumed, weights_only=True if resumed else None)
     except SystemExit:  # raised by Lightning after Ctrl-C
         return False
+    except RuntimeError as error:
+        if world_size(module.run) > 1 and LOST_CONNECTION.search(str(error)):
+            step = read_checkpoint_step(checkpoint) if checkpoint is not None else 0
+            raise ValueError(
+                "another process of this run ended, or its machine was lost; the same command continues from step "
+                f"{step}"
+            ) from error
+        raise
     return not trainer.interrupted

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from shared.data import fingerprint
+from shared.files import expand_user
 from shared.images import are_tiles, find_copies, find_images, group_by_photograph, is_copy_folder, read_image
 
 HR_FOLDER = "HR"  # folder of the HR images in the layout that the code of EDSR and DASR reads
@@ -74,7 +75,7 @@ def open_benchmarks(root: str, names: list[str], min_side: int, *, leave_out: bo
         ValueError: A folder or a data set is missing, it is not clear which images are the HR images, or an image
             cannot be used; the message names it.
     """
-    folder = Path(root).expanduser()
+    folder = expand_user(root, "data.root")
     if not folder.is_dir():
         problem = "is a file" if folder.exists() else "does not exist"
         raise ValueError(f"data.root={root!r} {problem}; expected a folder with one folder of images per data set")

@@ -14,6 +14,7 @@ from tqdm.auto import tqdm
 from shared.command import is_out_of_memory
 from shared.devices import select_device
 from shared.encoders import MIN_IMAGE_SIDE
+from shared.files import escape_unprintable, expand_user
 from shared.images import (
     ALPHA_SUFFIXES,
     DEEP_SUFFIXES,
@@ -71,8 +72,9 @@ def run(config: UpscaleConfig, source: Path, target: Path, model: Path) -> int:
             try:
                 if job.target.exists() and not config.overwrite:
                     raise FileExistsError  # another process has made it meanwhile
-                tqdm.write(worker.upscale(job))
+                report = worker.upscale(job)
                 done += 1
+                tqdm.write(escape_unprintable(report))
             except FileExistsError:
                 kept += 1
             except CannotWriteError as error:
@@ -87,7 +89,7 @@ def run(config: UpscaleConfig, source: Path, target: Path, model: Path) -> int:
             _print_summary(done, kept, target)
     finally:
         for sentence in failed:
-            print(f"failed: {sentence}", file=sys.stderr)
+            print(escape_unprintable(f"failed: {sentence}"), file=sys.stderr)
     return SOME_FAILED if failed else SOME_KEPT if kept else DONE
 
 
@@ -272,7 +274,7 @@ def _open_estimator(model: SRModel, model_path: Path, config: UpscaleConfig) -> 
         print("degradation that steers the model, blur in output pixels, noise in 8-bit levels:")
         return None
     try:
-        estimator = open_estimator(model, model_path, Path(config.cache_dir).expanduser())
+        estimator = open_estimator(model, model_path, expand_user(config.cache_dir, "cache_dir"))
     except ValueError as error:
         print(f"no degradation is estimated: {error}")
         return None

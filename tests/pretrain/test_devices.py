@@ -1,5 +1,11 @@
 """The entry point on two processes (gloo, CPU) against one."""
 
+import os
+import re
+import signal
+import time
+from pathlib import Path
+
 import torch
 
 from pretrain.train import main
@@ -47,3 +53,31 @@ def test_two_devices_killed_and_resumed_give_the_weights_of_one(tmp_path, monkey
     assert capsys.readouterr().out.count("is finished") == 1
     for key, value in one.items():
         assert torch.allclose(value.float(), two[key].float(), rtol=1e-3, atol=5e-5), key
+
+
+def find_ranks(group: int) -> list[int]:
+    """Lists the processes of a group that run a training, from /proc."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit() and os.getpgid(int(entry.name)) == group:
+            command = (entry / "cmdline").read_bytes().split(b"\0")
+            found += [int(entry.name)] if b"pretrain.train" in command else []
+    return sorted(found)
+
+
+def test_when_one_process_dies_the_others_end_with_one_sentence(tmp_path):
+    run = start_run(
+        "pretrain.train",
+        *("encoder=convnext_atto", "views=2x32", "batch_size=4", "steps=100000", "checkpoint_every=2"),
+        *("data.dead_leaves=2", "accelerator=cpu", "devices=2", "name=on2", f"runs_dir={tmp_path}"),
+    )
+    deadline = time.monotonic() + 200
+    while not (tmp_path / "pretrain" / "on2" / "last.ckpt").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    second = find_ranks(run.pid)[-1]
+    os.kill(second, signal.SIGKILL)
+    output, _ = run.communicate(timeout=60)
+    assert run.returncode == 2
+    assert "Traceback" not in output
+    assert re.search(r"another process of this run ended.*; the same command continues from step [1-9]", output)

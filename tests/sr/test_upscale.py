@@ -1,5 +1,8 @@
 """The command on image files: formats, folders, options, and what it keeps."""
 
+import os
+import subprocess
+import sys
 from itertools import combinations
 from pathlib import Path
 
@@ -24,6 +27,8 @@ from tests.sr.upscaling.upscale_files import (
     save_models,
     upscale_bicubic,
 )
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -218,3 +223,55 @@ def test_a_result_that_another_process_writes_meanwhile_is_kept(tmp_path, models
     assert "0 done, 1 existed already and were kept" in capsys.readouterr().out
     assert target.read_text() == "made by the other"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.png", "b.png"]
+
+
+ODD_NAMES = [
+    b"not_utf8_\xe9",
+    b"=1+2",
+    b"new\nline",
+    b"`touch executed`",
+    b'quo"te',
+    b"dollar$HOME",
+    b"esc\x1b[2J",
+    b"-x",
+]
+
+
+def test_names_of_any_bytes_are_kept_and_printed_safely(tmp_path, models):
+    source = os.fsencode(tmp_path / "in")
+    os.mkdir(source)
+    for name in ODD_NAMES:
+        Image.fromarray(PHOTOGRAPH[:20, :20]).save(tmp_path / "a.png")
+        os.rename(tmp_path / "a.png", os.path.join(source, name + b".png"))
+    os.mkfifo(tmp_path / "in" / "pipe.png")
+    finished = subprocess.run(
+        [sys.executable, "-m", "sr.upscale", tmp_path / "in", tmp_path / "out", models / "none", "estimate=false"],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONIOENCODING": "latin-1:strict"},
+        capture_output=True,
+        timeout=120,
+    )
+    assert finished.returncode == 1, finished.stderr
+    assert sorted(os.listdir(os.fsencode(tmp_path / "out"))) == sorted(name + b".png" for name in ODD_NAMES)
+    assert b"Traceback" not in finished.stderr
+    assert finished.stderr.count(b"failed: ") == 1
+    assert b"is a named pipe, not a file" in finished.stderr
+    assert b"\x1b" not in finished.stdout
+    assert len(finished.stdout.strip().splitlines()) == len(ODD_NAMES) + 1
+
+
+@pytest.mark.parametrize("name", ["`touch executed`.png", "dollar$HOME.png", 'quo"te.png', "sub $(touch executed).png"])
+def test_make_hands_a_name_to_the_command_as_it_is(tmp_path, name):
+    (tmp_path / ".installed").touch()
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "python").write_text('#!/bin/sh\nprintf "%s|" "$@"\n')
+    (tmp_path / "bin" / "python").chmod(0o755)
+    finished = subprocess.run(
+        ["make", f"VENV={tmp_path}", "upscale", f"IN={name}", "OUT=b c.png", "MODEL=m"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert f"-m|sr.upscale|{name}|b c.png|m|" in finished.stdout
+    assert not (ROOT / "executed").exists()

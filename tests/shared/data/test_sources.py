@@ -131,29 +131,29 @@ def test_unusable_files_are_named_and_counted_every_time(config, root, caplog, m
 
 
 def test_only_the_first_unusable_files_are_named(config, root, caplog):
-    save_pictures(root, 2)
+    save_pictures(root, 3)
     for index in range(10, 34):
         (root / f"x{index}.png").write_bytes(b"")
     open_images(config, 32)
-    assert "24 of 26 images" in caplog.text
+    assert "24 of 27 images" in caplog.text
     assert "'x29.png'" in caplog.text
     assert "'x30.png'" not in caplog.text
     assert "and 4 more" in caplog.text
 
 
 def test_non_ascii_and_undecodable_names(config, root):
-    save_pictures(root / "写真 é", 2)
+    save_pictures(root / "写真 é", 3)
     os.rename(root / "写真 é" / "000.png", os.fsencode(root) + b"/latin\xe9.png")
     training, held_out = open_images(config, 32)
-    assert sorted(training.names + held_out.names) == ["latin\udce9.png", "写真 é/001.png"]
+    assert sorted(training.names + held_out.names) == ["latin\udce9.png", "写真 é/001.png", "写真 é/002.png"]
 
 
 def test_a_changed_file_is_decoded_again(config, root):
-    save_pictures(root, 2)
-    before = {name: store.image(0).clone() for store in open_images(config, 32) for name in store.names}
+    save_pictures(root, 3)
+    before = {name: store.image(i).clone() for store in open_images(config, 32) for i, name in enumerate(store.names)}
     pixels = np.full((40, 50, 3), 7, np.uint8)
     write_image(root / "000.png", pixels)
-    after = {name: store.image(0) for store in open_images(config, 32) for name in store.names}
+    after = {name: store.image(i) for store in open_images(config, 32) for i, name in enumerate(store.names)}
     assert np.array_equal(after["000.png"], pixels)
     assert np.array_equal(after["001.png"], before["001.png"])
 
@@ -166,7 +166,7 @@ def test_the_size_limit_needs_no_new_cache(config, root, tmp_path):
     assert len([path for path in (tmp_path / "cache").iterdir() if path.is_dir()]) == 1
 
 
-@pytest.mark.parametrize(("count", "held_out"), [(2, 1), (5, 2), (8, 4), (30, 4), (60, 6)])
+@pytest.mark.parametrize(("count", "held_out"), [(3, 2), (5, 2), (8, 4), (30, 4), (60, 6)])
 def test_share_held_out(config, root, count, held_out):
     save_pictures(root, count, 32, 32)
     assert [len(store) for store in open_images(config, 32)] == [count - held_out, held_out]
@@ -260,7 +260,7 @@ def test_stores_go_to_workers_as_paths(config, root):
 
 
 def test_cache_dir_may_lie_in_the_home_folder(config, root, tmp_path, monkeypatch):
-    save_pictures(root, 2)
+    save_pictures(root, 3)
     monkeypatch.setenv("HOME", str(tmp_path))
     config.cache_dir = "~/mine"
     open_images(config, 32)
@@ -277,7 +277,6 @@ def test_cache_dir_may_lie_in_the_home_folder(config, root, tmp_path, monkeypatc
         ({"held_out_root": "/nowhere"}, "data.held_out_root='/nowhere' does not exist"),
         ({"held_out": 0.0}, "data.held_out=0.0; expected a share"),
         ({"held_out": 1.0}, "data.held_out=1.0; expected a share"),
-        ({"dead_leaves": -1}, "data.dead_leaves=-1"),
         ({"kind": "builtin"}, "data.root='.*' has no effect with data=builtin: add data=folder"),
         ({"kind": "builtin", "root": None, "held_out_root": "/a"}, "data.held_out_root='/a' has no effect"),
     ],
@@ -302,9 +301,27 @@ def test_folder_without_usable_images(config, root):
         open_images(config, 32)
 
 
-def test_one_image_cannot_be_split(config, root):
-    save_pictures(root, 1)
-    with pytest.raises(ValueError, match=r"only 1 usable image\(s\), \['000.png'\]"):
+@pytest.mark.parametrize("count", [1, 2])
+def test_too_few_images_to_hold_two_out_are_refused(config, root, count):
+    save_pictures(root, count)
+    with pytest.raises(ValueError, match=rf"only {count} usable image\(s\), \['000.png'.*and 2 to hold out"):
+        open_images(config, 32)
+
+
+def test_a_held_out_folder_of_one_image_is_refused(config, root, tmp_path):
+    save_pictures(root, 3)
+    save_pictures(tmp_path / "validation", 1)
+    config.held_out_root = str(tmp_path / "validation")
+    with pytest.raises(ValueError, match="holds one usable image, but probes compare at least 2"):
+        open_images(config, 32)
+
+
+def test_a_user_without_a_home_directory_is_told_what_to_set(config, root, monkeypatch):
+    save_pictures(root, 3)
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr("pwd.getpwuid", lambda _: (_ for _ in ()).throw(KeyError("no such user")))
+    config.cache_dir = "~/cache"
+    with pytest.raises(ValueError, match="data.cache_dir=~/cache: this user has no home directory; give"):
         open_images(config, 32)
 
 

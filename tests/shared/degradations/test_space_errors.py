@@ -105,7 +105,8 @@ def test_a_wrong_scale_is_refused(scale):
 
 
 @pytest.mark.parametrize(
-    ("size", "message"), [(20, "kernel_size 20 must be odd"), (1, "within 3..101"), (103, "within 3..101"), (21.0, "whole number")]
+    ("size", "message"),
+    [(20, "kernel_size 20 must be odd"), (1, "within 3..101"), (103, "within 3..101"), (21.0, "whole number")],
 )
 def test_a_wrong_kernel_size_is_refused(size, message):
     with pytest.raises(ValueError, match=message):

@@ -56,10 +56,11 @@ def test_names_that_are_not_folders_are_refused(tmp_path, name):
         RunFolder(str(tmp_path), "pretrain", name)
 
 
-def test_a_runs_dir_that_is_a_file_is_refused(tmp_path):
+def test_a_runs_dir_that_is_no_folder_is_refused_before_a_run(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(ValueError, match="cannot be written"):
-        RunFolder(str(tmp_path / "file"), "pretrain", "a").claim({})
+    for path in (tmp_path / "file", "/dev/null"):
+        with pytest.raises(ValueError, match="cannot be written .* is not a folder"):
+            RunFolder(str(path), "pretrain", "a").check({})
 
 
 def test_latest_points_at_the_newest_finished_run(tmp_path):
