@@ -63,6 +63,7 @@ COVERED_BY = {
     "sr/training/config.py": "tests/sr/test_recipes.py",
     "sr/training/run.py": "tests/sr/test_train.py",
     "sr/shares.py": "tests/sr/evaluation/test_shares.py",
+    "sr/upscaling/source_images.py": "tests/sr/test_upscale.py",
     "sr/upscaling/config.py": "tests/sr/upscaling/test_run_limits.py",
     "sr/upscaling/paths.py": "tests/sr/test_upscale.py",
     "sr/upscaling/run.py": "tests/sr/test_upscale.py",

@@ -21,6 +21,7 @@ from shared.images.folders import (
     is_copy_folder,
 )
 from shared.images.header import IMAGE_SUFFIXES, check_pixels, read_header
+from shared.images.metadata import METADATA_SUFFIXES, ImageMetadata, read_metadata
 from shared.images.symmetries import SYMMETRIES, TRANSPOSE, dihedral, dihedral_window, inverse_element
 from shared.images.transparency import composite_over_gray, fill_hidden_colours
 from shared.images.windows import (
@@ -39,10 +40,12 @@ __all__ = [
     "IMAGE_SUFFIXES",
     "LOSSLESS_WEBP",
     "MAX_PIXELS",
+    "METADATA_SUFFIXES",
     "SYMMETRIES",
     "TRANSPOSE",
     "WRITTEN_SUFFIXES",
     "FoundImages",
+    "ImageMetadata",
     "Window",
     "are_tiles",
     "check_format",
@@ -65,6 +68,7 @@ __all__ = [
     "read_deep_image",
     "read_header",
     "read_image",
+    "read_metadata",
     "spread_windows",
     "upsample_bicubic",
     "write_image",

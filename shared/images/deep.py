@@ -9,7 +9,8 @@ import numpy as np
 from shared.files import open_atomic
 from shared.images.files import check_format, decode, encode, read_file
 from shared.images.header import read_header
-from shared.images.png_rows import PngRows
+from shared.images.metadata import METADATA_SUFFIXES, ImageMetadata, encode_with_metadata
+from shared.images.png_rows import NO_METADATA, PngRows
 
 DEEP_SUFFIXES = (".png", ".tif", ".tiff")  # formats that can store 16 bits per channel
 ALPHA_SUFFIXES = (".png", ".webp")  # formats that can store transparency
@@ -48,7 +49,14 @@ def read_deep_image(path: str | Path, max_pixels: int) -> np.ndarray:
 
 @contextmanager
 def open_image_writer(
-    path: Path, *, height: int, width: int, channels: int, dtype: np.dtype, replace: bool = True
+    path: Path,
+    *,
+    height: int,
+    width: int,
+    channels: int,
+    dtype: np.dtype,
+    replace: bool = True,
+    metadata: ImageMetadata = NO_METADATA,
 ) -> Iterator[WriteRows]:
     """Opens an image file for writing from top to bottom; an error leaves the old file as it was.
 
@@ -60,6 +68,7 @@ def open_image_writer(
         channels: 1 for gray, 2 for gray and alpha, 3 for RGB, 4 for RGBA; alpha only with `ALPHA_SUFFIXES`.
         dtype: uint8, or uint16, only with `DEEP_SUFFIXES`.
         replace: Whether to replace an existing file.
+        metadata: Colour profile, EXIF and resolution, which only `METADATA_SUFFIXES` store.
 
     Yields:
         A function that appends rows, (n, W, C).
@@ -73,7 +82,7 @@ def open_image_writer(
     suffix = path.suffix.lower()
     with open_atomic(path, replace=replace) as file:
         if suffix == ".png":
-            png = PngRows(file, height=height, width=width, channels=channels, dtype=dtype)
+            png = PngRows(file, height=height, width=width, channels=channels, dtype=dtype, metadata=metadata)
             yield png.write
             png.finish()
             return
@@ -86,7 +95,10 @@ def open_image_writer(
             filled += len(rows)
 
         yield write
-        file.write(encode(_to_storable(whole, suffix), path).data)
+        if metadata.names and suffix in METADATA_SUFFIXES:
+            file.write(encode_with_metadata(whole, suffix, metadata))
+        else:
+            file.write(encode(_to_storable(whole, suffix), path).data)
 
 
 def _to_storable(image: np.ndarray, suffix: str) -> np.ndarray:

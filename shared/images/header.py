@@ -72,7 +72,7 @@ def read_header(data: bytes) -> ImageHeader | None:
     if name is None:
         return None
     try:
-        with _quiet_unlimited_pillow():
+        with quiet_unlimited_pillow():
             if name == "TIFF":
                 tiff = read_tiff_header(data)
                 return ImageHeader(name, tiff.size, orientation=tiff.orientation, refusal=tiff.refusal)
@@ -105,7 +105,7 @@ def _has_format(name: str, data: bytes) -> bool:
 
 
 @contextmanager
-def _quiet_unlimited_pillow() -> Iterator[None]:
+def quiet_unlimited_pillow() -> Iterator[None]:
     """Lifts Pillow's limit on pixels, since callers have their own, and silences its warnings about damaged metadata.
 
     Both settings are global to the process, so only one thread at a time may change them, and only briefly.
@@ -133,11 +133,11 @@ def _read_png(data: bytes) -> ImageHeader:
         "PNG",
         (height, width),
         is_gray=data[PNG_COLOUR_TYPE_OFFSET] in PNG_GRAY_TYPES,  # Pillow reports 16-bit gray and alpha as RGBA
-        orientation=_read_orientation(_find_png_exif(data)),
+        orientation=_read_orientation(find_png_exif(data)),
     )
 
 
-def _find_png_exif(data: bytes) -> bytes:
+def find_png_exif(data: bytes) -> bytes:
     """Finds the EXIF chunk, which Pillow finds only by decoding the pixels if it follows them."""
     start = data.find(b"eXIf")
     if start < 0:

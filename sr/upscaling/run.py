@@ -5,6 +5,7 @@ import logging
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,11 +17,8 @@ from shared.devices import select_device
 from shared.encoders import MIN_IMAGE_SIDE
 from shared.files import escape_unprintable, expand_user
 from shared.images import (
-    ALPHA_SUFFIXES,
-    DEEP_SUFFIXES,
+    ImageMetadata,
     check_format,
-    composite_over_gray,
-    fill_hidden_colours,
     open_image_writer,
     read_deep_image,
 )
@@ -29,8 +27,9 @@ from sr.model_artefact import load_model
 from sr.upscaling.config import UpscaleConfig
 from sr.upscaling.estimate import Estimator, load_trained_space, open_estimator
 from sr.upscaling.paths import Job, plan_jobs
+from sr.upscaling.source_images import convert_for_target, is_of_one_colour, read_kept_metadata, to_tensor
 from sr.upscaling.steering import check_steering, describe_parameters, find_untrained, is_parametric
-from sr.upscaling.tiled import Upscaling, drop_alpha
+from sr.upscaling.tiled import Upscaling
 from sr.upscaling.tiles import Tiling
 
 DONE, SOME_FAILED, SOME_KEPT = 0, 1, 3
@@ -135,7 +134,7 @@ class Worker:
             raise ValueError(
                 f"reference={path} has {width}x{height} pixels, but each side needs at least {MIN_IMAGE_SIDE}"
             )
-        return _to_tensor(pixels)
+        return to_tensor(pixels)
 
     def upscale(self, job: Job) -> str:
         """Super-resolves one image and returns a line that reports it.
@@ -149,10 +148,8 @@ class Worker:
         pixels = read_deep_image(job.source, self._max_pixels)
         height, width = pixels.shape[:2]
         check_format(job.target, scale * height, scale * width)
-        pixels, dtype = _convert_for_target(pixels, job)
-        if pixels.shape[2] in (2, 4):
-            pixels = fill_hidden_colours(pixels)
-        image = _to_tensor(pixels)
+        pixels, dtype = convert_for_target(pixels, job)
+        image = to_tensor(pixels)
         try:
             upscaling = Upscaling(
                 self._model,
@@ -166,9 +163,10 @@ class Worker:
         except ValueError as error:
             raise ValueError(f"{job.source}: {error}") from error
         words = self._describe(job, image, upscaling.parameters)
+        metadata = read_kept_metadata(job, self._max_pixels)
         try:
             job.target.parent.mkdir(parents=True, exist_ok=True)
-            self._write(upscaling, job.target, dtype)
+            self._write(upscaling, job.target, dtype, metadata)
         except OSError as error:
             if isinstance(error, FileExistsError) and job.target.exists():
                 raise
@@ -189,7 +187,7 @@ class Worker:
             return f"; {self._estimator.describe(image)}"
         return ""
 
-    def _write(self, upscaling: Upscaling, target: Path, dtype: np.dtype) -> None:
+    def _write(self, upscaling: Upscaling, target: Path, dtype: np.dtype, metadata: ImageMetadata) -> None:
         scale = self._model.scale
         width = scale * upscaling.width
         bar = tqdm(
@@ -200,8 +198,9 @@ class Worker:
             dynamic_ncols=True,
             disable=None if upscaling.tiles >= MIN_BAR_TILES else True,
         )
-        size = {"height": scale * upscaling.height, "width": width, "channels": upscaling.channels}
-        with bar, open_image_writer(target, **size, dtype=dtype, replace=self._config.overwrite) as write:
+        options: dict[str, Any] = {"replace": self._config.overwrite, "metadata": metadata}
+        size: dict[str, Any] = {"height": scale * upscaling.height, "width": width, "channels": upscaling.channels}
+        with bar, open_image_writer(target, **size, dtype=dtype, **options) as write:
             for band in assemble_bands(upscaling, width, dtype, bar):
                 write(band)
 
@@ -225,33 +224,6 @@ def assemble_bands(upscaling: Upscaling, width: int, dtype: np.dtype, bar: tqdm)
         bar.update()
         if left + columns == width:
             yield band
-
-
-def _convert_for_target(pixels: np.ndarray, job: Job) -> tuple[np.ndarray, np.dtype]:
-    """Removes what the format of the result does not support; returns the image and the type of the result."""
-    suffix, dtype = job.target.suffix.lower(), pixels.dtype
-    if pixels.shape[2] in (2, 4) and suffix not in ALPHA_SUFFIXES:
-        logger.warning(
-            "%s: %s does not support transparency; the image is composited over mid-gray", job.source, suffix
-        )
-        pixels = composite_over_gray(pixels[..., :-1], pixels[..., -1:])
-    if dtype == np.uint16 and suffix not in DEEP_SUFFIXES:
-        logger.warning(
-            "%s has 16 bits per channel, but %s supports only 8; use .png or .tif to keep them", job.source, suffix
-        )
-        dtype = np.dtype(np.uint8)
-    return pixels, dtype
-
-
-def _to_tensor(pixels: np.ndarray) -> Tensor:
-    """Converts an image (H, W, C) to (C, H, W) of the same values."""
-    return torch.from_numpy(pixels).permute(2, 0, 1)
-
-
-def is_of_one_colour(image: Tensor) -> bool:
-    """Whether all pixels of an image (C, h, w) have one colour, whatever their alpha."""
-    pixels = drop_alpha(image).flatten(1).numpy()
-    return bool((pixels.min(1) == pixels.max(1)).all())
 
 
 def _warn_of_untrained(config: UpscaleConfig, model_path: Path) -> None:

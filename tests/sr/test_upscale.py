@@ -275,3 +275,12 @@ def test_make_hands_a_name_to_the_command_as_it_is(tmp_path, name):
     )
     assert f"-m|sr.upscale|{name}|b c.png|m|" in finished.stdout
     assert not (ROOT / "executed").exists()
+
+
+def test_metadata_are_kept_or_named(tmp_path, models, caplog):
+    source = save_image(tmp_path / "a.jpg", dpi=(300, 300))
+    assert run_command(source, tmp_path / "b.png", models / "none") == 0
+    with Image.open(tmp_path / "b.png") as image:
+        assert image.info["dpi"] == pytest.approx((300, 300), abs=0.1)
+    assert run_command(source, tmp_path / "c.tif", models / "none") == 0
+    assert "a.jpg: .tif drops resolution" in caplog.text
