@@ -36,7 +36,7 @@ class ModelArtefact(Artefact):
         tables: tuple[tuple[str, Any], ...] = (("network", NETWORKS), ("fusion", FUSIONS))
         for choice, entries in tables:
             name, key = values.get(choice), f"{choice}_options"
-            if name not in entries:
+            if not isinstance(name, str) or name not in entries:
                 raise self.corrupt_error(f'"model" has the unknown {choice} {name!r} (valid: {", ".join(entries)})')
             if not isinstance(values.get(key), dict):
                 raise self.corrupt_error(f'"model" must hold "{key}"')
@@ -51,6 +51,8 @@ class ModelArtefact(Artefact):
         for name in ("scale", "width", "shared_blocks"):
             if type(values.get(name)) is not int:
                 raise self.corrupt_error(f'"model" has {name} {values.get(name)!r}, not a whole number')
+        if not isinstance(values.get("conditioning"), str) or not isinstance(values.get("r2", 1.0), int | float):
+            raise self.corrupt_error('"model" must hold a name as "conditioning" and a number as "r2"')
         try:
             config = ModelConfig(**values)
             check_bounds(config, "model")

@@ -106,12 +106,12 @@ class Artefact:
         folder = self.folder.resolve()
         return folder.parent.name if folder.name == self.name else folder.name
 
-    def read_options(self, key: str, values: dict[str, Any], kind: type[Options]) -> Options:
+    def read_options(self, key: str, values: Any, kind: type[Options]) -> Options:
         """Converts an object of the configuration to a dataclass of options.
 
         Args:
             key: Key of the object, for error messages.
-            values: The object.
+            values: The object, or what is in its place.
             kind: Dataclass whose fields all have plain defaults.
 
         Raises:
@@ -119,7 +119,7 @@ class Artefact:
         """
         defaults: dict[str, Any] = {field.name: field.default for field in fields(kind)}  # type: ignore[arg-type]
         expected = {name: type(default) for name, default in defaults.items()}
-        if {name: type(value) for name, value in values.items()} != expected:
+        if not isinstance(values, dict) or {name: type(value) for name, value in values.items()} != expected:
             listed = ", ".join(f"{name} ({type_.__name__})" for name, type_ in expected.items())
             raise self.corrupt_error(f'"{key}" must contain {listed}')
         options = kind(**values)

@@ -13,6 +13,7 @@ from omegaconf.errors import OmegaConfBaseException
 from shared.yaml_text import parse_yaml
 
 _TEXT_TYPES = (str, str | None)
+_LONG_WORD = re.compile(r"(\S{60})\S{200,}")  # such as a value that is not text at all
 _INTERPOLATION = re.compile(r"(\\*)\$\{")
 
 
@@ -20,7 +21,7 @@ class ConfigError(ValueError):
     """An error on the command line or in a recipe, described in one sentence."""
 
     def __init__(self, sentence: str) -> None:
-        super().__init__(" ".join(sentence.splitlines()))
+        super().__init__(_LONG_WORD.sub(r"\1...", " ".join(sentence.splitlines())))
 
 
 @dataclass(frozen=True)
