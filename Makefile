@@ -15,7 +15,7 @@ PY := $(VENV)/bin/python
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup pretrain embed-viz curves sr-train sr-eval sr-shares upscale test lint bench clean
+.PHONY: help setup pretrain embed-viz curves sr-train sr-eval sr-shares upscale test lint bench attack clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -57,6 +57,9 @@ lint: $(INSTALLED) ## Check style and types (ruff, mypy)
 
 bench: $(INSTALLED) ## Measure speed and memory: ARGS="degradations" for one part
 	@$(PY) -m tests.bench $(ARGS)
+
+attack: $(INSTALLED) ## Attack every program: damaged input, kills, full disks: ARGS="kills=5" for one part (an hour for all)
+	@$(PY) -m tests.attack $(ARGS)
 
 clean: ## Remove .venv and caches, but no runs
 	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -218,7 +218,7 @@ def _build_table(
         rows = image == i
         medians = [f"{np.median(reading.parameters[column][rows]):.4g}" for column in columns]
         writer.writerow([name, int(number), *medians, f"{np.median(reading.similarity[rows]):.4f}", sentence])
-    return text.getvalue().encode()
+    return text.getvalue().encode(errors="backslashreplace")
 
 
 def _build_page(

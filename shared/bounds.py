@@ -24,7 +24,7 @@ class Bounds:
 
     def explain(self, value: float) -> str:
         """Says what would be valid instead of a value, such as `must be within 0..1`; empty if it is valid."""
-        if not math.isfinite(value):
+        if isinstance(value, float) and not math.isfinite(value):
             return "must be a finite number"
         if self.low < value <= self.high or (value == self.low and not self.is_open):
             return ""

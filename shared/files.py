@@ -6,6 +6,7 @@ import math
 import os
 import shutil
 import socket
+import time
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -13,6 +14,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, BinaryIO
 
+PRIVATE_SUFFIX = ".partial"
+ABANDONED_SECONDS = 7 * 86400  # without a write, after which the writer of another machine counts as dead
 MAX_NAME_BYTES = 200  # of a file; the private name of a longer one, with what is added, might not be valid
 
 
@@ -57,21 +60,38 @@ def make_private_path(path: Path) -> Path:
     name = path.name
     if len(os.fsencode(name)) > MAX_NAME_BYTES:
         name = hashlib.sha256(os.fsencode(name)).hexdigest()[:16]
-    prefix = f".{name}.{_identify_machine()}-"
+    own = f".{name}.{_identify_machine()}-"
     with suppress(OSError):
         for entry in os.scandir(path.parent):
-            owner = entry.name.removeprefix(prefix).partition("-")[0]
-            if entry.name.startswith(prefix) and owner.isdecimal() and not _is_alive(int(owner)):
+            is_private = entry.name.startswith(f".{name}.") and entry.name.endswith(PRIVATE_SUFFIX)
+            if is_private and _is_abandoned(entry, own):
                 _delete(Path(entry.path))
-    return path.with_name(f"{prefix}{os.getpid()}-{uuid.uuid4().hex[:8]}.partial")
+    return path.with_name(f"{own}{os.getpid()}-{uuid.uuid4().hex[:8]}{PRIVATE_SUFFIX}")
 
 
 @cache
 def _identify_machine() -> str:
-    """Identifies the machine, or the container, that a process number belongs to."""
-    namespace = Path("/proc/self/ns/pid")
-    identity = f"{socket.gethostname()} {namespace.stat().st_ino if namespace.exists() else ''}"
+    """Identifies the machine since its start, and the container, that a process number belongs to."""
+    boot, namespace = Path("/proc/sys/kernel/random/boot_id"), Path("/proc/self/ns/pid")
+    started = boot.read_text().strip() if boot.exists() else ""
+    identity = f"{socket.gethostname()} {started} {namespace.stat().st_ino if namespace.exists() else ''}"
     return hashlib.sha256(identity.encode()).hexdigest()[:8]
+
+
+def _is_abandoned(entry: os.DirEntry, own: str) -> bool:
+    """Whether the writer of a private path is dead: its process is gone, or nothing was written for a long time.
+
+    Args:
+        entry: The private path.
+        own: Beginning of the private names of this machine.
+    """
+    process = entry.name.removeprefix(own).partition("-")[0]
+    if entry.name.startswith(own) and process.isdecimal():
+        return not _is_alive(int(process))
+    written = [entry.stat().st_mtime]
+    if entry.is_dir(follow_symlinks=False):
+        written += [file.stat().st_mtime for file in os.scandir(entry.path)]
+    return time.time() - max(written) > ABANDONED_SECONDS
 
 
 def _is_alive(process: int) -> bool:
@@ -132,7 +152,7 @@ def expand_user(path: str | Path, option: str) -> Path:
     try:
         return Path(path).expanduser()
     except RuntimeError as error:
-        raise ValueError(f"{option}={path}: this user has no home directory; give {option}=FOLDER") from error
+        raise ValueError(f"{option}={path}: this user has no home directory; give a path without ~") from error
 
 
 def escape_unprintable(text: object) -> str:

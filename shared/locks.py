@@ -4,11 +4,15 @@ import errno
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from inspect import signature
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock, Timeout
 
 UNSUPPORTED = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EINVAL)  # file systems without locks
+# In its newer versions a file that exists would count as a lock where the file system has none.
+OPTIONS: dict[str, Any] = {"fallback_to_soft": False} if "fallback_to_soft" in signature(FileLock).parameters else {}
 
 logger = logging.getLogger(__name__)
 
@@ -25,7 +29,7 @@ def hold_lock(path: Path, *, waiting: str = "") -> Iterator[None]:
         BlockingIOError: Another process holds the lock.
         OSError: The lock file cannot be written.
     """
-    lock = FileLock(path)
+    lock = FileLock(path, **OPTIONS)
     try:
         lock.acquire(timeout=0)
     except Timeout as error:

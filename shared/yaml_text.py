@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import yaml
 
 MAX_BYTES = 10**6  # of a file; the longest built-in one has 6 kB
-MAX_VALUES = 10**5  # of a document whose anchors are expanded, and of its levels
+MAX_VALUES = 10**6  # of a document whose anchors are written out
 _SCALARS = (  # tag, pattern and possible first characters of unquoted values; everything else is text
     ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
     ("bool", r"true|True|TRUE|false|False|FALSE", list("tTfF")),
@@ -67,7 +67,7 @@ def parse_yaml(text: str) -> Any:
         if node is None:
             return None
         if _count_values(node, {}, set()) > MAX_VALUES:
-            raise ValueError(f"not valid YAML here: its anchors expand to more than {MAX_VALUES} values")
+            raise ValueError(f"not valid YAML here: with anchors written out it holds more than {MAX_VALUES} values")
         return loader.construct_document(node)
     except yaml.MarkedYAMLError as error:
         line = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""

@@ -41,7 +41,7 @@ class ModelConfig:
     fusion: str = "affine"
     fusion_options: Any = field(default_factory=AffineConfig)
     width: int = bounded(64, 1, 4096)
-    shared_blocks: int = bounded(2, 1, 512)
+    shared_blocks: int = bounded(2, 0, 512)
     r2: float = bounded(1.0, above=0, high=1)
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
     encoder_input: EncoderInput = field(default_factory=EncoderInput)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 CASES = int(os.environ.get("UNBLIND_CASES", "20"))  # examples of each kind; `make attack` runs 1,000
 ODD_VALUES = (
-    *(None, True, False, -1, 0, 1, 2, 0.5, 10**20, -(10**20), 1e308, float("nan"), float("inf")),
+    *(None, True, False, -1, 0, 1, 2, 0.5, 10**20, 10**400, 1e308, float("nan"), float("inf")),
     *("", " ", "x" * 3000, "\0", "\x1b[2J", "\ud800", "é", "-", "1/0", "2*pi", "${oc.env:HOME}", "../..", "/dev/null"),
     *(
         [],

@@ -66,7 +66,7 @@ def write_page(path: Path, data: PageData) -> None:
         map_script=(FOLDER / "map.js").read_text(encoding="utf-8"),
         selection_script=(FOLDER / "selection.js").read_text(encoding="utf-8"),
     )
-    write_atomically(path, page.encode())
+    write_atomically(path, page.encode(errors="backslashreplace"))
 
 
 def sample_evenly(data: PageData, max_count: int) -> np.ndarray:

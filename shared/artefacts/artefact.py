@@ -21,6 +21,7 @@ from shared.files import expand_user, without_nan, write_atomically
 WEIGHTS_FILE = "model.safetensors"
 CONFIG_FILE = "config.json"
 CARD_FILE = "README.md"
+FLOATING = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 Options = TypeVar("Options")
 
@@ -59,7 +60,7 @@ class Artefact:
             FileNotFoundError: There is no such folder, or no complete artefact in it.
             ValueError: The path is a file, or the configuration is corrupt, of another kind or of another version.
         """
-        folder = cls._find(expand_user(path, "path"))
+        folder = cls._find(expand_user(path, "artefact"))
         return cls(folder, cls._read_config(folder / CONFIG_FILE))
 
     @classmethod
@@ -165,6 +166,8 @@ class Artefact:
         except SafetensorError as error:
             raise ValueError(f"{path} is corrupt: {error}") from error
         for name, tensor in state.items():
+            if tensor.is_floating_point() and tensor.dtype not in FLOATING:
+                raise ValueError(f"{path} cannot be used: {name} is {tensor.dtype}, which is not supported")
             if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
                 raise ValueError(f"{path} cannot be used: {name} holds NaN or infinity, so its training had failed")
         return state

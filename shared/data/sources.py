@@ -59,7 +59,7 @@ class DataConfig:
 
     kind: str = "builtin"  # builtin | folder
     root: str | None = None  # kind folder: the folder, searched recursively
-    held_out: float = bounded(0.1, 0, 1)  # kind folder: share of the images, limited to 4..64 if there are enough
+    held_out: float = 0.1  # kind folder: share of the images, limited to 4..64 if there are enough
     held_out_root: str | None = None  # kind folder: separate folder to hold out, if files are tiles of larger images
     dead_leaves: int = bounded(24, 0, 10_000)  # kind builtin: added images, without which a ResNet50 scored far lower
     cache_dir: str = "~/.cache/unblind"  # folder for decoded images, 3 bytes per pixel
@@ -110,7 +110,7 @@ def open_images(config: DataConfig, min_side: int) -> tuple[ImageStore, ImageSto
         training, held_out = _split(store.names, config.held_out)
     if not training or len(held_out) < FEWEST:
         raise ValueError(
-            f"only {len(store)} usable image(s), {list(store.names)}: at least one is needed for training and "
+            f"only {len(store)} usable image(s), {list(store.names[:MAX_LISTED])}: at least one is needed for training and "
             f"{FEWEST} to hold out, which probes compare; add images, give data.held_out_root, or use smaller patches"
         )
     return store.select(training), store.select(held_out)
@@ -251,7 +251,7 @@ def _split(names: Sequence[str], share: float) -> tuple[list[int], list[int]]:
     used = set(names)
     for files in sorted(photographs, key=lambda files: _hash_name(files[0])):
         chosen = usable[files[0]]
-        if len(held_out) + len(chosen) <= count:
+        if len(held_out) < FEWEST or len(held_out) + len(chosen) <= count:
             held_out.update(chosen)
             used.difference_update(set(files) - set(chosen))
     if len(used) < len(names):

@@ -114,8 +114,8 @@ def decode(data: bytes, header: ImageHeader | None, path: str | Path, max_pixels
         decoded = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     except cv2.error as error:
         raise ValueError(f"{str(path)!r} cannot be decoded; OpenCV requires {error.err.strip()}") from error
-    if decoded is None and header.format in DECODED_BY_PILLOW:
-        decoded = _decode_by_pillow(data)
+    if header.format == "AVIF" or (decoded is None and header.format in DECODED_BY_PILLOW):
+        decoded = _decode_by_pillow(data)  # OpenCV does not scale an AVIF of 10 or 12 bits
     if decoded is None:
         raise not_an_image_error(path)
     check_pixels(decoded.shape[:2], max_pixels, path)

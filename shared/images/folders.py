@@ -14,9 +14,13 @@ HIDDEN = (".", "__MACOSX")  # beginnings of names that are skipped, also the `._
 # Marks of copies in the names of folders and behind the names of files, as published data sets use them:
 # DIV2K_train_LR_bicubic/X2/0001x2.png, LRbicx4, img_001_SRF_2_LR.png, baby_x3.png.
 COPY_FOLDER = re.compile(r"(?:^|[_\- ])(?:LR|bicubic|nearest|low-?res)(?:$|[_\- ]|bic|x?\d)|^x[2-9]$", re.IGNORECASE)
-COPY_MARK = re.compile(r"(?:_SRF_\d+_[\w+]+|[_\-]?x[2-9]|[_\-](?:LR|bicubic|nearest|low-?res))$", re.IGNORECASE)
+COPY_MARK = re.compile(
+    r"(?:_SRF_\d+_[\w+]+|(?:(?<=\d)|[_\-])x[2-9]|[_\-](?:LR|bicubic|nearest|low-?res))$", re.IGNORECASE
+)
+LOOSE_MARK = re.compile(r"(?<=\w{3})x[2-9]$", re.IGNORECASE)  # as in babyx2, a mark only beside a file called baby
 ORIGINAL_MARK = re.compile(r"(?:_SRF_\d+)?[_\-](?:HR|GT)$", re.IGNORECASE)
 TILE_MARK = re.compile(r"_s\d{3,}$")  # of tiles of an image, as in 0001_s001.png
+MAX_VERSIONS = 4  # folders that hold one photograph each in its version
 MAX_LISTED = 5  # folders that a sentence names
 
 
@@ -82,7 +86,12 @@ def find_copies(names: Sequence[str]) -> set[str]:
         The names that are marked and for which there is an image of the same stem that is not.
     """
     originals = {parse_stem(name) for name in names if not is_marked_as_copy(name)}
-    return {name for name in names if is_marked_as_copy(name) and parse_stem(name) in originals}
+    copies = {name for name in names if is_marked_as_copy(name) and parse_stem(name) in originals}
+    for name in names:
+        stem = LOOSE_MARK.sub("", PurePath(name).stem)
+        if stem != PurePath(name).stem and stem.lower() in originals:
+            copies.add(name)
+    return copies
 
 
 def is_marked_as_copy(name: str) -> bool:
@@ -108,12 +117,24 @@ def parse_stem(name: str) -> str:
     return stem.lower()
 
 
-def group_by_photograph(names: Iterable[str]) -> list[list[str]]:
-    """Groups files of one photograph: those of one stem, and tiles such as `0001_s001.png` and `0001_s002.png`."""
-    groups: dict[str, list[str]] = defaultdict(list)
+def group_by_photograph(names: Sequence[str]) -> list[list[str]]:
+    """Groups files of one photograph: those of one stem, and tiles such as `0001_s001.png` and `0001_s002.png`.
+
+    A stem in more folders than a photograph has versions is a number, as in the frames of many films.
+    """
+    folders: dict[str, set[str]] = defaultdict(set)
     for name in names:
-        groups[TILE_MARK.sub("", parse_stem(name))].append(name)
+        folders[_strip_tile(name)].add(str(PurePath(name).parent))
+    groups: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for name in names:
+        stem = _strip_tile(name)
+        is_number = len(folders[stem]) > MAX_VERSIONS
+        groups[stem, str(PurePath(name).parent) if is_number else ""].append(name)
     return list(groups.values())
+
+
+def _strip_tile(name: str) -> str:
+    return TILE_MARK.sub("", parse_stem(name))
 
 
 def are_tiles(names: Sequence[str]) -> bool:

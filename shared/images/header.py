@@ -7,7 +7,7 @@ import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -29,8 +29,10 @@ SUFFIXES = {  # of each format that can be read, by Pillow's name
 Image.init()  # registers all readers
 FORMATS = tuple(name for name in SUFFIXES if name in Image.OPEN)  # an older Pillow has no AVIF
 IMAGE_SUFFIXES = tuple(suffix for name in FORMATS for suffix in SUFFIXES[name])
-PNM_HEADER = re.compile(rb"P([1-6])(?:\s+|#[^\n]*\n)+(\d+)(?:\s+|#[^\n]*\n)+(\d+)(?:(?:\s+|#[^\n]*\n)+(\d+))?\s")
+PNM_HEADER = re.compile(rb"P([1-6])(?:\s|#[^\n]*\n)+(\d+)(?:\s|#[^\n]*\n)+(\d+)(?:(?:\s|#[^\n]*\n)+(\d+))?\s")
 PNM_BILEVEL = (b"1", b"4")  # kinds without a largest value
+SIZ_MARKER = b"\xff\x4f\xff\x51"  # beginning of a JPEG 2000 codestream, and of its sizes
+SIZ_CHANNELS_OFFSET = 36  # position of the number of channels behind it
 MAX_PNM_HEADER = 4096  # bytes, with its comments
 PNG_HEADER_BYTES = 33  # the signature and the chunk IHDR
 PNG_END = b"\0\0\0\0IEND\xae\x42\x60\x82"
@@ -176,4 +178,15 @@ def _read_pnm(data: bytes) -> ImageHeader:
     return ImageHeader("PPM", (int(height), int(width)), refusal=refusal)
 
 
-OWN_READERS = {"PNG": _read_png, "BMP": _read_bmp, "PPM": _read_pnm}
+def _read_jpeg2000(data: bytes) -> ImageHeader:
+    header = _read_image("JPEG2000", data)
+    start = data.find(SIZ_MARKER) + len(SIZ_MARKER)
+    (channels,) = struct.unpack_from(">H", data, start + SIZ_CHANNELS_OFFSET)
+    depths = {1 + data[start + SIZ_CHANNELS_OFFSET + 2 + 3 * channel] for channel in range(channels)}
+    if depths <= {8} or depths <= {16}:
+        return header
+    refusal = f"has {', '.join(map(str, sorted(depths)))} bits per channel; expected 8 or 16 (convert it to PNG)"
+    return replace(header, refusal=refusal)
+
+
+OWN_READERS = {"PNG": _read_png, "BMP": _read_bmp, "PPM": _read_pnm, "JPEG2000": _read_jpeg2000}

@@ -13,6 +13,8 @@ from shared.images.header import FORMATS, find_png_exif, quiet_unlimited_pillow
 EXIF_PREFIX = b"Exif\0\0"  # of EXIF in a JPEG, which other formats leave out
 MAX_EXIF_BYTES = 65_000  # what a segment of a JPEG holds
 MAX_PROFILE_BYTES = 2**24
+MAX_DPI = 2**16 - 1  # what a JPEG can store
+GRAY_PROFILE, COLOUR_SPACE = b"GRAY", slice(16, 20)  # in the header of a colour profile
 METADATA_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")  # formats whose metadata are written
 Tag = ExifTags.Base
 DESCRIPTIVE_TAGS = (  # of the image itself; all others say how the file is stored
@@ -73,7 +75,7 @@ def read_metadata(path: str | Path, max_pixels: int) -> ImageMetadata:
     return ImageMetadata(
         profile if len(profile) <= MAX_PROFILE_BYTES else b"",
         exif,
-        (float(dpi[0]), float(dpi[1])) if dpi and min(dpi) > 0 else None,
+        (float(dpi[0]), float(dpi[1])) if dpi and 1 <= min(dpi) <= max(dpi) <= MAX_DPI else None,
     )
 
 
@@ -107,7 +109,9 @@ def encode_with_metadata(image: np.ndarray, suffix: str, metadata: ImageMetadata
         metadata: What to store with it; WebP stores no resolution.
     """
     stream = io.BytesIO()
-    options: dict[str, object] = {"icc_profile": metadata.icc_profile or None}
+    is_gray = metadata.icc_profile[COLOUR_SPACE] == GRAY_PROFILE
+    has_own_profile = bool(metadata.icc_profile) and not (is_gray and suffix == ".webp")  # WebP stores RGB alone
+    options: dict[str, object] = {"icc_profile": metadata.icc_profile if has_own_profile else None}
     if metadata.exif:
         options["exif"] = EXIF_PREFIX + metadata.exif
     picture = Image.fromarray(image[..., 0] if image.shape[2] == 1 else image)

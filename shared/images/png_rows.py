@@ -25,7 +25,6 @@ class PngRows:
         height, width: Size of the image in pixels.
         channels: 1 for gray, 2 for gray and alpha, 3 for RGB, 4 for RGBA.
         dtype: uint8 or uint16.
-
         metadata: Colour profile, EXIF and resolution to store.
 
     Source: Portable Network Graphics (PNG) Specification, third edition. Each row gets the filter with the smallest sum

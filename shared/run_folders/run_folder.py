@@ -76,7 +76,7 @@ class RunFolder:
         existing = self.path
         while not existing.exists() and existing != existing.parent:
             existing = existing.parent
-        if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
+        if not existing.is_dir() or not (self.is_finished or os.access(existing, os.W_OK | os.X_OK)):
             reason = "no permission" if existing.is_dir() else f"{existing} is not a folder"
             raise ValueError(f"{self.path} cannot be written ({reason}): give another runs_dir=")
         if self._config.is_file():
@@ -143,9 +143,12 @@ class RunFolder:
             yield
 
     def finish(self, metrics: dict[str, Any]) -> None:
-        """Writes the scores of the run, which marks it as finished, and makes it the newest."""
-        write_json(self.metrics, metrics)
+        """Makes the run the newest, then writes its scores, which marks it as finished.
+
+        After a kill between the two, resuming the run does both again.
+        """
         self.make_latest()
+        write_json(self.metrics, metrics)
 
     def make_latest(self) -> None:
         """Makes the run the newest finished one of its stage; only warns if that cannot be stored."""

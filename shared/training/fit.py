@@ -18,7 +18,9 @@ from shared.training.planned_module import PlannedTraining
 from shared.training.progress import SpeedMonitor
 from shared.training.run_config import RunConfig
 
-LOST_CONNECTION = re.compile(r"gloo|nccl|connection (?:closed|reset|refused)|broken pipe", re.IGNORECASE)
+LOST_CONNECTION = re.compile(
+    r"connection (?:closed|reset) by|broken pipe|remote process exited|socket closed", re.IGNORECASE
+)
 LIGHTNING_PRECISION = {"fp32": "32-true", "bf16": "bf16-mixed"}
 
 

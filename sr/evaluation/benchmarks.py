@@ -3,6 +3,7 @@
 import difflib
 import hashlib
 import logging
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,8 +90,12 @@ def open_benchmarks(root: str, names: list[str], min_side: int, *, leave_out: bo
             near = difflib.get_close_matches(name, sets, n=1)
             hint = f"; did you mean {near[0]}?" if near else ""
             raise ValueError(f"data.root={root!r} holds no data set {name!r}{hint} (there are {', '.join(sets)})")
-    chosen = list(dict.fromkeys(names)) or [name for name in sets if not is_copy_folder(name)]
-    return [_open(name, sets[name], min_side, leave_out) for name in chosen or sets]
+    chosen = list(dict.fromkeys(names)) or list(sets)
+    low = [name for name in chosen if not names and not leave_out and is_copy_folder(name)]
+    if low and len(low) < len(chosen):
+        logger.warning("%s: left out %s, which seem to hold LR images; datasets= chooses", folder, ", ".join(low))
+        chosen = [name for name in chosen if name not in low]
+    return [_open(name, sets[name], min_side, leave_out) for name in chosen]
 
 
 def _find_hr_folders(folder: Path) -> list[Path]:
@@ -158,7 +163,7 @@ def _open(name: str, folders: list[Path], min_side: int, leave_out: bool) -> Ben
             continue
         usable.append(path)
         fingerprints.append(fingerprint(pixels))
-        digest.update(f"{path.name} {height} {width} ".encode() + pixels.tobytes())
+        digest.update(os.fsencode(path.name) + f" {height} {width} ".encode() + pixels.tobytes())
     if unusable and (not leave_out or not usable):
         raise ValueError(
             f"{len(unusable)} of {len(paths)} images of {name} cannot be used: {'; '.join(unusable)}; fix or "

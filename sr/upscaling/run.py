@@ -72,8 +72,6 @@ def run(config: UpscaleConfig, source: Path, target: Path, model: Path) -> int:
                 if job.target.exists() and not config.overwrite:
                     raise FileExistsError  # another process has made it meanwhile
                 report = worker.upscale(job)
-                done += 1
-                tqdm.write(escape_unprintable(report))
             except FileExistsError:
                 kept += 1
             except CannotWriteError as error:
@@ -84,6 +82,9 @@ def run(config: UpscaleConfig, source: Path, target: Path, model: Path) -> int:
                 if isinstance(error, RuntimeError) and not is_out_of_memory(error):
                     raise
                 failed.append(_describe_failure(job, error))
+            else:
+                done += 1
+                tqdm.write(escape_unprintable(report))
         if len(jobs) > 1 or kept:
             _print_summary(done, kept, target)
     finally:

@@ -4,6 +4,7 @@ import os
 import re
 import signal
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import torch
@@ -59,9 +60,10 @@ def find_ranks(group: int) -> list[int]:
     """Lists the processes of a group that run a training, from /proc."""
     found = []
     for entry in Path("/proc").iterdir():
-        if entry.name.isdigit() and os.getpgid(int(entry.name)) == group:
-            command = (entry / "cmdline").read_bytes().split(b"\0")
-            found += [int(entry.name)] if b"pretrain.train" in command else []
+        with suppress(ProcessLookupError, FileNotFoundError):  # it has ended meanwhile
+            if entry.name.isdigit() and os.getpgid(int(entry.name)) == group:
+                command = (entry / "cmdline").read_bytes().split(b"\0")
+                found += [int(entry.name)] if b"pretrain.train" in command else []
     return sorted(found)
 
 

@@ -42,6 +42,7 @@ def test_numbers_within_their_bounds_are_valid(options):
         (Options(count=0), "run.count=0 must be at least 1"),
         (Later(count=0), "run.count=0 must be at least 1"),
         (Options(count=10**20), "run.count=100000000000000000000 must be at most 1000000000"),
+        (Options(count=10**400), "must be at most 1000000000"),
         (Options(size=-1), "run.size=-1 must be within 0..16777216"),
         (Options(free=1e308), r"run.free=1e\+308 must be within -1000000000..1000000000"),
         (Options(free=float("nan")), "run.free=nan must be a finite number"),

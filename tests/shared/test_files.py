@@ -75,3 +75,16 @@ def test_the_longest_names_can_be_written(tmp_path):
     write_atomically(path, b"data")
     assert path.read_bytes() == b"data"
     assert len(make_private_path(path).name) < 100
+
+
+def test_what_a_writer_on_another_machine_left_is_deleted_after_a_week(tmp_path):
+    path = tmp_path / "a.json"
+    old, new = (tmp_path / f".a.json.0123abcd-7-{name}.partial" for name in ("old", "new"))
+    for file in (old, new):
+        file.mkdir()
+        (file / "pixels.bin").touch()
+    for file in (old / "pixels.bin", old):
+        os.utime(file, (0, 0))
+    write_atomically(path, b"data")
+    assert not old.exists()
+    assert new.exists()

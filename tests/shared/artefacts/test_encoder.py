@@ -266,6 +266,9 @@ def test_weights_that_are_not_finite_are_refused(artefact, value):
 def test_weights_of_another_type_are_refused_and_of_half_precision_read(artefact):
     rewrite_weights(artefact, lambda tensor: tensor.half() if tensor.is_floating_point() else tensor)
     assert next(load_encoder(artefact).parameters()).dtype == torch.float32
+    rewrite_weights(artefact, lambda tensor: tensor.to(torch.float8_e4m3fn) if tensor.is_floating_point() else tensor)
+    with pytest.raises(ValueError, match=r"cannot be used: .* is torch.float8_e4m3fn, which is not supported"):
+        load_encoder(artefact)
     rewrite_weights(artefact, lambda tensor: tensor.to(torch.int8))
     with pytest.raises(ValueError, match=r"is \(64, 3, 3, 3\) int8 in the file and \(64, 3, 3, 3\) in the network"):
         load_encoder(artefact)

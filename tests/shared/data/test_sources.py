@@ -212,6 +212,15 @@ def test_files_of_one_photograph_are_on_one_side(config, root):
     assert not {Path(name).stem for name in training} & {Path(name).stem for name in held_out}
 
 
+@pytest.mark.parametrize(("films", "frames"), [(12, 5), (4, 2), (5, 5), (2, 2)])
+def test_films_whose_frames_have_equal_names_are_split(config, root, films, frames):
+    for film in range(films):
+        save_pictures(root / f"{film:03}", frames)
+    training, held_out = open_images(config, 32)
+    assert len(held_out) >= 2
+    assert len(training) >= len(held_out)
+
+
 def test_of_tiles_one_is_held_out_and_the_others_of_its_photograph_are_not_used(config, root, caplog):
     save_pictures(root, 60)
     for index, path in enumerate(sorted(root.iterdir())):

@@ -38,6 +38,18 @@ def test_similar_names_are_no_marks(name):
     assert find_copies(["x/a.png", name, "x/a_lrx.png"]) == set()
 
 
+def test_a_number_behind_an_x_is_a_mark_only_beside_its_original():
+    assert find_copies(["index2.png", "index3.png", "box2.png", "fo.png", "fox2.png"]) == set()
+    assert find_copies(["baby.png", "babyx2.png"]) == {"babyx2.png"}
+    assert len(group_by_photograph(["index2.png", "index3.png"])) == 2
+
+
+def test_a_number_that_many_folders_have_is_no_photograph():
+    films = [f"{film:03}/{frame:08}.png" for film in range(6) for frame in range(5)]
+    assert len(group_by_photograph(films)) == 30
+    assert len(group_by_photograph(films[:20])) == 5
+
+
 def test_tiles_and_equal_stems_are_one_photograph():
     names = ["a/0001_s001.png", "a/0001_s002.png", "b/0001.jpg", "a/0002_s001.png", "0003x2.png"]
     assert group_by_photograph(names) == [names[:3], names[3:4], names[4:]]

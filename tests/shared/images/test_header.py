@@ -2,6 +2,7 @@
 
 import io
 import struct
+import time
 import warnings
 import zlib
 
@@ -143,3 +144,19 @@ def test_the_limit_applies_to_height_times_width():
     check_pixels((20, 30), 600, "a.png")
     with pytest.raises(ValueError, match=r"'a\.png' is an image of 30x20 pixels, more than 0\.000599 megapixels"):
         check_pixels((20, 30), 599, "a.png")
+
+
+def test_a_long_run_of_spaces_in_a_netpbm_header_takes_no_time():
+    start = time.perf_counter()
+    assert read_header(b"P5" + b" " * 4000 + b"x").size is None
+    assert read_header(b"P5" + b"#\n " * 1300 + b"x").size is None
+    assert time.perf_counter() - start < 1
+
+
+def test_jpeg_2000_of_another_depth_is_refused():
+    data = bytearray(encode_image(Image.fromarray(smooth_picture()), "JPEG2000"))
+    depth = data.find(b"\xff\x4f\xff\x51") + 4 + 38
+    assert data[depth] == 7
+    assert read_header(bytes(data)).refusal == ""
+    data[depth] = 11
+    assert read_header(bytes(data)).refusal.startswith("has 8, 12 bits per channel; expected 8 or 16")

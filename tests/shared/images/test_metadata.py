@@ -77,3 +77,16 @@ def test_the_profile_of_a_cmyk_image_is_left_out(tmp_path):
     Image.fromarray(smooth_picture()).convert("CMYK").save(stream, "JPEG", icc_profile=PROFILE)
     (tmp_path / "a.jpg").write_bytes(stream.getvalue())
     assert read_metadata(tmp_path / "a.jpg", MAX_PIXELS).icc_profile == b""
+
+
+def test_a_resolution_that_no_format_holds_is_unknown(tmp_path):
+    assert read_metadata(save(tmp_path / "a.tif", dpi=(4e9, 4e9)), MAX_PIXELS).dpi is None
+
+
+def test_the_profile_of_a_gray_image_is_not_given_to_colours(tmp_path):
+    gray = PROFILE[:16] + b"GRAY" + PROFILE[20:]
+    size = {"height": 48, "width": 64, "channels": 1, "dtype": np.dtype(np.uint8)}
+    for suffix, expected in ((".png", gray), (".jpg", gray), (".webp", b"")):
+        with open_image_writer(tmp_path / f"a{suffix}", **size, metadata=ImageMetadata(gray)) as write:
+            write(smooth_picture()[..., :1])
+        assert read_metadata(tmp_path / f"a{suffix}", MAX_PIXELS).icc_profile == expected

@@ -100,13 +100,15 @@ def test_scores_are_kept_where_the_newest_run_cannot_be_stored(tmp_path, caplog)
     assert "latest cannot be written" in caplog.text
 
 
-def test_a_file_system_without_locks_is_warned_of(tmp_path, monkeypatch, caplog):
+@pytest.mark.parametrize("reason", [errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP])
+def test_a_file_system_without_locks_is_warned_of(tmp_path, monkeypatch, caplog, reason):
     def flock(*_: object) -> None:
-        raise OSError(errno.ENOLCK, "no locks available")
+        raise OSError(reason, "no locks available")
 
     monkeypatch.setattr(fcntl, "flock", flock)
-    with RunFolder(str(tmp_path), "pretrain", "a").lock():
-        pass
+    for _ in range(2):  # the lock file of the first time is no lock
+        with RunFolder(str(tmp_path), "pretrain", "a").lock():
+            pass
     assert "this file system has no locks" in caplog.text
 
 

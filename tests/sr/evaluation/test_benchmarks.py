@@ -1,5 +1,6 @@
 """Which images of a data set are the HR images, in the layouts in which data sets are published."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -51,6 +52,19 @@ def test_lr_folders_beside_the_hr_folder_are_no_data_sets_unless_asked_for(tmp_p
     save(tmp_path, "DIV2K_valid_HR/0801.png", "DIV2K_valid_LR_bicubic/X2/0801x2.png", "Set5_LR/baby.png")
     assert found(tmp_path) == {"DIV2K_valid_HR": ["DIV2K_valid_HR/0801.png"]}
     assert found(tmp_path, "Set5_LR") == {"Set5_LR": ["Set5_LR/baby.png"]}
+
+
+def test_left_out_lr_folders_are_named_and_used_where_there_is_no_reference(tmp_path, caplog):
+    save(tmp_path, "photos/a.png", "DPED_LR/b.png")
+    assert list(found(tmp_path)) == ["photos"]
+    assert "left out DPED_LR, which seem to hold LR images" in caplog.text
+    assert list(found(tmp_path, leave_out=True)) == ["DPED_LR", "photos"]
+
+
+def test_names_that_are_not_utf_8_are_read(tmp_path):
+    save(tmp_path, "Set5/a.png")
+    os.rename(tmp_path / "Set5" / "a.png", os.fsencode(tmp_path) + b"/Set5/not_utf8_\xe9.png")
+    assert found(tmp_path) == {"Set5": ["Set5/not_utf8_\udce9.png"]}
 
 
 def test_lr_folders_alone_are_used(tmp_path):

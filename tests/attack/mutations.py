@@ -1,0 +1,22 @@
+"""The tests of mutated recipes, spaces, protocols, probes, artefacts, images and checkpoints, with many cases."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.attack.programs import ROOT
+
+
+def attack(scratch: Path, count: int) -> list[str]:
+    """Tries `count` mutations of each kind; returns a line on each kind that failed."""
+    tests = [sys.executable, "-m", "pytest", "-q", "--no-header", "--timeout=3600", "tests/test_mutated_input.py"]
+    ended = subprocess.run(
+        [*tests, f"--basetemp={scratch / 'pytest'}"],
+        cwd=ROOT,
+        env=os.environ | {"UNBLIND_CASES": str(count), "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+    )
+    failed = [line for line in ended.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
+    return failed or ([ended.stdout[-500:]] if ended.returncode else [])
