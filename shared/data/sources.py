@@ -110,8 +110,9 @@ def open_images(config: DataConfig, min_side: int) -> tuple[ImageStore, ImageSto
         training, held_out = _split(store.names, config.held_out)
     if not training or len(held_out) < FEWEST:
         raise ValueError(
-            f"only {len(store)} usable image(s), {list(store.names[:MAX_LISTED])}: at least one is needed for training and "
-            f"{FEWEST} to hold out, which probes compare; add images, give data.held_out_root, or use smaller patches"
+            f"only {len(store)} usable image(s), {list(store.names[:MAX_LISTED])}: at least one is needed to train on "
+            f"and {FEWEST} to hold out, which probes compare; add images, give data.held_out_root, or use smaller "
+            "patches"
         )
     return store.select(training), store.select(held_out)
 

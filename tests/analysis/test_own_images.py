@@ -136,7 +136,7 @@ def test_windows_cover_an_image_evenly():
         (("mine/broken.png",), (), "1 of 1 images in the given paths cannot be used"),
         (("mine",), ("patch=200",), "is smaller than 200"),
         (("mine",), ("probe=blur",), "own images are compared with listed degradations"),
-        (("mine",), ("patches=0",), "patches=0 must be at least 1"),
+        (("mine",), ("patches=0",), "patches=0 must be within 1..10000"),
     ],
 )
 def test_what_cannot_be_done_is_one_sentence(images, change, message, place, capsys):

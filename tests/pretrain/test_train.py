@@ -238,8 +238,14 @@ def test_dry_run_prints_the_cost_and_keeps_nothing(tmp_path, capsys, caplog):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.fixture
+def any_learning_rate(monkeypatch) -> None:
+    """Lifts the bound of the learning rate, so that a run diverges at once."""
+    monkeypatch.setattr("shared.command.config.check_bounds", lambda _: None)
+
+
 @pytest.mark.parametrize("accumulation", [1, 2])
-def test_a_loss_that_is_not_finite_stops_the_run(accumulation, tmp_path, capsys):
+def test_a_loss_that_is_not_finite_stops_the_run(accumulation, tmp_path, capsys, any_learning_rate):
     broken = ["optimizer.lr=1e30", "optimizer.warmup=0", "checkpoint_every=100", f"accumulation={accumulation}"]
     message = expect_refusal(small_run(tmp_path, "a", *broken), capsys)
     assert "the loss is nan" in message or "the loss is inf" in message
@@ -247,7 +253,7 @@ def test_a_loss_that_is_not_finite_stops_the_run(accumulation, tmp_path, capsys)
     assert "there is no checkpoint yet" in message
 
 
-def test_weights_that_are_not_finite_never_reach_a_checkpoint(tmp_path, capsys):
+def test_weights_that_are_not_finite_never_reach_a_checkpoint(tmp_path, capsys, any_learning_rate):
     message = expect_refusal(
         small_run(tmp_path, "a", "optimizer.lr=1e38", "optimizer.warmup=0", "checkpoint_every=1"), capsys
     )
