@@ -1,14 +1,18 @@
 """The frame of every entry point: arguments, help, warnings, Ctrl-C, and errors in one sentence."""
 
+import errno
 import inspect
 import io
 import logging
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
 from shared.files import escape_unprintable
+
+FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def run_command(
@@ -35,6 +39,7 @@ def run_command(
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a name that the terminal's encoding lacks must not end the work
             stream.reconfigure(errors="backslashreplace")
+    threading.excepthook = _report_in_main_thread
     logging.basicConfig(level=logging.WARNING, format=f"{program}: %(message)s")
     try:
         return work()
@@ -42,11 +47,19 @@ def run_command(
         print(f"{program}: {after_ctrl_c}", file=sys.stderr)
         return 130
     except (ValueError, OSError, ImportError) as error:
+        if isinstance(error, OSError) and error.errno in FULL_DISK and not error.filename:
+            exit_with_error(program, f"the disk is full ({error.strerror}): free some space and repeat the command")
         exit_with_error(program, error)
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise
         exit_with_error(program, f"out of memory: {_first_sentence(error)}; use smaller batches, patches or tiles")
+
+
+def _report_in_main_thread(arguments: threading.ExceptHookArgs) -> None:
+    """Leaves to the main thread an error of the system in another, such as that of TensorBoard's writer."""
+    if not isinstance(arguments.exc_value, OSError):
+        threading.__excepthook__(arguments)
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -1,5 +1,6 @@
 """Options and images that do not fit, or would be ignored, are refused in one sentence before any work."""
 
+import errno
 from dataclasses import replace
 
 import numpy as np
@@ -156,6 +157,18 @@ def test_a_full_memory_is_one_sentence(capsys, tmp_path, monkeypatch):
         main(["conditioning=none", f"runs_dir={tmp_path}", "dry_run=true"])
     assert stopped.value.code == 2
     assert "sr-train: out of memory:" in capsys.readouterr().err
+
+
+def test_a_full_disk_is_one_sentence(capsys, tmp_path, monkeypatch):
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("sr.training.run.build", full)
+    with pytest.raises(SystemExit) as stopped:
+        main(["conditioning=none", f"runs_dir={tmp_path}", "dry_run=true"])
+    assert stopped.value.code == 2
+    message = "sr-train: the disk is full (No space left on device): free some space and repeat the command"
+    assert capsys.readouterr().err.strip() == message
 
 
 def test_an_error_in_the_code_is_not_reported_as_a_full_memory(tmp_path, monkeypatch):
