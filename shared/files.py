@@ -155,6 +155,11 @@ def expand_user(path: str | Path, option: str) -> Path:
         raise ValueError(f"{option}={path}: this user has no home directory; give a path without ~") from error
 
 
+def resolve(path: Path) -> Path:
+    """Resolves links as far as possible: unlike `Path.resolve`, a link to itself is no error."""
+    return Path(os.path.realpath(path))
+
+
 def escape_unprintable(text: object) -> str:
     """Writes out characters that a terminal cannot show or would obey, as in the names of some files."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(text))

@@ -13,7 +13,7 @@ from shared.bounds import bounded
 from shared.data.cache import CachedImages, ImageSource, open_cached_images
 from shared.data.dead_leaves import draw_dead_leaves
 from shared.data.store import ImageStore
-from shared.files import expand_user
+from shared.files import expand_user, resolve
 from shared.images import (
     are_tiles,
     count_by_folder,
@@ -131,7 +131,7 @@ def open_files(paths: Sequence[Path], cache_dir: Path, min_side: int) -> ImageSt
     missing = [str(path) for path in paths if not path.exists()]
     if missing:
         raise ValueError(f"{', '.join(missing)}: no such file or folder; expected images")
-    files = [file.resolve() for path in paths for file in (_find_images(path) if path.is_dir() else [path])]
+    files = [resolve(file) for path in paths for file in (_find_images(path) if path.is_dir() else [path])]
     if not files:
         raise ValueError(f"no images in {', '.join(map(str, paths))}; expected {format_suffixes()}")
     sources = [_make_file_source(file, str(file)) for file in dict.fromkeys(files)]
@@ -184,7 +184,7 @@ def _resolve_folder(path: str | None, option: str) -> Path:
     if not folder.is_dir():
         problem = "is a file" if folder.exists() else "does not exist"
         raise ValueError(f"{option}={path!r} {problem}; expected a folder of images")
-    return folder.resolve()
+    return resolve(folder)
 
 
 def _open_folder(root: Path, cache_dir: Path, min_side: int) -> ImageStore:

@@ -4,6 +4,7 @@ import logging
 from pathlib import Path
 from typing import NamedTuple
 
+from shared.files import resolve
 from shared.images import WRITTEN_SUFFIXES, find_images, format_suffixes
 
 LOSSLESS_SUFFIXES = (".png", ".tif", ".tiff")  # formats that results in a folder keep; the others become PNG
@@ -30,19 +31,19 @@ def plan_jobs(source: Path, target: Path) -> list[Job]:
         ValueError: IN and OUT are the same, OUT is inside IN or of the wrong kind, a result would replace an image, or
             there is no image.
     """
-    if source.resolve() == target.resolve():
+    if resolve(source) == resolve(target):
         raise ValueError(f"IN and OUT are both {source}: choose another OUT")
     if not source.is_dir():
         jobs = [Job(source, _choose_target(source, target))]
     else:
         if target.exists() and not target.is_dir():
             raise ValueError(f"IN={source} is a folder, but OUT={target} is a file: choose a folder")
-        if source.resolve() in target.resolve().parents:
+        if resolve(source) in resolve(target).parents:
             raise ValueError(f"OUT={target} is inside IN={source}: results would be read as images; choose another OUT")
         jobs = _plan_folder(source, target)
-    sources = {job.source.resolve(): job for job in jobs}
+    sources = {resolve(job.source): job for job in jobs}
     for job in jobs:
-        if job.target.resolve() in sources:
+        if resolve(job.target) in sources:
             raise ValueError(f"the result of {job.source} would replace the image {job.target}: choose another OUT")
     return jobs
 

@@ -244,6 +244,8 @@ def test_names_of_any_bytes_are_kept_and_printed_safely(tmp_path, models):
         Image.fromarray(PHOTOGRAPH[:20, :20]).save(tmp_path / "a.png")
         os.rename(tmp_path / "a.png", os.path.join(source, name + b".png"))
     os.mkfifo(tmp_path / "in" / "pipe.png")
+    (tmp_path / "in" / "loop.png").symlink_to("loop.png")
+    (tmp_path / "in" / "endless.png").symlink_to("/dev/zero")
     finished = subprocess.run(
         [sys.executable, "-m", "sr.upscale", tmp_path / "in", tmp_path / "out", models / "none", "estimate=false"],
         cwd=ROOT,
@@ -254,7 +256,7 @@ def test_names_of_any_bytes_are_kept_and_printed_safely(tmp_path, models):
     assert finished.returncode == 1, finished.stderr
     assert sorted(os.listdir(os.fsencode(tmp_path / "out"))) == sorted(name + b".png" for name in ODD_NAMES)
     assert b"Traceback" not in finished.stderr
-    assert finished.stderr.count(b"failed: ") == 1
+    assert finished.stderr.count(b"failed: ") == 3
     assert b"is a named pipe, not a file" in finished.stderr
     assert b"\x1b" not in finished.stdout
     assert len(finished.stdout.strip().splitlines()) == len(ODD_NAMES) + 1
