@@ -76,8 +76,11 @@ class EncoderArtefact(Artefact):
                 f"{self.folder} contains no projector: its method has none, or an older version saved it"
             )
         state = self.read_state(PROJECTOR_FILE, str(description.get("weights_sha256", "unknown")))
-        with torch.random.fork_rng(devices=[]):
-            projector = build_projector(description.get("layers", []))
+        try:
+            with torch.random.fork_rng(devices=[]):
+                projector = build_projector(description.get("layers", []))
+        except ValueError as error:
+            raise self.corrupt_error(str(error)) from error
         self.load_state(projector, state, "the projector", PROJECTOR_FILE)
         return projector.eval()
 

@@ -44,7 +44,7 @@ def build_projector(description: list[list[Any]]) -> nn.Sequential:
         if len(description) > MAX_LAYERS:
             raise ValueError(f"{len(description)} layers")
         return nn.Sequential(*(_build_layer(*layer) for layer in description))
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, ArithmeticError, RuntimeError) as error:
         raise ValueError(f"{str(description)[:200]} does not describe a projector") from error
 
 

@@ -1,6 +1,7 @@
 """Distributions of parameters, and the numbers in them, as a space's YAML defines them."""
 
 import math
+import sys
 from collections.abc import Mapping
 
 import torch
@@ -19,7 +20,7 @@ def parse_number(text: object, where: str) -> float:
     Raises:
         ValueError: It is not a finite number.
     """
-    if isinstance(text, (int, float)) and not isinstance(text, bool) and math.isfinite(text):
+    if isinstance(text, (int, float)) and not isinstance(text, bool) and abs(text) <= sys.float_info.max:
         return float(text)
     if isinstance(text, str):
         try:
@@ -28,7 +29,7 @@ def parse_number(text: object, where: str) -> float:
             value = value / _parse_factor(denominator) if slash else value
             if math.isfinite(value):
                 return value
-        except (ValueError, ZeroDivisionError, IndexError):
+        except (ValueError, ArithmeticError, IndexError):
             pass
     raise ValueError(f"{where}: {text!r} is not a number; expected one such as 2.5, 25/255 or 2*pi/3")
 
