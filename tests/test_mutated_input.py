@@ -36,7 +36,7 @@ from sr.model import build_model
 from sr.model_artefact import load_model, save_model
 from sr.train import RECIPES as SR_RECIPES
 from sr.training.config import SRConfig
-from tests.mutations import CASES, damaged_bytes, mutated_trees
+from tests.mutations import CASES, IS_SAMPLE, damaged_bytes, mutated_trees
 from tests.sr.small_models import small_config
 
 MAX_PIXELS = 10**6
@@ -44,7 +44,9 @@ LIMIT = 30  # seconds for one case
 MAX_SENTENCE = 4000  # characters; a valid option may be quoted whole
 SPACES = Path(__file__).parents[1] / "shared" / "degradations" / "spaces"
 
-many = settings(max_examples=CASES, deadline=None, suppress_health_check=list(HealthCheck))
+many = settings(
+    max_examples=CASES, deadline=None, derandomize=IS_SAMPLE, database=None, suppress_health_check=list(HealthCheck)
+)
 
 
 def read_or_refuse(read: Callable[[], object], named: str = "") -> None:
