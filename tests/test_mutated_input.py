@@ -45,7 +45,11 @@ MAX_SENTENCE = 4000  # characters; a valid option may be quoted whole
 SPACES = Path(__file__).parents[1] / "shared" / "degradations" / "spaces"
 
 many = settings(
-    max_examples=CASES, deadline=None, derandomize=IS_SAMPLE, database=None, suppress_health_check=list(HealthCheck)
+    max_examples=CASES,
+    deadline=None,
+    derandomize=IS_SAMPLE,
+    database=None,
+    suppress_health_check=list(HealthCheck),
 )
 
 
