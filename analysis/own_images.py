@@ -29,7 +29,7 @@ from shared.command import to_plain
 from shared.data.sources import open_files
 from shared.data.store import ImageStore
 from shared.devices import resolve_precision, select_device
-from shared.files import expand_user, write_atomically, write_json
+from shared.files import escape_unprintable, expand_user, write_atomically, write_json
 from shared.images import spread_windows
 from shared.inference import embed_batches
 from shared.probing import ProbeSet, format_r2
@@ -267,9 +267,10 @@ def _build_page(
 
 def _print(result: dict[str, Any]) -> None:
     images = result["images"]
-    width = max(len(row["image"]) for row in images[:MAX_PRINTED])
-    for row in images[:MAX_PRINTED]:
-        print(f"{row['image']:<{width}s}  group {row['group']}  {row['looks_like']}")
+    names = [escape_unprintable(row["image"]) for row in images[:MAX_PRINTED]]
+    width = max(map(len, names))
+    for name, row in zip(names, images, strict=False):
+        print(f"{name:<{width}s}  group {row['group']}  {row['looks_like']}")
     if len(images) > MAX_PRINTED:
         print(f"and {len(images) - MAX_PRINTED} more in {TABLE}")
     for note in result["notes"]:

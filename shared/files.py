@@ -6,6 +6,7 @@ import math
 import os
 import shutil
 import socket
+import tempfile
 import time
 import uuid
 from collections.abc import Iterator, Sequence
@@ -24,7 +25,8 @@ def open_atomic(path: Path, *, replace: bool = True) -> Iterator[BinaryIO]:
     """Opens a file that appears under its name only when the block has ended.
 
     An error or Ctrl-C leaves the old file as it was. Each writer has a private file, so several may write one path: the
-    last one wins, or with `replace=False` the first. What a kill leaves is deleted by the next writer of the path.
+    last one wins, or with `replace=False` the first. What a kill leaves is deleted by the next writer of the path; if
+    that is on another machine, or after a restart, once a week has passed.
 
     Args:
         path: Path of the file. Its folder must exist.
@@ -153,6 +155,22 @@ def expand_user(path: str | Path, option: str) -> Path:
         return Path(path).expanduser()
     except RuntimeError as error:
         raise ValueError(f"{option}={path}: this user has no home directory; give a path without ~") from error
+
+
+@contextmanager
+def lend_home() -> Iterator[None]:
+    """Gives a user without a home directory the folder of temporary files, for libraries that ask for one."""
+    try:
+        Path.home()
+        lent = {}
+    except RuntimeError:
+        lent = {"HOME": tempfile.gettempdir()}
+    os.environ |= lent
+    try:
+        yield
+    finally:
+        for name in lent:
+            del os.environ[name]
 
 
 def resolve(path: Path) -> Path:

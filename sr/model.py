@@ -157,13 +157,7 @@ def build_model(config: ModelConfig, encoder: Encoder | None = None) -> SRModel:
     _check_name("network", config.network, NETWORKS)
     _check_name("fusion", config.fusion, FUSIONS)
     _check_name("conditioning", config.conditioning, CONDITIONINGS)
-    for part, prefix in (
-        (config.network_options, "network"),
-        (config.fusion_options, "fusion"),
-        (config.encoder_input, "encoder_input"),
-        (config, ""),
-    ):
-        check_bounds(part, prefix)
+    check_bounds(config)
     fusion = FUSIONS[config.fusion].fusion
     network_stream, condition_stream = RandomStream.spawn(2)
     uses = fusion.uses(config.fusion_options)

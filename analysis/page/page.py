@@ -13,7 +13,7 @@ import numpy as np
 from analysis.figures.map_colours import rank_categories
 from analysis.figures.style import PARAMETER_LABELS, colour_and_marker, cyclic_colormap
 from analysis.page.data import PageData, check
-from shared.files import write_atomically
+from shared.files import lend_home, write_atomically
 from shared.images import LOSSLESS_WEBP
 
 if TYPE_CHECKING:
@@ -51,8 +51,9 @@ def write_page(path: Path, data: PageData) -> None:
         ValueError: The contents are inconsistent, see `check`.
         OSError: The file cannot be written.
     """
-    from bokeh.embed import json_item
-    from bokeh.resources import Resources
+    with lend_home():  # bokeh asks for it when it is imported
+        from bokeh.embed import json_item
+        from bokeh.resources import Resources
 
     check(data)
     rows = sample_evenly(data, MAX_POINTS)

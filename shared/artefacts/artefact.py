@@ -15,7 +15,6 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
-from shared.bounds import check_bounds
 from shared.files import expand_user, without_nan, write_atomically
 
 WEIGHTS_FILE = "model.safetensors"
@@ -116,19 +115,14 @@ class Artefact:
             kind: Dataclass whose fields all have plain defaults.
 
         Raises:
-            ValueError: A name is missing or unknown, a value has the wrong type, or a number is out of bounds.
+            ValueError: A name is missing or unknown, or a value has the wrong type.
         """
         defaults: dict[str, Any] = {field.name: field.default for field in fields(kind)}  # type: ignore[arg-type]
         expected = {name: type(default) for name, default in defaults.items()}
         if not isinstance(values, dict) or {name: type(value) for name, value in values.items()} != expected:
             listed = ", ".join(f"{name} ({type_.__name__})" for name, type_ in expected.items())
             raise self.corrupt_error(f'"{key}" must contain {listed}')
-        options = kind(**values)
-        try:
-            check_bounds(options, key)
-        except ValueError as error:
-            raise self.corrupt_error(str(error)) from error
-        return options
+        return kind(**values)
 
     def corrupt_error(self, reason: str) -> ValueError:
         """Returns the error for a corrupt configuration."""

@@ -40,7 +40,9 @@ def run_command(
         if isinstance(stream, io.TextIOWrapper):  # a name that the terminal's encoding lacks must not end the work
             stream.reconfigure(errors="backslashreplace")
     threading.excepthook = _report_in_main_thread
-    logging.basicConfig(level=logging.WARNING, format=f"{program}: %(message)s")
+    handler = logging.StreamHandler()
+    handler.setFormatter(_SafeFormatter(f"{program}: %(message)s"))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
     try:
         return work()
     except KeyboardInterrupt:
@@ -54,6 +56,13 @@ def run_command(
         if not is_out_of_memory(error):
             raise
         exit_with_error(program, f"out of memory: {_first_sentence(error)}; use smaller batches, patches or tiles")
+
+
+class _SafeFormatter(logging.Formatter):
+    """Formatter that writes out what a terminal would obey, as in the names of some files."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        return escape_unprintable(super().formatMessage(record))
 
 
 def _report_in_main_thread(arguments: threading.ExceptHookArgs) -> None:

@@ -1,13 +1,14 @@
 """Image files (headers, reading, writing), transparency, windows, up-sampling, and the symmetries of the square."""
 
 from shared.images.bicubic import upsample_bicubic
-from shared.images.deep import ALPHA_SUFFIXES, DEEP_SUFFIXES, open_image_writer, read_deep_image
+from shared.images.deep import ALPHA_SUFFIXES, DEEP_SUFFIXES, decode_deep_image, open_image_writer, read_deep_image
 from shared.images.files import (
     LOSSLESS_WEBP,
     MAX_PIXELS,
     WRITTEN_SUFFIXES,
     check_format,
     format_suffixes,
+    read_file,
     read_image,
     write_image,
 )
@@ -21,7 +22,7 @@ from shared.images.folders import (
     is_copy_folder,
 )
 from shared.images.header import IMAGE_SUFFIXES, check_pixels, read_header
-from shared.images.metadata import METADATA_SUFFIXES, ImageMetadata, read_metadata
+from shared.images.metadata import ImageMetadata, fit_to_format, read_metadata
 from shared.images.symmetries import SYMMETRIES, TRANSPOSE, dihedral, dihedral_window, inverse_element
 from shared.images.transparency import composite_over_gray, fill_hidden_colours
 from shared.images.windows import (
@@ -40,7 +41,6 @@ __all__ = [
     "IMAGE_SUFFIXES",
     "LOSSLESS_WEBP",
     "MAX_PIXELS",
-    "METADATA_SUFFIXES",
     "SYMMETRIES",
     "TRANSPOSE",
     "WRITTEN_SUFFIXES",
@@ -54,11 +54,13 @@ __all__ = [
     "composite_over_gray",
     "count_by_folder",
     "cut_textured_windows",
+    "decode_deep_image",
     "dihedral",
     "dihedral_window",
     "fill_hidden_colours",
     "find_copies",
     "find_images",
+    "fit_to_format",
     "format_suffixes",
     "group_by_photograph",
     "inverse_element",
@@ -66,6 +68,7 @@ __all__ = [
     "list_candidates",
     "open_image_writer",
     "read_deep_image",
+    "read_file",
     "read_header",
     "read_image",
     "read_metadata",

@@ -9,7 +9,7 @@ import numpy as np
 from shared.files import open_atomic
 from shared.images.files import check_format, decode, encode, read_file
 from shared.images.header import read_header
-from shared.images.metadata import METADATA_SUFFIXES, ImageMetadata, encode_with_metadata
+from shared.images.metadata import ImageMetadata, encode_with_metadata
 from shared.images.png_rows import NO_METADATA, PngRows
 
 DEEP_SUFFIXES = (".png", ".tif", ".tiff")  # formats that can store 16 bits per channel
@@ -36,7 +36,11 @@ def read_deep_image(path: str | Path, max_pixels: int) -> np.ndarray:
             `shared.images.files.read_image`. The message names the file.
         OSError: The file cannot be read.
     """
-    data = read_file(path, max_pixels)
+    return decode_deep_image(read_file(path, max_pixels), path, max_pixels)
+
+
+def decode_deep_image(data: bytes, path: str | Path, max_pixels: int) -> np.ndarray:
+    """Decodes the content of an image file; the rest is as in `read_deep_image`."""
     header = read_header(data)
     decoded = decode(data, header, path, max_pixels)
     if decoded.ndim == 2:
@@ -68,7 +72,7 @@ def open_image_writer(
         channels: 1 for gray, 2 for gray and alpha, 3 for RGB, 4 for RGBA; alpha only with `ALPHA_SUFFIXES`.
         dtype: uint8, or uint16, only with `DEEP_SUFFIXES`.
         replace: Whether to replace an existing file.
-        metadata: Colour profile, EXIF and resolution, which only `METADATA_SUFFIXES` store.
+        metadata: Colour profile, EXIF and resolution, see `fit_to_format`.
 
     Yields:
         A function that appends rows, (n, W, C).
@@ -95,7 +99,7 @@ def open_image_writer(
             filled += len(rows)
 
         yield write
-        if metadata.names and suffix in METADATA_SUFFIXES:
+        if metadata.names:
             file.write(encode_with_metadata(whole, suffix, metadata))
         else:
             file.write(encode(_to_storable(whole, suffix), path).data)

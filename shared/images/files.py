@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from shared.files import write_atomically
-from shared.images.header import FORMATS, SUFFIXES, ImageHeader, check_pixels, read_header
+from shared.images.header import FORMATS, SUFFIXES, ImageHeader, check_pixels, quiet_unlimited_pillow, read_header
 from shared.images.opencv import load_opencv
 from shared.images.transparency import composite_over_gray
 
@@ -21,6 +21,7 @@ MAX_SIDE = {".jpg": 65500, ".jpeg": 65500, ".webp": 16383}  # pixels, limits of 
 JPEG_QUALITY = 95
 LOSSLESS_WEBP = 101  # OpenCV: a WebP quality above 100 means lossless
 DECODED_BY_PILLOW = ("GIF", "AVIF", "JPEG2000")  # where OpenCV was built without them
+PILLOW_ONLY = ("AVIF",)  # OpenCV leaves 10 and 12 bits as they are, which looks nearly black
 
 
 def read_image(path: str | Path, max_pixels: int = MAX_PIXELS) -> np.ndarray:
@@ -72,7 +73,7 @@ def read_file(path: str | Path, max_pixels: int = MAX_PIXELS) -> bytes:
     """
     status = os.stat(path)
     if not stat.S_ISREG(status.st_mode):
-        raise ValueError(f"{str(path)!r} is {name_kind(status.st_mode)}, not a file")
+        raise ValueError(f"{str(path)!r} is {_name_kind(status.st_mode)}, not a file")
     if status.st_size > MAX_BYTES_PER_PIXEL * max_pixels + MAX_METADATA_BYTES:
         raise ValueError(
             f"{str(path)!r} is a file of {status.st_size / 1e6:.0f} MB, too large for an image of "
@@ -81,7 +82,7 @@ def read_file(path: str | Path, max_pixels: int = MAX_PIXELS) -> bytes:
     return Path(path).read_bytes()
 
 
-def name_kind(mode: int) -> str:
+def _name_kind(mode: int) -> str:
     """Names the kind of a path that is no regular file, given `st_mode`."""
     kinds = {stat.S_IFDIR: "a folder", stat.S_IFIFO: "a named pipe", stat.S_IFSOCK: "a socket"}
     return kinds.get(stat.S_IFMT(mode), "a device")
@@ -110,12 +111,14 @@ def decode(data: bytes, header: ImageHeader | None, path: str | Path, max_pixels
     if header is None or header.size is None:
         raise not_an_image_error(path)
     check_pixels(header.size, max_pixels, path)
-    try:
-        decoded = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-    except cv2.error as error:
-        raise ValueError(f"{str(path)!r} cannot be decoded; OpenCV requires {error.err.strip()}") from error
-    if header.format == "AVIF" or (decoded is None and header.format in DECODED_BY_PILLOW):
-        decoded = _decode_by_pillow(data)  # OpenCV does not scale an AVIF of 10 or 12 bits
+    decoded = None
+    if header.format not in PILLOW_ONLY:
+        try:
+            decoded = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+        except cv2.error as error:
+            raise ValueError(f"{str(path)!r} cannot be decoded; OpenCV requires {error.err.strip()}") from error
+    if decoded is None and header.format in DECODED_BY_PILLOW:
+        decoded = _decode_by_pillow(data)
     if decoded is None:
         raise not_an_image_error(path)
     check_pixels(decoded.shape[:2], max_pixels, path)
@@ -130,7 +133,7 @@ def decode(data: bytes, header: ImageHeader | None, path: str | Path, max_pixels
 def _decode_by_pillow(data: bytes) -> np.ndarray | None:
     """Decodes the first frame as 8-bit BGR or BGR and alpha, (H, W, 3 or 4); None if it is damaged."""
     try:
-        with Image.open(io.BytesIO(data), formats=DECODED_BY_PILLOW) as image:
+        with quiet_unlimited_pillow(), Image.open(io.BytesIO(data), formats=DECODED_BY_PILLOW) as image:
             pixels = np.asarray(image.convert("RGBA" if image.has_transparency_data else "RGB"))
     except Exception:  # damaged files raise errors of any kind
         return None

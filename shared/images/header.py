@@ -110,7 +110,7 @@ def _has_format(name: str, data: bytes) -> bool:
 def quiet_unlimited_pillow() -> Iterator[None]:
     """Lifts Pillow's limit on pixels, since callers have their own, and silences its warnings about damaged metadata.
 
-    Both settings are global to the process, so only one thread at a time may change them, and only briefly.
+    Both settings are global to the process, so only one thread at a time may change them.
     """
     with _pillow_lock, warnings.catch_warnings():
         warnings.filterwarnings("ignore", module=r"PIL\.")

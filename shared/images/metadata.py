@@ -2,19 +2,18 @@
 
 import io
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from PIL import ExifTags, Image
 
-from shared.images.files import JPEG_QUALITY, read_file
+from shared.images.files import JPEG_QUALITY
 from shared.images.header import FORMATS, find_png_exif, quiet_unlimited_pillow
 
 EXIF_PREFIX = b"Exif\0\0"  # of EXIF in a JPEG, which other formats leave out
-MAX_EXIF_BYTES = 65_000  # what a segment of a JPEG holds
-MAX_PROFILE_BYTES = 2**24
+MAX_JPEG_EXIF_BYTES = 65_000  # what a segment of a JPEG holds
+MAX_PROFILE_BYTES = 2**22  # many times the size of a printer's, and less than a JPEG holds
 MAX_DPI = 2**16 - 1  # what a JPEG can store
-GRAY_PROFILE, COLOUR_SPACE = b"GRAY", slice(16, 20)  # in the header of a colour profile
+GRAY_PROFILE, RGB_PROFILE, COLOUR_SPACE = b"GRAY", b"RGB ", slice(16, 20)  # in the header of a colour profile
 METADATA_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")  # formats whose metadata are written
 Tag = ExifTags.Base
 DESCRIPTIVE_TAGS = (  # of the image itself; all others say how the file is stored
@@ -52,28 +51,21 @@ class ImageMetadata:
         return [name for name, value in present.items() if value]
 
 
-def read_metadata(path: str | Path, max_pixels: int) -> ImageMetadata:
-    """Reads the metadata of an image file; damaged metadata counts as none.
-
-    The profile of a CMYK image is left out, since such images are converted to RGB.
+def read_metadata(data: bytes) -> ImageMetadata:
+    """Reads the metadata of an image; damaged metadata counts as none.
 
     Args:
-        path: A file of one of `IMAGE_SUFFIXES`.
-        max_pixels: Number of pixels that decides how long a file may be.
-
-    Raises:
-        ValueError, OSError: The file cannot be read.
+        data: Content of a file of one of `IMAGE_SUFFIXES`.
     """
-    data = read_file(path, max_pixels)
     try:
         with quiet_unlimited_pillow(), Image.open(io.BytesIO(data), formats=FORMATS) as image:
-            profile = b"" if image.mode == "CMYK" else image.info.get("icc_profile") or b""
+            profile = image.info.get("icc_profile") or b""
             exif = _keep_descriptive(_load_exif(find_png_exif(data)) if image.format == "PNG" else image.getexif())
             dpi = image.info.get("dpi")
     except Exception:  # damaged metadata raises errors of any kind
         return ImageMetadata()
     return ImageMetadata(
-        profile if len(profile) <= MAX_PROFILE_BYTES else b"",
+        profile,
         exif,
         (float(dpi[0]), float(dpi[1])) if dpi and 1 <= min(dpi) <= max(dpi) <= MAX_DPI else None,
     )
@@ -86,7 +78,7 @@ def _load_exif(data: bytes) -> Image.Exif:
 
 
 def _keep_descriptive(tags: Image.Exif) -> bytes:
-    """Copies what describes the photograph; returns nothing if there is nothing, or more than a JPEG could hold."""
+    """Copies what describes the photograph; empty if there is nothing."""
     kept = Image.Exif()
     for tag in DESCRIPTIVE_TAGS:
         if tag in tags:
@@ -96,8 +88,31 @@ def _keep_descriptive(tags: Image.Exif) -> bytes:
         if values:
             kept.get_ifd(directory).update(values)
             kept[directory] = 0  # its place, which is filled in when the tags are stored
-    found = kept.tobytes().removeprefix(EXIF_PREFIX) if len(kept) else b""
-    return found if len(found) <= MAX_EXIF_BYTES else b""
+    return kept.tobytes().removeprefix(EXIF_PREFIX) if len(kept) else b""
+
+
+def fit_to_format(metadata: ImageMetadata, suffix: str, *, is_gray: bool) -> tuple[ImageMetadata, list[str]]:
+    """Selects what a result can store.
+
+    Args:
+        metadata: Metadata of the image.
+        suffix: Suffix of the result in lower case.
+        is_gray: Whether the result is gray; a profile of other colours than it has, such as CMYK, does not fit it.
+
+    Returns:
+        What is stored, and the kinds of metadata, in words, that are not.
+    """
+    space = GRAY_PROFILE if is_gray and suffix != ".webp" else RGB_PROFILE  # WebP stores RGB alone
+    is_jpeg = suffix in (".jpg", ".jpeg")
+    has_place = suffix in METADATA_SUFFIXES
+    fits_profile = metadata.icc_profile[COLOUR_SPACE] == space and len(metadata.icc_profile) <= MAX_PROFILE_BYTES
+    fits_exif = len(metadata.exif) <= MAX_JPEG_EXIF_BYTES or not is_jpeg
+    kept = ImageMetadata(
+        metadata.icc_profile if has_place and fits_profile else b"",
+        metadata.exif if has_place and fits_exif else b"",
+        metadata.dpi if has_place and suffix != ".webp" else None,
+    )
+    return kept, [name for name in metadata.names if name not in kept.names]
 
 
 def encode_with_metadata(image: np.ndarray, suffix: str, metadata: ImageMetadata) -> bytes:
@@ -106,12 +121,10 @@ def encode_with_metadata(image: np.ndarray, suffix: str, metadata: ImageMetadata
     Args:
         image: Image, (H, W, C) uint8: gray, gray and alpha, RGB or RGBA.
         suffix: `.jpg`, `.jpeg` or `.webp`.
-        metadata: What to store with it; WebP stores no resolution.
+        metadata: What to store with it, see `fit_to_format`.
     """
     stream = io.BytesIO()
-    is_gray = metadata.icc_profile[COLOUR_SPACE] == GRAY_PROFILE
-    has_own_profile = bool(metadata.icc_profile) and not (is_gray and suffix == ".webp")  # WebP stores RGB alone
-    options: dict[str, object] = {"icc_profile": metadata.icc_profile if has_own_profile else None}
+    options: dict[str, object] = {"icc_profile": metadata.icc_profile or None}
     if metadata.exif:
         options["exif"] = EXIF_PREFIX + metadata.exif
     picture = Image.fromarray(image[..., 0] if image.shape[2] == 1 else image)

@@ -14,7 +14,7 @@ from tqdm.auto import tqdm
 from shared.command import to_plain
 from shared.devices import select_device
 from shared.encoders import MIN_IMAGE_SIDE
-from shared.files import write_atomically, write_json
+from shared.files import escape_unprintable, write_atomically, write_json
 from shared.images import write_image
 from shared.run_folders import ReportFolder
 from sr.evaluation.benchmarks import Benchmark, open_benchmarks
@@ -81,7 +81,7 @@ def run(config: EvaluationConfig, models: Sequence[str]) -> int:
             origin = f"{time.perf_counter() - started:.0f} s"
     print(f"\n{metrics['table']}\n\nevaluation: {report.path} ({origin})")
     for sentence in metrics.get("left_out", []):
-        print(f"failed: {sentence}", file=sys.stderr)
+        print(escape_unprintable(f"failed: {sentence}"), file=sys.stderr)
     return 1 if metrics.get("left_out") else 0
 
 

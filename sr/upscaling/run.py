@@ -19,8 +19,10 @@ from shared.files import escape_unprintable, expand_user
 from shared.images import (
     ImageMetadata,
     check_format,
+    decode_deep_image,
     open_image_writer,
     read_deep_image,
+    read_file,
 )
 from sr.model import SRModel
 from sr.model_artefact import load_model
@@ -119,7 +121,7 @@ class Worker:
         self._reference = self._read_reference(model_path) if config.reference else None
         self._estimator = _open_estimator(self._model, model_path, config)
         if self._estimator is not None and self._reference is not None:
-            print(f"{config.reference}: {self._estimator.describe(self._reference)}")
+            print(escape_unprintable(f"{config.reference}: {self._estimator.describe(self._reference)}"))
         if self._reference is not None and is_of_one_colour(self._reference):
             logger.warning(
                 "reference=%s is of one colour: no degradation shows in it, so the model guesses", config.reference
@@ -146,7 +148,8 @@ class Worker:
             ValueError, OSError, MemoryError: The image cannot be used.
         """
         config, scale = self._config, self._model.scale
-        pixels = read_deep_image(job.source, self._max_pixels)
+        data = read_file(job.source, self._max_pixels)
+        pixels = decode_deep_image(data, job.source, self._max_pixels)
         height, width = pixels.shape[:2]
         check_format(job.target, scale * height, scale * width)
         pixels, dtype = convert_for_target(pixels, job)
@@ -164,7 +167,7 @@ class Worker:
         except ValueError as error:
             raise ValueError(f"{job.source}: {error}") from error
         words = self._describe(job, image, upscaling.parameters)
-        metadata = read_kept_metadata(job, self._max_pixels)
+        metadata = read_kept_metadata(data, job, is_gray=upscaling.channels < 3)
         try:
             job.target.parent.mkdir(parents=True, exist_ok=True)
             self._write(upscaling, job.target, dtype, metadata)
@@ -267,4 +270,4 @@ def _describe_failure(job: Job, error: BaseException) -> str:
 
 def _print_summary(done: int, kept: int, target: Path) -> None:
     suffix = f", {kept} existed already and were kept (overwrite=true replaces them)" if kept else ""
-    print(f"{done} done{suffix}: {target}")
+    print(escape_unprintable(f"{done} done{suffix}: {target}"))

@@ -9,10 +9,10 @@ from torch import Tensor
 from shared.images import (
     ALPHA_SUFFIXES,
     DEEP_SUFFIXES,
-    METADATA_SUFFIXES,
     ImageMetadata,
     composite_over_gray,
     fill_hidden_colours,
+    fit_to_format,
     read_metadata,
 )
 from sr.upscaling.paths import Job
@@ -47,12 +47,20 @@ def convert_for_target(pixels: np.ndarray, job: Job) -> tuple[np.ndarray, np.dty
     return pixels, dtype
 
 
-def read_kept_metadata(job: Job, max_pixels: int) -> ImageMetadata:
-    """Reads the metadata of an image; warns of those that the format of the result does not store."""
-    metadata = read_metadata(job.source, max_pixels)
-    if metadata.names and job.target.suffix.lower() not in METADATA_SUFFIXES:
-        logger.warning("%s: %s drops %s", job.source, job.target.suffix, ", ".join(metadata.names))
-    return metadata
+def read_kept_metadata(data: bytes, job: Job, *, is_gray: bool) -> ImageMetadata:
+    """Reads the metadata that a result keeps; warns of those that it does not.
+
+    Args:
+        data: Content of the image's file.
+        job: Paths of the image and of its result.
+        is_gray: Whether the result is gray.
+    """
+    suffix = job.target.suffix.lower()
+    kept, dropped = fit_to_format(read_metadata(data), suffix, is_gray=is_gray)
+    if dropped:
+        kind = "a gray" if is_gray else "an RGB"
+        logger.warning("%s: %s image as %s drops %s", job.source, kind, suffix, ", ".join(dropped))
+    return kept
 
 
 def to_tensor(pixels: np.ndarray) -> Tensor:

@@ -96,16 +96,39 @@ def wait(process: subprocess.Popen) -> Ending:
     return Ending(process.returncode, text, time.monotonic() - start)
 
 
-def run_alone(programs: dict[str, Program], out: Path) -> dict[str, dict[str, bytes]]:
-    """Runs each program undisturbed, and returns its results.
+def attack_in_turn(scratch: Path, count: int, attempt: Callable[[Program, Path, float], str]) -> list[str]:
+    """Attacks the programs one after the other, and compares their results with those of undisturbed ones.
+
+    Args:
+        scratch: Folder for everything.
+        count: Number of attacks.
+        attempt: Function that attacks a program and starts it again, given the folder of its results and the usual
+            seconds of a program; it returns what went wrong, or an empty text.
+
+    Returns:
+        A sentence on each attack that a program did not stand.
 
     Raises:
-        RuntimeError: A program does not run at all, so that an attack on it would show nothing.
+        RuntimeError: A program does not run at all or has no results, so that an attack on it would show nothing.
     """
+    programs, faults, start = make_programs(scratch), [], time.monotonic()
+    expected = {}
     for name, program in programs.items():
-        if fault := program.run(out / name).find_fault((0,)):
-            raise RuntimeError(f"{name} does not run: {fault}")
-    return {name: program.read_results(out / name) for name, program in programs.items()}
+        fault = program.run(scratch / "alone" / name).find_fault((0,))
+        expected[name] = program.read_results(scratch / "alone" / name)
+        if fault or not expected[name]:
+            raise RuntimeError(f"{name} does not run: {fault or 'no results'}")
+    seconds = (time.monotonic() - start) / len(programs)
+    for number in range(count):
+        name, program = list(programs.items())[number % len(programs)]
+        out = scratch / "attacked" / f"{name}-{number}"
+        fault = attempt(program, out, seconds)
+        if not fault and program.read_results(out) != expected[name]:
+            fault = "the results differ from those of a program that was left alone"
+        if not fault and (remains := list_remains(out)):
+            fault = f"left {', '.join(remains)}"
+        faults += [f"{name}, attack {number}: {fault}"] if fault else []
+    return faults
 
 
 def list_remains(out: Path) -> list[str]:

@@ -285,4 +285,4 @@ def test_metadata_are_kept_or_named(tmp_path, models, caplog):
     with Image.open(tmp_path / "b.png") as image:
         assert image.info["dpi"] == pytest.approx((300, 300), abs=0.1)
     assert run_command(source, tmp_path / "c.tif", models / "none") == 0
-    assert "a.jpg: .tif drops resolution" in caplog.text
+    assert "a.jpg: an RGB image as .tif drops resolution" in caplog.text

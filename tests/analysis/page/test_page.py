@@ -2,7 +2,10 @@
 
 import base64
 import json
+import os
 import re
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +18,8 @@ from analysis.figures.style import COLOURS, MARKERS
 from analysis.page import page
 from analysis.page.page import MARKER_NAMES, sample_evenly, write_page
 from tests.analysis.page.page_example import COUNT, example
+
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def content_of(path: Path) -> dict:
@@ -121,3 +126,18 @@ def test_failed_writing_leaves_the_old_page(tmp_path, monkeypatch):
         write_page(path, example())
     assert [file.name for file in tmp_path.iterdir()] == ["page.html"]
     assert path.read_text() == "old"
+
+
+def test_a_user_without_a_home_directory_gets_the_page(tmp_path):
+    code = (
+        "import pwd, sys\nfrom pathlib import Path\n"
+        "def getpwuid(_): raise KeyError('no such user')\n"
+        "pwd.getpwuid = getpwuid\n"
+        "from analysis.page.page import write_page\nfrom tests.analysis.page.page_example import example\n"
+        "write_page(Path(sys.argv[1]), example())"
+    )
+    environment = {name: value for name, value in os.environ.items() if name != "HOME"}
+    command = [sys.executable, "-c", code, tmp_path / "page.html"]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=100)
+    assert done.returncode == 0, done.stderr
+    assert len(content_of(tmp_path / "page.html")["words"]["index"]) == COUNT

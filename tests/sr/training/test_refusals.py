@@ -194,5 +194,5 @@ def test_a_size_of_nothing_is_refused_by_name(what, name, option):
     config = small_config(conditioning="oracle")
     known = NETWORKS if what == "network" else FUSIONS
     options = known[name].config(**{option: 0})
-    with pytest.raises(ValueError, match=f"{what}.{option}=0 must be (above 0|within 1)"):
+    with pytest.raises(ValueError, match=f"{what}_options.{option}=0 must be (above 0|within 1)"):
         build_model(replace(config, **{what: name, f"{what}_options": options}))
