@@ -58,7 +58,7 @@ lint: $(INSTALLED) ## Check style and types (ruff, mypy)
 bench: $(INSTALLED) ## Measure speed and memory: ARGS="degradations" for one part
 	@$(PY) -m tests.bench $(ARGS)
 
-attack: $(INSTALLED) ## Attack every program: damaged input, kills, full disks: ARGS="kills=5" for one part (an hour for all)
+attack: $(INSTALLED) ## Attack every program by damage, kills, full disks: ARGS="kills=5" for one part (an hour for all)
 	@$(PY) -m tests.attack $(ARGS)
 
 clean: ## Remove .venv and caches, but no runs

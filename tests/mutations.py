@@ -1,10 +1,15 @@
 """Mutations of valid input: nested options with odd values, and damaged bytes."""
 
+import contextlib
 import copy
 import os
+import signal
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+import yaml
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 IS_SAMPLE = "UNBLIND_CASES" not in os.environ  # the same examples each time, so that the suite is no game of chance
@@ -31,6 +36,32 @@ ODD_VALUES = (
 MAX_MUTATIONS = 3
 
 Place = tuple[Any, ...]
+
+
+def many_mutations(count: int) -> settings:
+    """Returns the settings of a test that tries `count` mutations."""
+    return settings(
+        max_examples=count,
+        deadline=None,
+        derandomize=IS_SAMPLE,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )
+
+
+@contextlib.contextmanager
+def time_limit(seconds: int) -> Iterator[None]:
+    """Ends the process, and with it the test, if what is inside takes longer."""
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+
+
+def write_yaml(path: Path, tree: object) -> None:
+    """Writes a file of a tree, which may hold text that is no Unicode."""
+    path.write_bytes(yaml.safe_dump(tree, allow_unicode=True).encode("utf-8", "surrogatepass"))
 
 
 def list_places(tree: Any, place: Place = ()) -> Iterator[Place]:

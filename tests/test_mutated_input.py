@@ -6,7 +6,6 @@ UNBLIND_CASES=1000 tries as many of each kind.
 import io
 import json
 import shutil
-import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -36,7 +35,7 @@ from sr.model import build_model
 from sr.model_artefact import load_model, save_model
 from sr.train import RECIPES as SR_RECIPES
 from sr.training.config import SRConfig
-from tests.mutations import CASES, IS_SAMPLE, damaged_bytes, mutated_trees
+from tests.mutations import CASES, damaged_bytes, many_mutations, mutated_trees, time_limit, write_yaml
 from tests.sr.small_models import small_config
 
 MAX_PIXELS = 10**6
@@ -44,13 +43,7 @@ LIMIT = 30  # seconds for one case
 MAX_SENTENCE = 4000  # characters; a valid option may be quoted whole
 SPACES = Path(__file__).parents[1] / "shared" / "degradations" / "spaces"
 
-many = settings(
-    max_examples=CASES,
-    deadline=None,
-    derandomize=IS_SAMPLE,
-    database=None,
-    suppress_health_check=list(HealthCheck),
-)
+many = many_mutations(CASES)
 
 
 def read_or_refuse(read: Callable[[], object], named: str = "") -> None:
@@ -60,21 +53,14 @@ def read_or_refuse(read: Callable[[], object], named: str = "") -> None:
         read: Function that reads the input.
         named: Text that the sentence must contain, such as the name of the file.
     """
-    sentence = ""
-    signal.alarm(LIMIT)
     try:
-        read()
+        with time_limit(LIMIT):
+            read()
     except (ValueError, OSError) as error:
         assert not isinstance(error, UnicodeError | json.JSONDecodeError), error  # noqa: PT017
         sentence = str(error)
         assert 10 < len(sentence) < MAX_SENTENCE, sentence
         assert named in sentence, sentence
-    finally:
-        signal.alarm(0)
-
-
-def write_yaml(path: Path, tree: object) -> None:
-    path.write_bytes(yaml.safe_dump(tree, allow_unicode=True).encode("utf-8", "surrogatepass"))
 
 
 def recipe_trees(folder: Path) -> st.SearchStrategy:

@@ -25,10 +25,10 @@ PROMISES = {
         "pretrain/test_devices.py::test_when_one_process_dies_the_others_end_with_one_sentence"
     ],
     "a recipe, a space": [
-        "test_mutated_input.py::test_recipes",
-        "test_mutated_input.py::test_spaces",
-        "test_mutated_input.py::test_artefacts",
-        "test_mutated_input.py::test_checkpoints",
+        "test_mutated_commands.py::test_recipes",
+        "test_mutated_commands.py::test_spaces",
+        "test_mutated_commands.py::test_models",
+        "test_mutated_commands.py::test_checkpoints",
     ],
     "an option has a value": ["shared/test_bounds.py::test_numbers_out_of_their_bounds_are_refused_by_name"],
     "a folder holds damaged files": [

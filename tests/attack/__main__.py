@@ -1,4 +1,4 @@
-"""`python -m tests.attack [PART[=COUNT] ...]`: damaged input, kills, full disks, two writers."""
+"""`python -m tests.attack [PART[=COUNT] ...]`: damaged input, kills, full disks, two writers, two builders."""
 
 import importlib
 import sys
@@ -6,7 +6,8 @@ import tempfile
 import time
 from pathlib import Path
 
-PARTS = {"mutations": 1000, "images": 1000, "kills": 50, "disks": 20, "writers": 10}  # and how often each is tried
+# the parts, and how often each is tried
+PARTS = {"mutations": 1000, "images": 1000, "kills": 50, "disks": 24, "writers": 12, "caches": 12}
 
 
 def main(arguments: list[str]) -> int:

@@ -1,4 +1,7 @@
-"""The tests of mutated recipes, spaces, protocols, probes, artefacts, images and checkpoints, with many cases."""
+"""The tests of mutated recipes, spaces, protocols, probes, artefacts, images and checkpoints, with many cases.
+
+A quarter of them go through the commands.
+"""
 
 import os
 import subprocess
@@ -10,7 +13,8 @@ from tests.attack.programs import ROOT
 
 def attack(scratch: Path, count: int) -> list[str]:
     """Tries `count` mutations of each kind; returns a line on each kind that failed."""
-    tests = [sys.executable, "-m", "pytest", "-q", "--no-header", "--timeout=3600", "tests/test_mutated_input.py"]
+    files = ["tests/test_mutated_input.py", "tests/test_mutated_commands.py"]
+    tests = [sys.executable, "-m", "pytest", "-q", "--no-header", "--timeout=3600", *files]
     ended = subprocess.run(
         [*tests, f"--basetemp={scratch / 'pytest'}"],
         cwd=ROOT,

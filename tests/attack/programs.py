@@ -1,4 +1,4 @@
-"""The five programs at their smallest, with what they need, and the files by which their results are compared."""
+"""The programs at their smallest, with what they need, and the files by which their results are compared."""
 
 import os
 import signal
@@ -136,13 +136,13 @@ def list_remains(out: Path) -> list[str]:
     return [path.name for path in out.rglob(".*.partial")]
 
 
-def make_programs(scratch: Path) -> dict[str, Program]:
-    """Makes images, an encoder and a model in a folder, and the programs that use them."""
+def make_programs(scratch: Path, side: int = 80) -> dict[str, Program]:
+    """Makes images of about `side` pixels, an encoder and a model in a folder, and the programs that use them."""
     photograph = data.astronaut()
     for folder, count in (("images", 8), ("benchmark/Four", 4), ("photographs", 3)):
         (scratch / folder).mkdir(parents=True)
         for i in range(count):
-            pixels = np.ascontiguousarray(photograph[40 * i : 40 * i + 72, 50 * i : 50 * i + 80])
+            pixels = np.ascontiguousarray(photograph[30 * i : 30 * i + side - 8, 30 * i : 30 * i + side])
             Image.fromarray(pixels).save(scratch / folder / f"{i}.png")
     save_small_encoder(scratch / "encoder")
     save_model(
@@ -158,6 +158,9 @@ def make_programs(scratch: Path) -> dict[str, Program]:
     weights = ("*/it/*/model.safetensors",)
     return {
         "pretrain": Program("pretrain.train", lambda out: [*pretrain, f"runs_dir={out}"], weights),
+        "pretrain on two ranks": Program(
+            "pretrain.train", lambda out: [*pretrain, f"runs_dir={out}", "accelerator=cpu", "devices=2"], weights
+        ),
         "sr-train": Program("sr.train", lambda out: [*sr, f"runs_dir={out}"], weights),
         "embed-viz": Program("analysis.report", lambda out: [*embed, f"runs_dir={out}"], ("*/it/scores.json",)),
         "sr-eval": Program("sr.evaluate", lambda out: [*evaluate, f"runs_dir={out}"], ("*/it/per_image.csv",)),
