@@ -52,6 +52,11 @@ def bounded(default: Any, low: float = -LARGEST, high: float = LARGEST, *, above
     return dataclasses.field(default=default, metadata={KEY: bounds})
 
 
+def within(low: float, high: float) -> dict[str, Bounds]:
+    """Returns the metadata of a field without a default whose numbers have bounds."""
+    return {KEY: Bounds(low, high)}
+
+
 def check_bounds(options: Any, prefix: str = "") -> None:
     """Refuses numbers out of bounds in a dataclass of options, and in those inside it.
 

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from shared.bounds import bounded, check_bounds
+from shared.bounds import bounded, check_bounds, within
 from shared.encoders import Encoder, EncoderConfig, Representation, build_encoder
 from sr.conditioning import CONDITIONINGS, Adapter, EncoderInput, Source, SourceParts
 from sr.conditioning.sources import average_views
@@ -34,7 +34,7 @@ class ModelConfig:
         encoder_input: What the encoder sees of an LR image.
     """
 
-    scale: int
+    scale: int = field(metadata=within(2, 4))
     network: str
     network_options: Any
     conditioning: str

@@ -4,7 +4,6 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
-import torch
 from torch import Tensor
 
 from shared.artefacts import WEIGHTS_FILE, Artefact, serialise
@@ -72,7 +71,7 @@ class ModelArtefact(Artefact):
         """
         config, state = self.model_config, self.read_state()
         self._check_size(config, state)
-        with torch.random.fork_rng(devices=[]):
+        with self.building():
             model = build_model(replace(config, encoder=replace(config.encoder, pretrained=False)))
         model.config = config
         self.load_state(model, state, f"the network {config.network}")

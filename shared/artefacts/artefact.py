@@ -6,6 +6,8 @@ that `huggingface_hub.snapshot_download` returns can be opened.
 
 import hashlib
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, ClassVar, Self, TypeVar
@@ -20,6 +22,14 @@ from shared.files import expand_user, without_nan, write_atomically
 WEIGHTS_FILE = "model.safetensors"
 CONFIG_FILE = "config.json"
 CARD_FILE = "README.md"
+# what is read from the metadata, where it is present; the rest is for people
+METADATA_KINDS: dict[str, Any] = {
+    "degradation": str,
+    "scale": int,
+    "patch": int,
+    "training_image_hashes": str,
+    "config": {"degradation": str, "seed": int, "method": {"name": str}},
+}
 FLOATING = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 Options = TypeVar("Options")
@@ -124,6 +134,15 @@ class Artefact:
             raise self.corrupt_error(f'"{key}" must contain {listed}')
         return kind(**values)
 
+    @contextmanager
+    def building(self) -> Iterator[None]:
+        """Names this configuration if what is built inside cannot be built; spares torch's global generator."""
+        try:
+            with torch.random.fork_rng(devices=[]):
+                yield
+        except ValueError as error:
+            raise self.corrupt_error(str(error)) from error
+
     def corrupt_error(self, reason: str) -> ValueError:
         """Returns the error for a corrupt configuration."""
         return ValueError(f"{self.folder / CONFIG_FILE} is corrupt: {reason}")
@@ -221,7 +240,25 @@ class Artefact:
                 raise ValueError(f"{path} is corrupt: {key!r} is missing or not an object")
         if not isinstance(config.get("weights_sha256"), str):
             raise ValueError(f"{path} is corrupt: 'weights_sha256' is missing or not a string")
+        metadata = config["metadata"]
+        kinds = METADATA_KINDS | {"encoder": METADATA_KINDS}
+        if wrong := _find_wrong_kind(metadata, kinds, "metadata"):
+            raise ValueError(f"{path} is corrupt: {wrong}")
         return config
+
+
+def _find_wrong_kind(values: dict[str, Any], kinds: dict[str, Any], where: str) -> str:
+    """Says which value is not of its kind, where a nested dictionary stands for an object; empty if none is."""
+    for key, kind in kinds.items():
+        value, place = values.get(key), f"{where}.{key}"
+        if value is None:
+            continue
+        if isinstance(kind, dict) and isinstance(value, dict):
+            if wrong := _find_wrong_kind(value, kind, place):
+                return wrong
+        elif isinstance(kind, dict) or type(value) is not kind:
+            return f"{place} is not {'an object' if isinstance(kind, dict) else f'of the kind {kind.__name__}'}"
+    return ""
 
 
 def serialise(state: dict[str, Tensor]) -> bytes:

@@ -6,7 +6,6 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
-import torch
 from torch import nn
 
 from shared.artefacts.artefact import WEIGHTS_FILE, Artefact, serialise
@@ -57,7 +56,7 @@ class EncoderArtefact(Artefact):
             ValueError: A file is corrupt, or the weights do not fit or are not finite.
         """
         config, state = self.encoder_config, self.read_state()
-        with torch.random.fork_rng(devices=[]):
+        with self.building():
             encoder = build_encoder(replace(config, pretrained=False))
         encoder.config = config
         self.load_state(encoder, state, f"the encoder {config.name}")
@@ -76,11 +75,8 @@ class EncoderArtefact(Artefact):
                 f"{self.folder} contains no projector: its method has none, or an older version saved it"
             )
         state = self.read_state(PROJECTOR_FILE, str(description.get("weights_sha256", "unknown")))
-        try:
-            with torch.random.fork_rng(devices=[]):
-                projector = build_projector(description.get("layers", []))
-        except ValueError as error:
-            raise self.corrupt_error(str(error)) from error
+        with self.building():
+            projector = build_projector(description.get("layers", []))
         self.load_state(projector, state, "the projector", PROJECTOR_FILE)
         return projector.eval()
 

@@ -22,5 +22,8 @@ def attack(scratch: Path, count: int) -> list[str]:
         capture_output=True,
         text=True,
     )
-    failed = [line for line in ended.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
+    lines = ended.stdout.splitlines()
+    failed = [line for line in lines if line.startswith(("FAILED", "ERROR"))]
+    if failed:  # what is left of a failure is its first case, which hypothesis prints
+        print("\n".join(line[:2000] for line in lines if line.startswith("E  ")))
     return failed or ([ended.stdout[-500:]] if ended.returncode else [])
