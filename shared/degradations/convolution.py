@@ -17,7 +17,7 @@ def make_blur_kernels(codes: Tensor, parameters: Tensor, size: int) -> Tensor:
 
     Args:
         codes: Codes of the blur operations, (B,) on the CPU; `none` gives the identity.
-        parameters: Parameters of the operations, (B, 4).
+        parameters: Parameters of the operations, (B, 5).
         size: Odd side of the kernels in pixels.
 
     Returns:
@@ -31,8 +31,18 @@ def make_blur_kernels(codes: Tensor, parameters: Tensor, size: int) -> Tensor:
             kernels[rows, size // 2, size // 2] = 1
         else:
             values = parameters[rows]
-            kernels[rows] = operation.function(size, *(values[:, i] for i in range(len(operation.parameters))))
+            kernels[rows] = operation.function(size, *(values[:, i] for i in operation.arguments.values()))
+            if "kernel_size" in operation.parameters:
+                kernels[rows] = _cut(kernels[rows], values[:, list(operation.parameters).index("kernel_size")])
     return kernels.masked_fill_(kernels.abs() < _MIN_TAP, 0)
+
+
+def _cut(kernels: Tensor, sizes: Tensor) -> Tensor:
+    """Cuts kernels (B, k, k) to sides (B,), where 0 stands for all, and makes their sums 1 again."""
+    axis = torch.arange(kernels.shape[-1], device=kernels.device) - kernels.shape[-1] // 2
+    is_inside = (axis.abs() <= sizes[:, None] // 2) | (sizes[:, None] == 0)  # (B, k)
+    cut = kernels * (is_inside[:, :, None] & is_inside[:, None, :])
+    return torch.where((sizes == 0)[:, None, None], kernels, cut / cut.sum((1, 2), keepdim=True))
 
 
 def convolve(images: Tensor, kernels: Tensor, stride: int = 1) -> Tensor:

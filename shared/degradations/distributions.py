@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-KINDS = ("uniform", "log_uniform", "root_uniform", "inverse_root_uniform", "choice")
+KINDS = ("uniform", "log_uniform", "root_uniform", "inverse_root_uniform", "choice", "either")
 
 
 def parse_number(text: object, where: str) -> float:
@@ -43,8 +43,8 @@ class Distribution:
     """The distribution of one parameter.
 
     Its definition is a number (constant), `[low, high]` (uniform), or `{kind: [...]}` with the kind `uniform`,
-    `log_uniform`, `root_uniform` (the square is uniform), `inverse_root_uniform` (one over the square root is uniform)
-    or `choice` (each value with equal probability).
+    `log_uniform`, `root_uniform` (the square is uniform), `inverse_root_uniform` (one over the square root is uniform),
+    `choice` (each value with equal probability) or `either` (one of the listed definitions, with equal probability).
 
     Args:
         definition: Definition from a YAML.
@@ -52,7 +52,8 @@ class Distribution:
 
     Attributes:
         kind: One of `KINDS`; `choice` for a constant.
-        values: Lower and upper bound, or the values of a choice.
+        values: Lower and upper bound, or the values of a choice; the bounds of all parts of `either`.
+        parts: The distributions of `either`; empty for other kinds.
 
     Raises:
         ValueError: The definition is not one of these.
@@ -69,6 +70,13 @@ class Distribution:
         if not isinstance(values, (list, tuple)):
             kind, values = "choice", [values]
         self.kind = kind
+        self.parts: list[Distribution] = []
+        if not values:
+            raise ValueError(f"{where}: the list is empty, so there is nothing to draw")
+        if kind == "either":
+            self.parts = [Distribution(part, where) for part in values]
+            self.values = [bound for part in self.parts for bound in part.bounds]
+            return
         self.values = [parse_number(value, where) for value in values]
         if kind != "choice" and (len(self.values) != 2 or self.values[0] > self.values[1]):
             raise ValueError(f"{where}: {kind} needs [low, high] with low <= high, not {values!r}")
@@ -76,11 +84,13 @@ class Distribution:
             raise ValueError(f"{where}: {kind} needs positive bounds, not {values!r}")
         if kind == "root_uniform" and self.values[0] < 0:
             raise ValueError(f"{where}: root_uniform needs bounds of at least 0, not {values!r}")
-        if not self.values:
-            raise ValueError(f"{where}: the list is empty, so there is nothing to draw")
 
     def draw(self, uniform: Tensor) -> Tensor:
         """Maps uniform numbers in [0, 1), (B,) float64, to values of the distribution, (B,)."""
+        if self.kind == "either":
+            chosen = (uniform * len(self.parts)).long()
+            drawn = torch.stack([part.draw(uniform * len(self.parts) - chosen) for part in self.parts], -1)
+            return drawn.gather(-1, chosen[:, None]).squeeze(-1)
         values = torch.tensor(self.values, dtype=uniform.dtype)
         if self.kind == "choice":
             return values[(uniform * len(values)).long()]

@@ -9,6 +9,7 @@ import math
 import torch
 from torch import Tensor
 
+GRAY_WEIGHTS = (0.299, 0.587, 0.114)  # of R, G and B; ITU-R BT.601
 _SMALL_RATE_THRESHOLD = 16.0  # below, the Poisson quantile is summed exactly; above, a corrected normal is accurate
 _SMALL_RATE_TERMS = 48  # P(X > 48 | rate 16) < 1e-9
 
@@ -129,6 +130,16 @@ def poisson(images: Tensor, peak: Tensor, seed: Tensor, stream: int, views: Tens
         uniform = _to_uniform(random_bits(seed, stream + (1 << 16), views, c * h * w)).view(b, v, c, h, w)
         counts[is_small] = _poisson_quantile(uniform[is_small], rate[is_small]).to(counts.dtype)
     return (counts / _expand(peak, images)).clamp_(0, 1)
+
+
+def gray_poisson(images: Tensor, peak: Tensor, seed: Tensor, stream: int, views: Tensor) -> Tensor:
+    """Adds the shot noise of the gray image to all colour channels, clipped to [0, 1]; see `poisson`.
+
+    Source: Wang et al., "Real-ESRGAN", ICCVW 2021, section 3.2.
+    """
+    weights = images.new_tensor(GRAY_WEIGHTS if images.shape[2] == 3 else [1 / images.shape[2]] * images.shape[2])
+    gray = (images * weights.view(-1, 1, 1)).sum(2, keepdim=True).clamp_(0, 1)
+    return (images + poisson(gray, peak, seed, stream, views) - gray).clamp_(0, 1)
 
 
 def _poisson_quantile(probability: Tensor, rate: Tensor) -> Tensor:

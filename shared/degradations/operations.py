@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from shared.degradations import jpeg, kernels, noise, resize
+from shared.degradations import jpeg, kernels, noise, resize, sharpen
 
-MAX_PARAMETERS = 4
+MAX_PARAMETERS = 5
 
 
 @dataclass(frozen=True)
@@ -20,9 +20,9 @@ class Operation:
 
     Attributes:
         name: Name in the YAML of a space.
-        kind: How the pipeline calls the function: `blur` (size, *parameters -> kernels), `resize` (images, output
-            size -> images), `noise` (images, *parameters, seed, stream, views -> images), `jpeg` (images, quality ->
-            images). `none` and `quantize` (rounding to 8 bits) have no function.
+        kind: How the pipeline calls the function: `blur` (size, *arguments -> kernels), `resize` (images, output size,
+            *arguments -> images), `noise` (images, *arguments, seed, stream, views -> images), `jpeg` and `sharpen`
+            (images, *arguments -> images). `none` and `quantize` (rounding to 8 bits) have no function.
         parameters: Defaults by name. None marks a required parameter; a name stands for the value of that parameter.
         function: Function that applies the operation, or makes its kernels.
     """
@@ -32,31 +32,41 @@ class Operation:
     parameters: dict[str, float | str | None]
     function: Callable[..., Tensor] | None = None
 
+    @property
+    def arguments(self) -> dict[str, int]:
+        """The parameters that the function takes, with their indices; the pipeline itself uses the others."""
+        return {name: i for i, name in enumerate(self.parameters) if name not in ("kernel_size", "relative_size")}
+
 
 _WIDTHS: dict[str, float | str | None] = {"sigma": None, "sigma_y": "sigma", "theta": 0.0}
+_SIDE: dict[str, float | str | None] = {"kernel_size": 0.0}  # 0: the one of the space
 _SHAPED = {**_WIDTHS, "beta": None}
 _RELATIVE: dict[str, float | str | None] = {"relative_size": None}
 _NOISE: dict[str, float | str | None] = {"noise_sigma": None}
 
 OPERATIONS = (
     Operation("none", "none", {}),
-    Operation("gaussian", "blur", _WIDTHS, kernels.gaussian),
-    Operation("generalized_gaussian", "blur", _SHAPED, kernels.generalized_gaussian),
-    Operation("plateau", "blur", _SHAPED, kernels.plateau),
-    Operation("sinc", "blur", {"cutoff": None}, kernels.sinc),
+    Operation("gaussian", "blur", {**_WIDTHS, **_SIDE}, kernels.gaussian),
+    Operation("generalized_gaussian", "blur", {**_SHAPED, **_SIDE}, kernels.generalized_gaussian),
+    Operation("plateau", "blur", {**_SHAPED, **_SIDE}, kernels.plateau),
+    Operation("sinc", "blur", {"cutoff": None, **_SIDE}, kernels.sinc),
     Operation("disk", "blur", {"radius": None}, kernels.disk),
     Operation("motion", "blur", {"length": None, "theta": 0.0, "curvature": 0.0}, kernels.motion),
     Operation("bicubic", "resize", _RELATIVE, resize.bicubic),
+    Operation("plain_bicubic", "resize", _RELATIVE, resize.plain_bicubic),
     Operation("bilinear", "resize", _RELATIVE, resize.bilinear),
     Operation("area", "resize", _RELATIVE, resize.area),
     Operation("nearest", "resize", _RELATIVE, resize.nearest),
     Operation("s_fold", "resize", _RELATIVE, resize.s_fold),
+    Operation("gaussian_s_fold", "resize", {**_RELATIVE, "sigma": None}, resize.gaussian_s_fold),
     Operation("gaussian_noise", "noise", _NOISE, noise.gaussian_noise),
     Operation("gray_noise", "noise", _NOISE, noise.gray_noise),
     Operation("speckle", "noise", _NOISE, noise.speckle),
     Operation("poisson", "noise", {"peak": None}, noise.poisson),
+    Operation("gray_poisson", "noise", {"peak": None}, noise.gray_poisson),
     Operation("jpeg", "jpeg", {"quality": None}, jpeg.jpeg),
     Operation("quantize", "quantize", {}),
+    Operation("unsharp_mask", "sharpen", {"amount": 0.5, "threshold": 10 / 255}, sharpen.unsharp_mask),
 )
 # parameter -> (minimum, maximum, whether the minimum itself is valid)
 VALID_RANGES: dict[str, tuple[float, float, bool]] = {
@@ -72,6 +82,9 @@ VALID_RANGES: dict[str, tuple[float, float, bool]] = {
     "quality": (1, 100, True),
     "theta": (-1000, 1000, True),  # radians, of any turn
     "curvature": (-1000, 1000, True),
+    "kernel_size": (0, 101, True),  # and 0 or odd, and at most that of the space
+    "amount": (0, 10, True),
+    "threshold": (0, 1, True),
 }
 CODES = {operation.name: code for code, operation in enumerate(OPERATIONS)}
 NONE = CODES["none"]

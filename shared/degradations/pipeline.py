@@ -1,13 +1,12 @@
 """Application of degradations to batches of images, on the device of the images."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from shared.degradations.convolution import compose_with_bicubic, convolve, convolve_same, make_blur_kernels
-from shared.degradations.operations import BICUBIC, CODES, NONE, OPERATIONS, list_codes
+from shared.degradations.operations import BICUBIC, CODES, NONE, OPERATIONS, Operation, list_codes
 from shared.degradations.reach import composed_reach, operation_reach
 from shared.degradations.record import Degradation
 from shared.devices import exact_convolutions
@@ -197,16 +196,17 @@ def _apply_step(
             on_device = rows.to(images.device)
             values = parameters[on_device, step]
             operation = OPERATIONS[key]
+            arguments = [values[:, i] for i in operation.arguments.values()]
             if operation.kind == "resize" and operation.function is not None:
                 relative_size = degradation.parameters[rows, step, 0]
-                done += _resize(rows, images, is_fresh, operation.function, relative_size, input_size)
+                done += _resize(rows, images, is_fresh, operation, relative_size, values, input_size)
                 continue
             if operation.kind == "blur":
                 images = convolve_same(images, make_blur_kernels(codes[members], values, degradation.kernel_size))
             elif operation.kind == "noise" and operation.function is not None:
-                images = operation.function(images, values[:, 0], seed[on_device], step, views)
-            elif operation.kind == "jpeg" and operation.function is not None:
-                images = operation.function(images, values[:, 0])
+                images = operation.function(images, *arguments, seed[on_device], step, views)
+            elif operation.kind in ("jpeg", "sharpen") and operation.function is not None:
+                images = operation.function(images, *arguments)
             elif operation.kind == "quantize":
                 images = images.mul_(255) if is_fresh else images.mul(255)
                 images = images.round_().clamp_(0, 255).div_(255)
@@ -218,15 +218,19 @@ def _resize(
     rows: Tensor,
     images: Tensor,
     is_fresh: bool,
-    resize: Callable[..., Tensor],
+    operation: Operation,
     relative_size: Tensor,
+    values: Tensor,
     input_size: tuple[int, int],
 ) -> list[_Group]:
+    assert operation.function is not None
     groups = []
     for value in relative_size.unique().tolist():
         members = (relative_size == value).nonzero().squeeze(1)
         size = (max(1, round(input_size[0] * value)), max(1, round(input_size[1] * value)))
-        resized = resize(_select_rows(images, members), size)
+        own = _select_rows(values, members)
+        arguments = (own[:, i] for i in operation.arguments.values())
+        resized = operation.function(_select_rows(images, members), size, *arguments)
         groups.append(_Group(rows[members], resized, is_fresh or resized is not images))
     return groups
 

@@ -4,7 +4,8 @@ The reach is the distance, in input pixels, over which a pixel of the output dep
 """
 
 from shared.degradations.operations import BICUBIC
-from shared.degradations.resize import bicubic_reach
+from shared.degradations.resize import GAUSSIAN_S_FOLD_RADIUS, bicubic_reach
+from shared.degradations.sharpen import UNSHARP_MASK_REACH
 from shared.degradations.steps import Choice, Step
 
 JPEG_REACH = 17  # pixels: a 16-px block of chroma, and one more for its triangle filter
@@ -23,8 +24,9 @@ def operation_reach(kind: str, name: str, radius: int, before: float, after: flo
     if kind == "blur":
         return radius / before
     if kind == "resize":
-        return (2 if name == "bicubic" else 1) / min(before, after)
-    return JPEG_REACH / before if kind == "jpeg" else 0
+        reach = {"bicubic": 2, "plain_bicubic": 2}.get(name, 1) / min(before, after)
+        return reach + (GAUSSIAN_S_FOLD_RADIUS / before if name == "gaussian_s_fold" else 0)
+    return {"jpeg": JPEG_REACH, "sharpen": UNSHARP_MASK_REACH}.get(kind, 0) / before
 
 
 def composed_reach(scale: int, kernel_size: int) -> int:
@@ -76,15 +78,20 @@ def check_whole_factors(steps: list[Step], *, is_shuffled: bool) -> None:
     movable = [step for step in steps if is_shuffled and step.movable and _list_size_bounds(step)]
     before: set[float] | None = {1.0}  # the sizes that the image can have; None for a range
     for step in steps:
-        may_follow_any = step in movable and len(movable) > 1
+        may_follow_any = step in movable and not all(other.in_order for other in movable)
         for choice in step.choices:
-            if choice.operation.name == "s_fold":
+            if choice.operation.name in ("s_fold", "gaussian_s_fold"):
                 after = _find_discrete_sizes(choice)
                 if after is None or before is None or may_follow_any:
-                    raise ValueError("s_fold needs a listed relative_size, and no resize to a range of sizes before it")
+                    raise ValueError(
+                        f"{choice.operation.name} needs a listed relative_size, and no resize to a range of sizes "
+                        "before it"
+                    )
                 for large, small in ((large, small) for large in before for small in after):
                     if abs(large / small - round(large / small)) > 1e-6:
-                        raise ValueError(f"s_fold needs a whole factor, not one from size {large:g} to {small:g}")
+                        raise ValueError(
+                            f"{choice.operation.name} needs a whole factor, not one from size {large:g} to {small:g}"
+                        )
         resizes = [choice for choice in step.choices if choice.operation.kind == "resize"]
         if resizes:
             may_keep_size = step.probability < 1 or len(resizes) < len(step.choices)

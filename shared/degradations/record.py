@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from shared.degradations.operations import CODES, NONE, OPERATIONS
+from shared.degradations.operations import CODES, MAX_PARAMETERS, NONE, OPERATIONS
 
 _FORMATS = {
     "noise_sigma": lambda value: f"{255 * value:.1f}/255",
@@ -25,7 +25,7 @@ class Degradation:
 
     Attributes:
         operation: Indices into `OPERATIONS`, (B, S) int64, applied from left to right; `none` pads short sequences.
-        parameters: Parameters in the order of the operation's own, (B, S, 4) float32; unused ones are 0.
+        parameters: Parameters in the order of the operation's own, (B, S, 5) float32; unused ones are 0.
         seed: Seed of the noise fields of each row, (B,) int64.
         scale: Down-sampling factor from input to output, a whole number; 1 for none.
         kernel_size: Odd side of the blur kernels in pixels.
@@ -89,7 +89,8 @@ class Degradation:
             for code, numbers in zip(codes, values, strict=True):
                 operation = OPERATIONS[code]
                 if code != NONE:
-                    steps.append((operation.name, dict(zip(operation.parameters, numbers, strict=False))))
+                    values = dict(zip(operation.parameters, numbers, strict=False))
+                    steps.append((operation.name, {k: v for k, v in values.items() if v or k != "kernel_size"}))
             table.append(steps)
         return table
 
@@ -123,10 +124,11 @@ class Degradation:
             unknown = [names[code] for code in operation.unique().tolist() if names[code] not in CODES]
             if unknown:
                 raise ValueError(f"{path} contains operations that this version does not have: {', '.join(unknown)}")
+            values = torch.from_numpy(stored["parameters"])  # those of earlier versions are fewer
             current_codes = torch.tensor([CODES.get(name, NONE) for name in names])
             return Degradation(
                 current_codes[operation],
-                torch.from_numpy(stored["parameters"]),
+                F.pad(values, (0, MAX_PARAMETERS - values.shape[-1])),
                 torch.from_numpy(stored["seed"]),
                 int(stored["scale"]),
                 int(stored["kernel_size"]),

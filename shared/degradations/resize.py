@@ -5,6 +5,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 Size = tuple[int, int]
+GAUSSIAN_S_FOLD_RADIUS = 12  # pixels
+MIN_WIDTH = 1e-3  # pixels; a narrower Gaussian is the mean of the nearest pixels all the same
 
 
 def _interpolate(images: Tensor, size: Size, mode: str, antialias: bool = False) -> Tensor:
@@ -37,6 +39,14 @@ def bicubic(images: Tensor, size: Size) -> Tensor:
     return small[..., 2:-2, 2:-2].reshape(b, v, c, *size)
 
 
+def plain_bicubic(images: Tensor, size: Size) -> Tensor:
+    """Resizes by bicubic interpolation without antialiasing, a = -0.75, as OpenCV and PyTorch do by default.
+
+    BSRGAN and Real-ESRGAN resize so. A small image shows aliasing.
+    """
+    return _interpolate(images, size, "bicubic")
+
+
 def bilinear(images: Tensor, size: Size) -> Tensor:
     """Resizes by bilinear interpolation without antialiasing, as BSRGAN and Real-ESRGAN do."""
     return _interpolate(images, size, "bilinear")
@@ -64,6 +74,37 @@ def s_fold(images: Tensor, size: Size) -> Tensor:
     if factor is None:
         raise ValueError(f"s-fold down-sampling needs a whole factor, not {tuple(images.shape[-2:])} -> {size}")
     return images[..., ::factor, ::factor].contiguous()
+
+
+def gaussian_s_fold(images: Tensor, size: Size, sigma: Tensor) -> Tensor:
+    """Takes the value of the Gaussian-blurred image at the centre of every s x s block; reflects the border.
+
+    Args:
+        images: Images, (B, V, C, H, W).
+        size: Height and width of the result; H and W are the same whole multiple s of them.
+        sigma: Width of the Gaussian in input pixels, (B,); the kernel reaches `GAUSSIAN_S_FOLD_RADIUS` pixels.
+
+    Returns:
+        Images, (B, V, C, *size).
+
+    Raises:
+        ValueError: The size of the images is not a whole multiple of `size`.
+
+    Source: Zhang et al., "Designing a Practical Degradation Model" (BSRGAN), ICCV 2021, whose kernel of 25 pixels is
+        shifted by linear interpolation to the centre of the block; here it is computed there.
+    """
+    factor = integer_factor(images, size)
+    if factor is None:
+        raise ValueError(f"s-fold down-sampling needs a whole factor, not {tuple(images.shape[-2:])} -> {size}")
+    b, v, c, h, w = images.shape
+    reach = min(GAUSSIAN_S_FOLD_RADIUS, h - 1, w - 1)
+    offset = torch.arange(-reach, reach + factor, dtype=images.dtype, device=images.device) - (factor - 1) / 2
+    weights = torch.softmax(-0.5 * (offset / sigma.clamp(min=MIN_WIDTH)[:, None]).square(), 1)  # (B, taps)
+    taps = weights.repeat_interleave(v * c, 0)[:, None]  # (B V C, 1, taps)
+    padded = F.pad(images.reshape(b * v, c, h, w), (reach,) * 4, mode="reflect")
+    planes = padded.reshape(1, b * v * c, *padded.shape[-2:])
+    rows = F.conv2d(planes, taps[..., None], stride=(factor, 1), groups=b * v * c)
+    return F.conv2d(rows, taps[:, :, None], stride=(1, factor), groups=b * v * c).reshape(b, v, c, *size)
 
 
 def bicubic_reach(factor: int) -> int:

@@ -36,6 +36,7 @@ YAML_SUFFIXES = (".yaml", ".yml")
 _BUILT_IN_FOLDER = Path(__file__).parent / "spaces"
 MAX_SCALE, MAX_KERNEL_SIZE, MAX_MARGIN = 16, 101, 4096  # pixels; beyond, a patch needs more memory than there is
 MAX_ROWS, MAX_STEPS = 10_000, 100
+MIN_NUMBERS = 4  # random numbers for the parameters of a step, as in earlier versions, so that their draws stay
 _KEYS = {"description", "scale", "kernel_size", "margin", "shuffle", "steps", "rows", "probe"}
 
 
@@ -165,15 +166,16 @@ class Space:
             i
             for i, step in enumerate(self._sequences[0])
             if all(c.operation.parameters and c.operation.kind != "resize" for c in step.choices)
-            and (len(step.choices) > 1 or step.probability < 1 or step.choices[0].varies)
+            and (len(step.choices) > 1 or step.probability < 1 or bool(step.choices[0].varying))
         ]
 
     def _draw_sequence(self, steps: list[Step], count: int, generator: torch.Generator) -> Degradation:
         operation = torch.full((count, len(steps)), NONE)
         parameters = torch.zeros(count, len(steps), MAX_PARAMETERS, dtype=torch.float64)
         for i, step in enumerate(steps):
-            # Always as many random numbers per step: a changed probability then leaves the draws of other steps alone.
-            uniform = torch.rand(count, 2 + MAX_PARAMETERS, generator=generator, dtype=torch.float64)
+            # As many random numbers for each step: a changed probability then leaves the draws of other steps alone.
+            needed = max((i + 1 for choice in step.choices for i in choice.varying), default=0)
+            uniform = torch.rand(count, 2 + max(needed, MIN_NUMBERS), generator=generator, dtype=torch.float64)
             weights = torch.tensor([choice.weight for choice in step.choices], dtype=torch.float64)
             edges = (weights / weights.sum()).cumsum(0)[:-1].contiguous()
             chosen = torch.bucketize(uniform[:, 0].contiguous(), edges, right=True)
@@ -213,11 +215,11 @@ def load_space(name_or_path: str) -> Space:
     path = Path(name_or_path)
     if path.suffix not in YAML_SUFFIXES:
         path = _BUILT_IN_FOLDER / f"{name_or_path}.yaml"
-        if not path.is_file():
+        if name_or_path not in list_spaces():
             nearest = difflib.get_close_matches(name_or_path, list_spaces(), n=1)
             hint = f"; did you mean {nearest[0]}?" if nearest else ""
             raise ValueError(
-                f"no degradation space {name_or_path!r}{hint} (there are "
+                f"no degradation space {name_or_path[:100]!r}{hint} (there are "
                 f"{', '.join(list_spaces())}, or give the path of a .yaml)"
             )
     try:
@@ -253,13 +255,14 @@ def _draw_order(steps: list[Step], count: int, generator: torch.Generator) -> Te
 
 
 def _draw_parameters(choice: Choice, uniform: Tensor) -> Tensor:
-    """Maps uniform numbers, (n, 4), to the parameters of an operation, (n, 4)."""
+    """Maps uniform numbers, (n, at least 4), to the parameters of an operation, (n, 5)."""
     names = list(choice.operation.parameters)
-    values = torch.zeros_like(uniform)
+    values = uniform.new_zeros(len(uniform), MAX_PARAMETERS)
     for i, distribution in enumerate(choice.parameters):
-        values[:, i] = (
-            values[:, names.index(distribution)] if isinstance(distribution, str) else distribution.draw(uniform[:, i])
-        )
+        if isinstance(distribution, str):
+            values[:, i] = values[:, names.index(distribution)]
+        else:
+            values[:, i] = distribution.draw(uniform[:, min(i, uniform.shape[1] - 1)])  # any number for a constant
     return values
 
 

@@ -30,9 +30,9 @@ class Choice:
         return OPERATIONS[self.code]
 
     @property
-    def varies(self) -> bool:
-        """Whether two draws of its parameters can differ."""
-        return any(not isinstance(p, str) and p.bounds[0] < p.bounds[1] for p in self.parameters)
+    def varying(self) -> list[int]:
+        """The indices of the parameters of which two draws can differ."""
+        return [i for i, p in enumerate(self.parameters) if not isinstance(p, str) and p.bounds[0] < p.bounds[1]]
 
 
 @dataclass(frozen=True)
@@ -116,6 +116,10 @@ def _check_values(distribution: Distribution, parameter: str, place: str, kernel
     minimum, maximum, is_minimum_valid = VALID_RANGES.get(parameter, (float("-inf"), float("inf"), True))
     if parameter == "length":
         maximum = kernel_size - 1
+    if parameter == "kernel_size":
+        maximum = kernel_size
+        if distribution.kind != "choice" or any(value % 2 != 1 for value in distribution.values if value):
+            raise ValueError(f"{place}: must be odd numbers of pixels, listed as a `choice`, not {distribution.values}")
     low, high = distribution.bounds
     if low < minimum or high > maximum or (low == minimum and not is_minimum_valid):
         bracket = "[" if is_minimum_valid else "("

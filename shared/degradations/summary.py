@@ -34,6 +34,8 @@ def _sum_covariances(degradation: Degradation) -> Tensor:
     for step in range(degradation.operation.shape[1]):
         codes = degradation.operation[:, step]
         values = degradation.parameters[:, step].double()
+        own_blur = torch.where(codes == CODES["gaussian_s_fold"], values[:, 1] / relative_size, 0)
+        total += own_blur.square()[:, None, None] * torch.eye(2, dtype=torch.float64)
         relative_size = torch.where(is_resize[codes], values[:, 0], relative_size)
         rows = is_blur[codes].nonzero().squeeze(1)
         if len(rows) == 0:

@@ -16,14 +16,16 @@ BLURS = [
     {"motion": {"length": [1, 16], **THETA, "curvature": [0, 0.25]}},
 ]
 SIZES = {"choice": [0.5, 0.25, 1, 1.5]}
-RESIZES = [{name: {"relative_size": SIZES}} for name in ("bicubic", "bilinear", "area", "nearest")]
+NAMES = ("bicubic", "plain_bicubic", "bilinear", "area", "nearest")
+RESIZES = [{name: {"relative_size": SIZES}} for name in NAMES]
 NOISES = [
     {"gaussian_noise": {"noise_sigma": [0, 0.1]}},
     {"gray_noise": {"noise_sigma": [0, 0.1]}},
     {"speckle": {"noise_sigma": [0, 0.2]}},
     {"poisson": {"peak": [20, 500]}},
+    {"gray_poisson": {"peak": [20, 500]}},
 ]
-LAST_RESIZES = [{name: {"relative_size": "1/2"}} for name in ("bicubic", "bilinear", "area", "nearest")]
+LAST_RESIZES = [{name: {"relative_size": "1/2"}} for name in NAMES]
 
 SPACES_WITH_SHORT_MARGIN = ("shuffled", "second_order")  # their margin is shorter than the reach of rare rows
 
@@ -31,6 +33,7 @@ SPACES_WITH_SHORT_MARGIN = ("shuffled", "second_order")  # their margin is short
 def make_full_space() -> Space:
     """Makes a space with every family of every kind, at x2, in random order except for the last resize."""
     steps = [
+        {"unsharp_mask": {"amount": [0, 1]}, "probability": 0.5, "movable": True},
         {"one_of": BLURS, "probability": 0.9, "movable": True},
         {"one_of": RESIZES, "probability": 0.5, "movable": True},
         {"one_of": BLURS, "probability": 0.5, "movable": True},

@@ -115,3 +115,19 @@ def test_every_draw_lies_within_the_bounds_and_grows_with_the_uniform(kind, boun
 def test_a_wrong_definition_is_refused_with_its_place(definition, message):
     with pytest.raises(ValueError, match=f"space x, step 2: .*{message}"):
         Distribution(definition, "space x, step 2")
+
+
+def test_either_takes_its_parts_equally_often():
+    values = draw_values({"either": [[0.5, 1], [1, 4], 5]})
+    for low, high in ((0.5, 1), (1, 4)):
+        inside = values[(values > low) & (values < high)]
+        assert len(inside) / len(values) == pytest.approx(1 / 3, abs=0.01)
+        assert stats.kstest(inside.numpy(), stats.uniform(low, high - low).cdf).pvalue > 1e-3
+    assert (values == 5).double().mean() == pytest.approx(1 / 3, abs=0.01)
+    assert Distribution({"either": [[0.5, 1], [1, 4], 5]}, "here").bounds == (0.5, 5)
+
+
+@pytest.mark.parametrize("definition", [{"either": []}, {"either": [[2, 1]]}, {"either": [[1, 2], "two"]}])
+def test_a_wrong_part_of_either_is_refused(definition):
+    with pytest.raises(ValueError, match="^space x: "):
+        Distribution(definition, "space x")

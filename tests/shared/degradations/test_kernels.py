@@ -60,7 +60,7 @@ def compute_covariance(kernel: np.ndarray) -> np.ndarray:
 @given(data=st.data())
 def test_kernels_are_finite_of_sum_one_and_independent_of_the_other_rows(data, operation, dtype):
     size = data.draw(st.sampled_from((7, 13, 21)))
-    rows = [[data.draw(st.floats(*RANGES[name])) for name in operation.parameters] for _ in range(3)]
+    rows = [[data.draw(st.floats(*RANGES[name])) for name in operation.arguments] for _ in range(3)]
     if operation.name == "motion":
         rows = [[min(length, size - 1.0), *rest] for length, *rest in rows]
     columns = torch.tensor(rows, dtype=dtype).T
@@ -81,7 +81,7 @@ def test_kernels_are_finite_of_sum_one_and_independent_of_the_other_rows(data, o
 @given(data=st.data())
 def test_a_rotation_by_pi_is_the_same_kernel(data, operation):
     """Both the rotated kernel and, if it has a direction, the kernel of theta + pi; a bent path would change."""
-    values = {name: data.draw(st.floats(*RANGES[name])) for name in operation.parameters}
+    values = {name: data.draw(st.floats(*RANGES[name])) for name in operation.arguments}
     if "curvature" in values:
         values["curvature"] = 0.0
     for name in ("sigma", "sigma_y"):
@@ -147,7 +147,7 @@ def test_an_isotropic_gaussian_is_symmetric_and_has_no_direction(sigma):
 def test_theta_rotates_x_towards_y(operation):
     values = {"sigma": 3.0, "sigma_y": 0.8, "beta": 1.5, "length": 12.0, "curvature": 0.0, "theta": 0.0}
     make = lambda theta: operation.function(  # noqa: E731
-        SIZE, *(column(theta if name == "theta" else values[name]) for name in operation.parameters)
+        SIZE, *(column(theta if name == "theta" else values[name]) for name in operation.arguments)
     )[0].numpy()
     flat = compute_covariance(make(0.0))
     assert flat[0, 0] > 4 * flat[1, 1]  # long along x
@@ -221,8 +221,25 @@ def test_curved_motion_is_bent_by_its_sagitta():
 
 def test_families_in_one_batch_use_their_own_parameters():
     codes = torch.tensor([0, *(OPERATIONS.index(operation) for operation in BLURS)])
-    parameters = torch.tensor([[2.0, 1.0, 0.5, 1.2]] * len(codes), dtype=torch.float64)
+    parameters = torch.tensor([[2.0, 1.0, 0.5, 1.2, 0.0]] * len(codes), dtype=torch.float64)
+    for row, code in enumerate(codes):  # 0: the side of the space
+        names = list(OPERATIONS[code].parameters)
+        parameters[row, names.index("kernel_size") if "kernel_size" in names else -1] = 0
     mixed = make_blur_kernels(codes, parameters, SIZE)
     for row, operation in enumerate(BLURS, 1):
-        arguments = parameters[0, : len(operation.parameters)]
+        arguments = parameters[row, : len(operation.arguments)]
         torch.testing.assert_close(mixed[row], operation.function(SIZE, *arguments[:, None])[0])
+
+
+@pytest.mark.parametrize("operation", [o for o in BLURS if "kernel_size" in o.parameters], ids=lambda o: o.name)
+def test_a_kernel_of_its_own_side_is_the_one_of_that_side(operation):
+    values = {"sigma": 2.5, "sigma_y": 1.5, "theta": 0.4, "beta": 0.7, "cutoff": 1.3}
+    sides = torch.tensor([0.0, 21.0, 9.0, 7.0], dtype=torch.float64)
+    row = [values.get(parameter, 0.0) for parameter in operation.parameters]
+    parameters = torch.tensor([row] * 4, dtype=torch.float64)
+    parameters[:, list(operation.parameters).index("kernel_size")] = sides
+    made = make_blur_kernels(torch.full((4,), OPERATIONS.index(operation)), parameters, SIZE)
+    for kernel, side in zip(made, [21, 21, 9, 7], strict=True):
+        alone = operation.function(side, *(column(values[parameter]) for parameter in operation.arguments))[0]
+        spare = (SIZE - side) // 2
+        torch.testing.assert_close(kernel, torch.nn.functional.pad(alone, (spare,) * 4), atol=1e-12, rtol=0)

@@ -1,5 +1,6 @@
 """Resizing against reference matrices."""
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -136,3 +137,45 @@ def test_integer_factor():
     assert resize.integer_factor(images, (20, 12)) == 1
     for size in ((5, 6), (6, 3), (40, 24), (10, 5)):
         assert resize.integer_factor(images, size) is None
+
+
+def plain_bicubic_matrix(before: int, after: int) -> np.ndarray:
+    """The weights of each output pixel, a = -0.75; the edge pixel stands for those outside."""
+    matrix = np.zeros((after, before))
+    for row in range(after):
+        centre = (row + 0.5) * before / after - 0.5
+        for column in range(int(np.floor(centre)) - 1, int(np.floor(centre)) + 3):
+            x, a = abs(column - centre), -0.75
+            near = (a + 2) * x**3 - (a + 3) * x**2 + 1
+            far = a * x**3 - 5 * a * x**2 + 8 * a * x - 4 * a
+            matrix[row, np.clip(column, 0, before - 1)] += near if x <= 1 else far if x < 2 else 0
+    return matrix
+
+
+@pytest.mark.parametrize(("height", "width", "size"), [(40, 32, (10, 8)), (30, 30, (45, 40)), (33, 47, (10, 12))])
+def test_plain_bicubic_is_that_of_opencv(height, width, size):
+    images = pictures(height, width)
+    rows, columns = plain_bicubic_matrix(height, size[0]), plain_bicubic_matrix(width, size[1])
+    found = resize.plain_bicubic(images, size)
+    expected = apply_to_each(images, lambda image: np.einsum("ab,bcd,ec->aed", rows, image, columns))
+    np.testing.assert_allclose(found, expected, atol=1e-12)
+    opencv = apply_to_each(images, lambda image: cv2.resize(image, size[::-1], interpolation=cv2.INTER_CUBIC))
+    np.testing.assert_allclose(found, opencv, atol=1e-5)  # its weights have single precision
+
+
+@pytest.mark.parametrize("factor", [2, 4])
+def test_gaussian_s_fold_is_the_blurred_image_at_the_centre_of_each_block(factor):
+    images = pictures(12 * factor, 7 * factor)
+    sigma = torch.tensor([0.1, 1.7], dtype=torch.float64)  # the first is the mean of the nearest pixels
+    found = resize.gaussian_s_fold(images, (12, 7), sigma)
+    reach = resize.GAUSSIAN_S_FOLD_RADIUS
+    for row, width in enumerate(sigma.tolist()):
+        positions = np.arange(-reach, reach + factor) - (factor - 1) / 2
+        taps = np.exp(-0.5 * ((positions**2 - (positions**2).min()) / width**2))
+        taps /= taps.sum()
+        padded = np.pad(images[row, 1, 2].numpy(), reach, mode="reflect")
+        for y, x in ((0, 0), (5, 3), (11, 6)):
+            block = padded[y * factor : y * factor + len(taps), x * factor : x * factor + len(taps)]
+            assert found[row, 1, 2, y, x].item() == pytest.approx(taps @ block @ taps, abs=1e-12)
+    with pytest.raises(ValueError, match="whole factor"):
+        resize.gaussian_s_fold(images, (11, 7), sigma)
