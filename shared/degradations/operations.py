@@ -64,7 +64,7 @@ OPERATIONS = (
     Operation("speckle", "noise", _NOISE, noise.speckle),
     Operation("poisson", "noise", {"peak": None}, noise.poisson),
     Operation("gray_poisson", "noise", {"peak": None}, noise.gray_poisson),
-    Operation("jpeg", "jpeg", {"quality": None}, jpeg.jpeg),
+    Operation("jpeg", "jpeg", {"quality": None, "offset_x": 0.0, "offset_y": 0.0}, jpeg.jpeg),
     Operation("quantize", "quantize", {}),
     Operation("unsharp_mask", "sharpen", {"amount": 0.5, "threshold": 10 / 255}, sharpen.unsharp_mask),
 )
@@ -85,6 +85,8 @@ VALID_RANGES: dict[str, tuple[float, float, bool]] = {
     "kernel_size": (0, 101, True),  # and 0 or odd, and at most that of the space
     "amount": (0, 10, True),
     "threshold": (0, 1, True),
+    "offset_x": (0, 15, True),
+    "offset_y": (0, 15, True),
 }
 CODES = {operation.name: code for code, operation in enumerate(OPERATIONS)}
 NONE = CODES["none"]

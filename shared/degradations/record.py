@@ -12,6 +12,7 @@ from torch import Tensor
 
 from shared.degradations.operations import CODES, MAX_PARAMETERS, NONE, OPERATIONS
 
+_OPTIONAL = ("kernel_size", "offset_x", "offset_y")  # 0 stands for nothing special
 _FORMATS = {
     "noise_sigma": lambda value: f"{255 * value:.1f}/255",
     "theta": lambda value: f"{math.degrees(value):.0f} degrees",
@@ -90,7 +91,7 @@ class Degradation:
                 operation = OPERATIONS[code]
                 if code != NONE:
                     values = dict(zip(operation.parameters, numbers, strict=False))
-                    steps.append((operation.name, {k: v for k, v in values.items() if v or k != "kernel_size"}))
+                    steps.append((operation.name, {k: v for k, v in values.items() if v or k not in _OPTIONAL}))
             table.append(steps)
         return table
 

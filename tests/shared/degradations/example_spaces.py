@@ -27,7 +27,7 @@ NOISES = [
 ]
 LAST_RESIZES = [{name: {"relative_size": "1/2"}} for name in NAMES]
 
-SPACES_WITH_SHORT_MARGIN = ("shuffled", "second_order")  # their margin is shorter than the reach of rare rows
+SPACES_WITH_SHORT_MARGIN = ("shuffled", "second_order", "photo")  # their margin is shorter than the reach of rare rows
 
 
 def make_full_space() -> Space:

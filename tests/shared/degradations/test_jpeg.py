@@ -142,3 +142,18 @@ def test_chroma_is_sub_sampled_and_luma_is_not():
     found_red = compress([red], (95,))[0]
     assert np.ptp(found_bright[8]) > 110
     assert np.ptp((found_red[..., 0] - found_red[..., 1])[8]) < 0.5 * np.ptp(red[..., 0].astype(float) - red[..., 1])
+
+
+def test_an_offset_moves_the_blocks_as_a_crop_does():
+    """A crop of a compressed image equals the crop compressed with blocks that begin where those of the image did."""
+    image = torch.from_numpy(photograph(96, 112)).permute(2, 0, 1)[None, None].float().expand(3, 1, -1, -1, -1) / 255
+    quality = torch.tensor([20.0, 50.0, 80.0])
+    whole = jpeg(image, quality)
+    x, y = torch.tensor([5, 0, 15]), torch.tensor([3, 7, 0])
+    crops = torch.stack([image[row, :, :, y[row] : y[row] + 64, x[row] : x[row] + 80] for row in range(3)])
+    found = jpeg(crops, quality, x.float(), y.float())
+    for row in range(3):
+        expected = whole[row, :, :, y[row] : y[row] + 64, x[row] : x[row] + 80]
+        inside = slice(16, 48)  # blocks that the border of the crop does not cut
+        torch.testing.assert_close(found[row][..., inside, inside], expected[..., inside, inside])
+    torch.testing.assert_close(jpeg(crops, quality, x * 0.0, y * 0.0), jpeg(crops, quality))

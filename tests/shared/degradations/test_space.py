@@ -27,7 +27,12 @@ BOUNDS = {  # of the parameters in all built-in spaces
     "relative_size": (0.1, 1.5),
     "noise_sigma": (0, 30 / 255),
     "peak": (28, 102_400),
-    "quality": (30, 95),
+    "quality": (10, 95),
+    "length": (3, 28),
+    "curvature": (0, 0.1),
+    "radius": (1, 8),
+    "offset_x": (0, 15),
+    "offset_y": (0, 15),
     "kernel_size": (7, 25),
     "amount": (0.5, 0.5),
     "threshold": (10 / 255, 10 / 255),
@@ -49,6 +54,7 @@ def test_the_documented_spaces_exist():
         "dasr_aniso",
         "shuffled",
         "second_order",
+        "photo",
         "grid",
     }
     assert documented <= set(NAMES)
