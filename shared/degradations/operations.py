@@ -21,8 +21,8 @@ class Operation:
     Attributes:
         name: Name in the YAML of a space.
         kind: How the pipeline calls the function: `blur` (size, *arguments -> kernels), `resize` (images, output size,
-            *arguments -> images), `noise` (images, *arguments, seed, stream, views -> images), `jpeg` and `sharpen`
-            (images, *arguments -> images). `none` and `quantize` (rounding to 8 bits) have no function.
+            *arguments -> images), `noise` (images, *arguments, seed, stream, views -> images), `jpeg`, `rescale`
+            and `sharpen` (images, *arguments -> images). `none` and `quantize` (rounding to 8 bits) have no function.
         parameters: Defaults by name. None marks a required parameter; a name stands for the value of that parameter.
         function: Function that applies the operation, or makes its kernels.
     """
@@ -59,6 +59,7 @@ OPERATIONS = (
     Operation("nearest", "resize", _RELATIVE, resize.nearest),
     Operation("s_fold", "resize", _RELATIVE, resize.s_fold),
     Operation("gaussian_s_fold", "resize", {**_RELATIVE, "sigma": None}, resize.gaussian_s_fold),
+    Operation("rescale", "rescale", {"factor": None}, resize.rescale),
     Operation("gaussian_noise", "noise", _NOISE, noise.gaussian_noise),
     Operation("gray_noise", "noise", _NOISE, noise.gray_noise),
     Operation("speckle", "noise", _NOISE, noise.speckle),
@@ -77,6 +78,7 @@ VALID_RANGES: dict[str, tuple[float, float, bool]] = {
     "radius": (0, 1000, True),
     "length": (0, 1000, True),  # and at most the side of the kernel
     "relative_size": (0, 8, False),
+    "factor": (0, 1, False),
     "noise_sigma": (0, 1, True),
     "peak": (0, 1e9, False),
     "quality": (1, 100, True),

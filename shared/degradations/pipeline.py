@@ -205,7 +205,7 @@ def _apply_step(
                 images = convolve_same(images, make_blur_kernels(codes[members], values, degradation.kernel_size))
             elif operation.kind == "noise" and operation.function is not None:
                 images = operation.function(images, *arguments, seed[on_device], step, views)
-            elif operation.kind in ("jpeg", "sharpen") and operation.function is not None:
+            elif operation.kind in ("jpeg", "rescale", "sharpen") and operation.function is not None:
                 images = operation.function(images, *arguments)
             elif operation.kind == "quantize":
                 images = images.mul_(255) if is_fresh else images.mul(255)

@@ -8,6 +8,7 @@ from shared.degradations.resize import GAUSSIAN_S_FOLD_RADIUS, bicubic_reach
 from shared.degradations.sharpen import UNSHARP_MASK_REACH
 from shared.degradations.steps import Choice, Step
 
+RESCALE_REACH = 16  # pixels: four taps down and two up, to a quarter of the size
 JPEG_REACH = 17  # pixels: a 16-px block of chroma, and one more for its triangle filter
 
 
@@ -26,7 +27,7 @@ def operation_reach(kind: str, name: str, radius: int, before: float, after: flo
     if kind == "resize":
         reach = {"bicubic": 2, "plain_bicubic": 2}.get(name, 1) / min(before, after)
         return reach + (GAUSSIAN_S_FOLD_RADIUS / before if name == "gaussian_s_fold" else 0)
-    return {"jpeg": JPEG_REACH, "sharpen": UNSHARP_MASK_REACH}.get(kind, 0) / before
+    return {"jpeg": JPEG_REACH, "rescale": RESCALE_REACH, "sharpen": UNSHARP_MASK_REACH}.get(kind, 0) / before
 
 
 def composed_reach(scale: int, kernel_size: int) -> int:

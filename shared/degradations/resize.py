@@ -107,6 +107,22 @@ def gaussian_s_fold(images: Tensor, size: Size, sigma: Tensor) -> Tensor:
     return F.conv2d(rows, taps[:, :, None], stride=(1, factor), groups=b * v * c).reshape(b, v, c, *size)
 
 
+def rescale(images: Tensor, factor: Tensor) -> Tensor:
+    """Makes images smaller by `bicubic`, and as large as before by `plain_bicubic`.
+
+    Args:
+        images: Images, (B, V, C, H, W).
+        factor: Size in between, relative to the images, (B,); few different values, since each is computed by itself.
+    """
+    out = images.clone()
+    height, width = images.shape[-2:]
+    for value in factor.unique().tolist():
+        rows = (factor == value).nonzero().squeeze(1)
+        small = bicubic(images[rows], (max(1, round(height * value)), max(1, round(width * value))))
+        out[rows] = plain_bicubic(small, (height, width))
+    return out
+
+
 def bicubic_reach(factor: int) -> int:
     """Computes how many input pixels `bicubic_taps` extend beyond the block of an output pixel, to each side."""
     return (4 * factor - factor % 2 - factor) // 2 if factor > 1 else 0

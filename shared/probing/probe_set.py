@@ -98,7 +98,7 @@ class ProbeSet:
         kinds = {operation.name: operation.kind for operation in OPERATIONS}
         families = []
         for steps in self.degradation.rows():
-            kept = [name for name, _ in steps if kinds[name] in ("blur", "noise", "jpeg")]
+            kept = [name for name, _ in steps if kinds[name] in ("blur", "rescale", "noise", "jpeg")]
             resized = any(kinds[name] == "resize" for name, _ in steps)
             families.append(" + ".join(name.replace("_", " ") for name in kept) or ("resize" if resized else "none"))
         names = list(dict.fromkeys(families))

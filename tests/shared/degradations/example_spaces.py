@@ -33,6 +33,7 @@ SPACES_WITH_SHORT_MARGIN = ("shuffled", "second_order", "photo")  # their margin
 def make_full_space() -> Space:
     """Makes a space with every family of every kind, at x2, in random order except for the last resize."""
     steps = [
+        {"rescale": {"factor": 0.5}, "probability": 0.5, "movable": True},
         {"unsharp_mask": {"amount": [0, 1]}, "probability": 0.5, "movable": True},
         {"one_of": BLURS, "probability": 0.9, "movable": True},
         {"one_of": RESIZES, "probability": 0.5, "movable": True},

@@ -179,3 +179,13 @@ def test_gaussian_s_fold_is_the_blurred_image_at_the_centre_of_each_block(factor
             assert found[row, 1, 2, y, x].item() == pytest.approx(taps @ block @ taps, abs=1e-12)
     with pytest.raises(ValueError, match="whole factor"):
         resize.gaussian_s_fold(images, (11, 7), sigma)
+
+
+def test_rescaling_goes_down_and_up_again_row_by_row():
+    images = pictures(36, 24)
+    found = resize.rescale(images, torch.tensor([1 / 3, 1 / 2], dtype=torch.float64))
+    for row, size in enumerate([(12, 8), (18, 12)]):
+        expected = resize.plain_bicubic(resize.bicubic(images[row : row + 1], size), (36, 24))
+        torch.testing.assert_close(found[row : row + 1], expected)
+    same = resize.rescale(images, torch.ones(2, dtype=torch.float64))
+    torch.testing.assert_close(same, images)

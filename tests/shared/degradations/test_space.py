@@ -34,6 +34,7 @@ BOUNDS = {  # of the parameters in all built-in spaces
     "offset_x": (0, 15),
     "offset_y": (0, 15),
     "kernel_size": (7, 25),
+    "factor": (1 / 3, 2 / 3),
     "amount": (0.5, 0.5),
     "threshold": (10 / 255, 10 / 255),
 }
