@@ -33,6 +33,7 @@ from shared.files import escape_unprintable, expand_user, write_atomically, writ
 from shared.images import spread_windows
 from shared.inference import embed_batches
 from shared.probing import ProbeSet, format_r2
+from shared.progress_bar import ProgressBar
 from shared.run_folders.report_folder import ReportFolder
 
 FORMAT = 3  # of scores.json; to be raised when patches are cut or read differently, which outdates old reports
@@ -149,10 +150,9 @@ def hash_pixels(store: ImageStore) -> str:
 
 def _embed(embedder: Embedder, patches: OwnPatches, path: Path, *, device: torch.device, bf16: bool) -> np.ndarray:
     """Embeds the patches, (M, D), mapped from the cache: neither patches nor embedding are ever whole in memory."""
-    from tqdm.auto import tqdm
 
     def parts() -> Iterator[np.ndarray]:
-        starts = tqdm(range(0, len(patches), BATCH), desc=embedder.name, unit="batch", disable=None, leave=False)
+        starts = ProgressBar(range(0, len(patches), BATCH), desc=embedder.name, unit="batch", leave=False)
         batches = (patches.cut(slice(start, start + BATCH)) for start in starts)
         return embed_batches(embedder.build().to(device), batches, bf16=bf16)
 

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from tqdm.auto import tqdm
 
 from analysis.config import AnalysisConfig
 from analysis.embedding.cache import embed_cached, render_patches
@@ -21,6 +20,7 @@ from shared.command import to_plain
 from shared.devices import resolve_precision, select_device
 from shared.files import expand_user
 from shared.probing import ProbeSet
+from shared.progress_bar import ProgressBar
 from shared.run_folders.report_folder import ReportFolder
 
 
@@ -75,7 +75,7 @@ def evaluate(
         return embed_cached(embedder, probe, render_patches(probe, cache), cache, device=device, bf16=bf16)
 
     reports, notes = [], []
-    with tqdm(total=3 * len(embedders), unit="step", disable=None, leave=False) as bar:
+    with ProgressBar(total=3 * len(embedders), unit="step", leave=False) as bar:
         for embedder in embedders:
             try:
                 bar.set_description(f"embedding of {embedder.name}")

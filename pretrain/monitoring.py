@@ -63,7 +63,8 @@ class PretrainLog(pl.Callback):
             values["projection/std"] = float(normalised_std(projection))
             values["projection/effective_rank"] = float(effective_rank(projection))
             values["projection/uniformity"] = float(uniformity(projection))
-        values["schedule/key_momentum"] = method.key_momentum
+        if method.has_target:
+            values["schedule/key_momentum"] = method.key_momentum
         values["schedule/lr"] = module.last_lr
         return values | {f"speed/{name}": value for name, value in self.speed.read(module).items()}
 

@@ -19,7 +19,7 @@ from shared.degradations import Space, load_space
 from shared.encoders import build_encoder
 from shared.probing import EmbeddingScores, NetworkScorer, build_run_probe, score_table, scores_to_json
 from shared.run_folders import RunFolder
-from shared.training.progress import ProgressBar, SpeedMonitor
+from shared.training.progress import RunProgress, SpeedMonitor
 from shared.training.session import PreparedRun, describe_inputs, run_session
 
 
@@ -70,7 +70,7 @@ def prepare(config: PretrainConfig, recipe: str, folder: Path) -> PreparedRun:
             speed,
             PretrainLog(speed, scorer),
             BackgroundFigures(folder, space),
-            ProgressBar(module.planner.views),
+            RunProgress(module.planner.views),
         ],
         inputs=describe_inputs(space, module.planner.store, held_out),
         finish=lambda seconds: _finish(config, recipe, folder / "encoder", module, scorer, seconds),

@@ -19,6 +19,7 @@ COVERED_BY = {
     "shared/images/png_rows.py": "tests/shared/images/test_deep.py",
     "shared/training/checkpointing.py": "tests/pretrain/test_train.py",
     "shared/training/fit.py": "tests/pretrain/test_train.py",
+    "shared/training/hparams.py": "tests/pretrain/test_train.py",
     "shared/training/guards.py": "tests/pretrain/test_train.py",
     "shared/training/planned_module.py": "tests/pretrain/test_train.py",
     "shared/training/run_config.py": "tests/pretrain/test_config.py",

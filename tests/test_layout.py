@@ -19,7 +19,7 @@ ALLOWED = {
 # folders and top-level modules of each package in layers, lowest first; they import only from lower layers
 LAYERS = {
     "shared": (
-        {"bounds", "files", "inference", "devices", "locks", "yaml_text"},
+        {"bounds", "files", "inference", "devices", "locks", "progress_bar", "yaml_text"},
         {"images", "degradations", "encoders", "run_folders", "command"},
         {"artefacts", "data"},
         {"probing", "checkpoints"},

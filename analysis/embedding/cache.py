@@ -8,12 +8,12 @@ import numpy as np
 import torch
 from numpy.lib.format import write_array_header_2_0
 from torch import nn
-from tqdm import tqdm
 
 from analysis.embedding.embedders import Embedder
 from shared.files import make_private_path
 from shared.inference import embed_batches
 from shared.probing import ProbeSet
+from shared.progress_bar import ProgressBar
 
 BATCH = 128  # patches; larger batches were no faster for a ResNet50 on a CPU
 MIN_BAR_BATCHES = 5  # batches; fewer finish before a progress bar can be read
@@ -73,10 +73,9 @@ def embed_stream(
 
 def _batches(count: int, title: str, quiet: bool) -> Iterator[slice]:
     starts = range(0, count, BATCH)
-    yield from (
-        slice(start, min(count, start + BATCH))
-        for start in tqdm(starts, desc=title, unit="batch", disable=quiet or len(starts) < MIN_BAR_BATCHES, leave=False)
-    )
+    is_short = len(starts) < MIN_BAR_BATCHES
+    bar = ProgressBar(starts, desc=title, unit="batch", disable=quiet or is_short, leave=False)
+    yield from (slice(start, min(count, start + BATCH)) for start in bar)
 
 
 def load_or_write(path: Path, count: int, parts: Callable[[], Iterator[np.ndarray]]) -> np.ndarray:

@@ -44,6 +44,7 @@ class Method(nn.Module):
             the controls do.
         needs_sharp: Whether the method reads `ViewBatch.sharp`, the crops before their degradation.
         compares_rows: Whether the loss compares the rows of a batch with each other.
+        has_target: Whether a target network follows the encoder, at the pace of `key_momentum`.
         key_momentum: Share of its weights that the target network keeps at each `after_step`, in [0, 1]; set by the
             training before each step.
         last_projection: Online projections of the last forward pass for collapse monitors, (N, D), detached, not
@@ -53,6 +54,7 @@ class Method(nn.Module):
     needs_parameters = False
     needs_sharp = False
     compares_rows = False
+    has_target = False
     key_momentum: float
     last_projection: Tensor
 
@@ -120,6 +122,8 @@ class MomentumMethod(Method):
         positives: Policy that selects and aggregates positives.
         projector: Online projection head, (N, encoder.dim) -> (N, D).
     """
+
+    has_target = True
 
     def __init__(self, encoder: Encoder, positives: Positives, projector: nn.Module) -> None:
         from lightly.models.utils import deactivate_requires_grad

@@ -14,11 +14,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from tqdm import tqdm
 
 from shared.data.store import ImageStore
 from shared.files import make_private_path
 from shared.locks import hold_lock
+from shared.progress_bar import ProgressBar
 
 FORMAT_VERSION = 2  # to be raised when the files below change their meaning
 PIXELS, INDEX = "pixels.bin", "index.json"
@@ -164,7 +164,8 @@ def _write(sources: Sequence[ImageSource], identity: str, folder: Path) -> None:
     names, heights, widths, skipped = [], [], [], []
     with (folder / PIXELS).open("wb") as stream:
         is_short = len(sources) < PROGRESS_BAR_THRESHOLD
-        for name, image in tqdm(_decode(sources), "decoding images", len(sources), unit="image", disable=is_short):
+        decoded = _decode(sources)
+        for name, image in ProgressBar(decoded, "decoding images", len(sources), unit="image", disable=is_short):
             if isinstance(image, str):
                 skipped.append((name, image))
                 continue

@@ -4,8 +4,8 @@ import time
 from typing import Any
 
 import pytorch_lightning as pl
-from tqdm.auto import tqdm
 
+from shared.progress_bar import ProgressBar
 from shared.training.planned_module import PlannedTraining
 
 
@@ -58,8 +58,8 @@ class SpeedMonitor(pl.Callback):
         self._fetch_seconds_at_start = module.fetch_seconds
 
 
-class ProgressBar(pl.Callback):
-    """Shows one line with steps, it/s, patches/s, remaining time and the loss, on the first rank only.
+class RunProgress(pl.Callback):
+    """Shows one line with steps, steps/s, patches/s, remaining time and the loss, on the first rank only.
 
     Args:
         views_per_row: Number of views per degradation, which converts rows to patches.
@@ -67,17 +67,16 @@ class ProgressBar(pl.Callback):
 
     def __init__(self, views_per_row: int) -> None:
         self.views_per_row = views_per_row
-        self._bar: tqdm | None = None
+        self._bar: ProgressBar | None = None
         self._start = (0.0, 0)  # time and optimiser step
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if trainer.is_global_zero:
-            self._bar = tqdm(
+            self._bar = ProgressBar(
                 total=trainer.max_steps,
                 initial=trainer.global_step,
-                unit="it",
+                unit="step",
                 desc="train",
-                dynamic_ncols=True,
                 smoothing=0.05,
                 mininterval=0.5,
             )

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
+from pytorch_lightning.loggers import TensorBoardLogger
 
 from shared.command import to_plain
 from shared.data import ImageStore, compute_checksum
@@ -26,6 +27,7 @@ from shared.training.fit import (
     quiet_libraries,
     read_checkpoint_step,
 )
+from shared.training.hparams import write_hparams
 from shared.training.planned_module import PlannedTraining
 from shared.training.run_config import RunConfig
 
@@ -114,6 +116,9 @@ def _train(config: RunConfig, folder: RunFolder, prepared: PreparedRun) -> int:
         seconds = round(module.train_seconds, 1)
         module.to(trainer.strategy.root_device)  # Lightning has moved it to the CPU
         metrics, text = prepared.finish(seconds)
+        if isinstance(trainer.logger, TensorBoardLogger):
+            own = next(iter(metrics["scores"].values()))  # the others are controls
+            write_hparams(trainer.logger.experiment, to_plain(config), own, config.steps)
         folder.finish(metrics | {"train_seconds": seconds, "steps": config.steps})
         print(text)
     return 0

@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from tqdm.auto import tqdm
 
 from shared.command import to_plain
 from shared.devices import select_device
 from shared.encoders import MIN_IMAGE_SIDE
 from shared.files import escape_unprintable, write_atomically, write_json
 from shared.images import write_image
+from shared.progress_bar import ProgressBar
 from shared.run_folders import ReportFolder
 from sr.evaluation.benchmarks import Benchmark, open_benchmarks
 from sr.evaluation.config import EvaluationConfig
@@ -110,7 +110,7 @@ def _score(
 ) -> dict[str, Any]:
     """Scores all restorers on all data sets, writes the tables, and returns the metrics."""
     scores: dict[str, dict[str, ImageScores]] = {one.name: {} for one in restorers}
-    with tqdm(total=sum(map(len, benchmarks)), unit="image", desc=STAGE, disable=None, leave=False) as bar:
+    with ProgressBar(total=sum(map(len, benchmarks)), unit="image", desc=STAGE, leave=False) as bar:
         for benchmark in benchmarks:
             by_restorer = score_benchmark(
                 restorers,
@@ -217,7 +217,7 @@ def _restore_real(
 ) -> dict[str, Any]:
     """Writes the SR image of every image and returns the metrics, which have no scores."""
     written = []
-    with tqdm(total=sum(map(len, benchmarks)), unit="image", desc=STAGE, disable=None, leave=False) as bar:
+    with ProgressBar(total=sum(map(len, benchmarks)), unit="image", desc=STAGE, leave=False) as bar:
         for benchmark in benchmarks:
             for i, file in enumerate(_choose_result_names(benchmark.paths)):
                 lr_image = benchmark.image(i).to(device)

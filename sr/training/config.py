@@ -19,6 +19,8 @@ from sr.networks import NETWORKS
 from sr.training.augmentation import AugmentationConfig
 from sr.training.losses import LossConfig
 
+VALIDATIONS = 10  # in a run, the one at the end included
+
 
 @dataclass
 class SRConfig(RunConfig):
@@ -34,7 +36,8 @@ class SRConfig(RunConfig):
         augmentation: Augmentation of the HR crops, see `AugmentationConfig`.
         views: LR patches per degradation, see `ViewsConfig`; empty = one, or as many as the contrastive loss needs. The
             first one is super-resolved.
-        validate_every: Optimiser steps between validations on held-out images; 0 = only at the end.
+        validate_every: Optimiser steps between validations on held-out images; 0 = only at the end, below 0 = ten
+            times in the run.
         validation_size: Largest side, in pixels, of the central crops of HR images that are scored, at least 16 times
             the scale.
     """
@@ -47,7 +50,7 @@ class SRConfig(RunConfig):
     loss: LossConfig = field(default_factory=LossConfig)
     augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
     views: ViewsConfig = field(default_factory=lambda: ViewsConfig(crops=""))
-    validate_every: int = bounded(0, 0)
+    validate_every: int = bounded(-1, -1)
     validation_size: int = bounded(256, 1, 65536)
 
     def check(self) -> None:
@@ -70,6 +73,11 @@ class SRConfig(RunConfig):
         self.loss.check()
         self.views.sources()
         self._check_views()
+
+    @property
+    def validation_interval(self) -> int:
+        """Optimiser steps between two validations; 0 if there is none before the end."""
+        return self.validate_every if self.validate_every >= 0 else -(-self.steps // VALIDATIONS)
 
     def _check_views(self) -> None:
         sizes, patches = self.view_config.sizes(), self.conditioning.patches

@@ -3,6 +3,8 @@
 import time
 from typing import Any
 
+import cv2
+import numpy as np
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.loggers import TensorBoardLogger
@@ -16,6 +18,8 @@ from sr.training.validation import ValidationSet, score_model
 
 PANEL_ROWS = 6
 GAP = 2  # pixels of white on each side of an image
+HEADER = 18  # pixels above them
+COLUMNS = ("LR", "SR", "HR", "bicubic")
 
 
 class SRLog(pl.Callback):
@@ -44,7 +48,8 @@ class SRLog(pl.Callback):
         started = time.perf_counter()
         if step == 1 or (config.panel_every and step % config.panel_every == 0) or step == config.steps:
             self._write_panel(board, pl_module, step)
-        if config.validate_every and step % config.validate_every == 0 and step < config.steps:
+        every = config.validation_interval
+        if every and step % every == 0 and step < config.steps:
             scores = score_model(
                 pl_module.export_module, self.images, bf16=config.precision == "bf16", device=pl_module.device
             )
@@ -61,13 +66,13 @@ class SRLog(pl.Callback):
         if module.last_images is None or module.last_plan is None:
             return
         rows = min(PANEL_ROWS, len(module.last_images[0]))
-        board.experiment.add_image("LR, SR, HR, bicubic", draw_panel(module.last_images, rows), step)
+        board.experiment.add_image("patches", draw_panel(module.last_images, rows), step)
         words = [f"row {i}: {text}" for i, text in enumerate(module.last_plan.degradation[:rows].describe(), 1)]
         board.experiment.add_text("degradations", "\n\n".join(words), step)
 
 
 def draw_panel(images: tuple[Tensor, Tensor, Tensor], rows: int) -> Tensor:
-    """Draws LR (nearest neighbour), SR, HR and bicubic patches side by side, one row each.
+    """Draws LR (nearest neighbour), SR, HR and bicubic patches side by side, one row each, under their names.
 
     Args:
         images: LR, SR and HR patches, (B, 3, h, w) in [0, 1].
@@ -81,4 +86,9 @@ def draw_panel(images: tuple[Tensor, Tensor, Tensor], rows: int) -> Tensor:
     columns = (interpolate(lr_image, scale_factor=scale), sr_image, hr_image, upsample_bicubic(lr_image, scale))
     padded = [torch.nn.functional.pad(each.clamp(0, 1), (GAP,) * 4, value=1.0) for each in columns]
     picture = torch.cat(padded, -1).permute(1, 0, 2, 3).flatten(1, 2)  # (3, rows * H, 4 * W)
-    return picture.mul(255).round().to(torch.uint8)
+    header = np.full((HEADER, picture.shape[-1], 3), 255, np.uint8)
+    for column, name in enumerate(COLUMNS):
+        place = (column * picture.shape[-1] // len(COLUMNS) + GAP, HEADER - 5)
+        cv2.putText(header, name, place, cv2.FONT_HERSHEY_SIMPLEX, 0.4, (0, 0, 0), 1, cv2.LINE_AA)
+    drawn = picture.mul(255).round().to(torch.uint8)
+    return torch.cat((torch.from_numpy(header).permute(2, 0, 1), drawn), 1)

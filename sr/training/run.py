@@ -11,7 +11,7 @@ from shared.command import to_plain
 from shared.data import ImageStore, Planner, describe_training_images, open_images, read_fingerprints, source_size
 from shared.degradations import Space, load_space
 from shared.run_folders import RunFolder
-from shared.training.progress import ProgressBar, SpeedMonitor
+from shared.training.progress import RunProgress, SpeedMonitor
 from shared.training.session import PreparedRun, describe_inputs, run_session
 from sr.conditioning.sources import EncoderSource
 from sr.model import ModelConfig, SRModel, build_model
@@ -54,7 +54,7 @@ def prepare(config: SRConfig, recipe: str, folder: Path) -> PreparedRun:
     constants = "" if method is None else method.describe_time_constants(config.pace)
     return PreparedRun(
         module=module,
-        callbacks=[speed, SRLog(speed, images), ProgressBar(module.planner.views)],
+        callbacks=[speed, SRLog(speed, images), RunProgress(module.planner.views)],
         inputs=describe_inputs(space, module.planner.store, held_out),
         finish=lambda seconds: _finish(config, recipe, folder, module, images, space, seconds),
         summary=[

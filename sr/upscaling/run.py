@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from tqdm.auto import tqdm
 
 from shared.command import is_out_of_memory
 from shared.devices import select_device
@@ -24,6 +23,7 @@ from shared.images import (
     read_deep_image,
     read_file,
 )
+from shared.progress_bar import ProgressBar
 from sr.model import SRModel
 from sr.model_artefact import load_model
 from sr.upscaling.config import UpscaleConfig
@@ -68,7 +68,7 @@ def run(config: UpscaleConfig, source: Path, target: Path, model: Path) -> int:
     failed: list[str] = []
     worker = Worker(config, model) if pending else None
     try:
-        for job in tqdm(pending, unit="image", disable=None if len(pending) > 1 else True, dynamic_ncols=True):
+        for job in ProgressBar(pending, desc="upscale", unit="image", disable=len(pending) == 1):
             assert worker is not None
             try:
                 if job.target.exists() and not config.overwrite:
@@ -86,7 +86,7 @@ def run(config: UpscaleConfig, source: Path, target: Path, model: Path) -> int:
                 failed.append(_describe_failure(job, error))
             else:
                 done += 1
-                tqdm.write(escape_unprintable(report))
+                ProgressBar.write(escape_unprintable(report))
         if len(jobs) > 1 or kept:
             _print_summary(done, kept, target)
     finally:
@@ -194,14 +194,8 @@ class Worker:
     def _write(self, upscaling: Upscaling, target: Path, dtype: np.dtype, metadata: ImageMetadata) -> None:
         scale = self._model.scale
         width = scale * upscaling.width
-        bar = tqdm(
-            total=upscaling.tiles,
-            unit="tile",
-            desc=target.name,
-            leave=False,
-            dynamic_ncols=True,
-            disable=None if upscaling.tiles >= MIN_BAR_TILES else True,
-        )
+        is_short = upscaling.tiles < MIN_BAR_TILES
+        bar = ProgressBar(total=upscaling.tiles, unit="tile", desc=target.name, leave=False, disable=is_short)
         options: dict[str, Any] = {"replace": self._config.overwrite, "metadata": metadata}
         size: dict[str, Any] = {"height": scale * upscaling.height, "width": width, "channels": upscaling.channels}
         with bar, open_image_writer(target, **size, dtype=dtype, **options) as write:
@@ -209,7 +203,7 @@ class Worker:
                 write(band)
 
 
-def assemble_bands(upscaling: Upscaling, width: int, dtype: np.dtype, bar: tqdm) -> Iterator[np.ndarray]:
+def assemble_bands(upscaling: Upscaling, width: int, dtype: np.dtype, bar: ProgressBar) -> Iterator[np.ndarray]:
     """Computes the result in bands (n, width, C) of uint8 or uint16, from top to bottom.
 
     Args:

@@ -81,6 +81,7 @@ REQUIRED_TAGS = {
     "speed/patches_per_second",
     "speed/data_wait_share",
     "views",
+    "final/knn_accuracy",
 }
 
 

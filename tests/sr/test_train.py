@@ -117,7 +117,8 @@ LOGGED = {
     "validation/psnr_y",
     "speed/patches_per_second",
     "speed/data_wait_share",
-    "LR, SR, HR, bicubic",
+    "patches",
+    "final/psnr_y.mean",
 }
 
 

@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from shared.images import upsample_bicubic
-from sr.training.monitoring import draw_panel
+from sr.training.config import SRConfig
+from sr.training.monitoring import HEADER, draw_panel
 
 
 @pytest.mark.parametrize("scale", [2, 3])
@@ -16,6 +17,8 @@ def test_a_panel_is_lr_sr_hr_and_bicubic_side_by_side(scale):
     sr_image[0, :, 2, 3], sr_image[1, :, 3, 2] = 1.5, -0.5
     picture = draw_panel((lr_image, sr_image.bfloat16(), hr_image), rows=2)
     assert picture.dtype == torch.uint8
+    assert (picture[:, :HEADER] < 128).any()  # the names of the columns
+    picture = picture[:, HEADER:]
     drawn = (picture < 255).any(0)
     rows, columns = find_runs(drawn.any(1)), find_runs(drawn.any(0))
     assert [row.stop - row.start for row in rows] == [5 * scale] * 2
@@ -31,3 +34,8 @@ def find_runs(drawn):
     """Finds the runs of true values in a row of booleans."""
     edges = torch.diff(drawn.int(), prepend=torch.zeros(1).int(), append=torch.zeros(1).int()).nonzero().flatten()
     return [slice(*pair) for pair in edges.view(-1, 2).tolist()]
+
+
+@pytest.mark.parametrize(("steps", "given", "interval"), [(1200, -1, 120), (25, -1, 3), (25, 0, 0), (25, 4, 4)])
+def test_a_run_is_validated_ten_times_unless_an_option_says_otherwise(steps, given, interval):
+    assert SRConfig(steps=steps, validate_every=given).validation_interval == interval
