@@ -7,6 +7,8 @@ from typing import Any, ClassVar
 import yaml
 
 MAX_BYTES = 10**6  # of a file; the longest built-in one has 6 kB
+MAX_DIGITS = 300  # of a whole number; longer ones are no floating-point numbers
+MAX_QUOTED = 300  # characters of a value in a message
 MAX_VALUES = 10**6  # of a document whose anchors are written out
 _SCALARS = (  # tag, pattern and possible first characters of unquoted values; everything else is text
     ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
@@ -28,6 +30,16 @@ class _Loader(yaml.SafeLoader):
                     raise yaml.constructor.ConstructorError(None, None, f"{key.value!r} is given twice", key.start_mark)
                 keys.add(key.value)
         return super().construct_mapping(node, deep)
+
+    def construct_yaml_int(self, node: yaml.ScalarNode) -> int:
+        if len(node.value) > MAX_DIGITS:
+            raise yaml.constructor.ConstructorError(
+                None, None, f"a number has {len(node.value)} digits", node.start_mark
+            )
+        return super().construct_yaml_int(node)
+
+
+_Loader.add_constructor("tag:yaml.org,2002:int", _Loader.construct_yaml_int)
 
 
 for _tag, _pattern, _first_characters in _SCALARS:
@@ -52,6 +64,12 @@ def read_yaml(path: Path) -> Any:
         raise ValueError(f"{path} is not text in UTF-8 (byte {error.start + 1}): save it as UTF-8") from error
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
+
+
+def quote(value: object) -> str:
+    """Quotes a value of a YAML for a message, and cuts a long one."""
+    text = repr(value)
+    return text if len(text) <= MAX_QUOTED else f"{text[:MAX_QUOTED]}..."
 
 
 def parse_yaml(text: str) -> Any:

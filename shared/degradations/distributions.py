@@ -7,6 +7,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from shared.yaml_text import quote
+
 KINDS = ("uniform", "log_uniform", "root_uniform", "inverse_root_uniform", "choice", "either")
 
 
@@ -31,7 +33,7 @@ def parse_number(text: object, where: str) -> float:
                 return value
         except (ValueError, ArithmeticError, IndexError):
             pass
-    raise ValueError(f"{where}: {text!r} is not a number; expected one such as 2.5, 25/255 or 2*pi/3")
+    raise ValueError(f"{where}: {quote(text)} is not a number; expected one such as 2.5, 25/255 or 2*pi/3")
 
 
 def _parse_factor(text: str) -> float:
@@ -64,7 +66,7 @@ class Distribution:
         if isinstance(definition, Mapping):
             if len(definition) != 1 or next(iter(definition)) not in KINDS:
                 raise ValueError(
-                    f"{where}: {dict(definition)!r} is not a distribution; expected one of {', '.join(KINDS)}"
+                    f"{where}: {quote(dict(definition))} is not a distribution; expected one of {', '.join(KINDS)}"
                 )
             kind, values = next(iter(definition.items()))
         if not isinstance(values, (list, tuple)):
@@ -79,11 +81,11 @@ class Distribution:
             return
         self.values = [parse_number(value, where) for value in values]
         if kind != "choice" and (len(self.values) != 2 or self.values[0] > self.values[1]):
-            raise ValueError(f"{where}: {kind} needs [low, high] with low <= high, not {values!r}")
+            raise ValueError(f"{where}: {kind} needs [low, high] with low <= high, not {quote(values)}")
         if kind in ("log_uniform", "inverse_root_uniform") and self.values[0] <= 0:
-            raise ValueError(f"{where}: {kind} needs positive bounds, not {values!r}")
+            raise ValueError(f"{where}: {kind} needs positive bounds, not {quote(values)}")
         if kind == "root_uniform" and self.values[0] < 0:
-            raise ValueError(f"{where}: root_uniform needs bounds of at least 0, not {values!r}")
+            raise ValueError(f"{where}: root_uniform needs bounds of at least 0, not {quote(values)}")
 
     def draw(self, uniform: Tensor) -> Tensor:
         """Maps uniform numbers in [0, 1), (B,) float64, to values of the distribution, (B,)."""

@@ -30,7 +30,7 @@ from shared.degradations.operations import MAX_PARAMETERS, NONE
 from shared.degradations.reach import bound_reach, check_whole_factors, find_end_sizes
 from shared.degradations.record import Degradation
 from shared.degradations.steps import Choice, Step, check_keys, read_flag, read_step
-from shared.yaml_text import read_yaml
+from shared.yaml_text import quote, read_yaml
 
 YAML_SUFFIXES = (".yaml", ".yml")
 _BUILT_IN_FOLDER = Path(__file__).parent / "spaces"
@@ -268,5 +268,5 @@ def _draw_parameters(choice: Choice, uniform: Tensor) -> Tensor:
 
 def _check_whole_number(value: object, minimum: int, maximum: int, where: str) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not minimum <= value <= maximum:
-        raise ValueError(f"{where} must be a whole number within {minimum}..{maximum}, not {value!r}")
+        raise ValueError(f"{where} must be a whole number within {minimum}..{maximum}, not {quote(value)}")
     return value

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from shared.degradations.distributions import Distribution, parse_number
 from shared.degradations.operations import CODES, OPERATIONS, VALID_RANGES, Operation
+from shared.yaml_text import quote
 
 _STEP_OPTIONS = {"probability", "movable", "in_order"}
 
@@ -64,7 +65,7 @@ def read_step(definition: object, where: str, kernel_size: int) -> Step:
         ValueError: A key is unknown (the message suggests the nearest), a parameter is missing, or a value is invalid.
     """
     if not isinstance(definition, Mapping):
-        raise ValueError(f"{where}: {definition!r} is not a mapping such as {{gaussian: {{sigma: [0.2, 4]}}}}")
+        raise ValueError(f"{where}: {quote(definition)} is not a mapping such as {{gaussian: {{sigma: [0.2, 4]}}}}")
     if "one_of" in definition:
         check_keys(definition, {*_STEP_OPTIONS, "one_of"}, where)
         alternatives = definition["one_of"]
@@ -87,13 +88,13 @@ def read_step(definition: object, where: str, kernel_size: int) -> Step:
 def _read_choice(definition: object, where: str, kernel_size: int) -> Choice:
     names = [key for key in definition if key != "weight"] if isinstance(definition, Mapping) else []
     if not isinstance(definition, Mapping) or len(names) != 1:
-        raise ValueError(f"{where}: {definition!r} must name exactly one operation")
+        raise ValueError(f"{where}: {quote(definition)} must name exactly one operation")
     name = names[0]
     check_keys([name], CODES, where, "operation")
     operation = OPERATIONS[CODES[name]]
     given = definition[name] or {}
     if not isinstance(given, Mapping):
-        raise ValueError(f"{where}: {name} needs a mapping of its parameters, not {given!r}")
+        raise ValueError(f"{where}: {name} needs a mapping of its parameters, not {quote(given)}")
     check_keys(given, operation.parameters, f"{where}, {name}", "parameter")
     weight = parse_number(definition.get("weight", 1.0), f"{where}, {name}: weight")
     if weight < 0:
@@ -119,7 +120,9 @@ def _check_values(distribution: Distribution, parameter: str, place: str, kernel
     if parameter == "kernel_size":
         maximum = kernel_size
         if distribution.kind != "choice" or any(value % 2 != 1 for value in distribution.values if value):
-            raise ValueError(f"{place}: must be odd numbers of pixels, listed as a `choice`, not {distribution.values}")
+            raise ValueError(
+                f"{place}: must be odd numbers of pixels, listed as a `choice`, not {quote(distribution.values)}"
+            )
     low, high = distribution.bounds
     if low < minimum or high > maximum or (low == minimum and not is_minimum_valid):
         bracket = "[" if is_minimum_valid else "("
@@ -134,7 +137,7 @@ def read_flag(definition: Mapping, name: str, where: str) -> bool:
     """
     value = definition.get(name, False)
     if not isinstance(value, bool):
-        raise ValueError(f"{where}: {name} must be true or false, not {value!r}")
+        raise ValueError(f"{where}: {name} must be true or false, not {quote(value)}")
     return value
 
 
@@ -155,4 +158,4 @@ def check_keys(keys: Iterable, allowed: Iterable[str], where: str, what: str = "
         if key not in allowed:
             nearest = difflib.get_close_matches(str(key), allowed, n=1)
             hint = f"; did you mean {nearest[0]}?" if nearest else ""
-            raise ValueError(f"{where}: unknown {what} {key!r}{hint} (valid: {', '.join(allowed)})")
+            raise ValueError(f"{where}: unknown {what} {quote(key)}{hint} (valid: {', '.join(allowed)})")

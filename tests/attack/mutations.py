@@ -25,5 +25,5 @@ def attack(scratch: Path, count: int) -> list[str]:
     lines = ended.stdout.splitlines()
     failed = [line for line in lines if line.startswith(("FAILED", "ERROR"))]
     if failed:  # what is left of a failure is its first case, which hypothesis prints
-        print("\n".join(line[:2000] for line in lines if line.startswith("E  ")))
+        print("\n".join(line[:2000] for line in lines if line.startswith(("E  ", "  |"))))
     return failed or ([ended.stdout[-500:]] if ended.returncode else [])

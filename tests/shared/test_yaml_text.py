@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from shared.yaml_text import parse_yaml, read_yaml
+from shared.yaml_text import parse_yaml, quote, read_yaml
 
 
 @pytest.mark.parametrize(
@@ -104,3 +104,13 @@ def test_a_file_is_named_in_every_error(tmp_path):
     os.mkfifo(path)
     with pytest.raises(ValueError, match=r"mine\.yaml is not a regular file"):
         read_yaml(path)
+
+
+def test_a_number_of_many_digits_is_refused_with_its_line():
+    with pytest.raises(ValueError, match=r"line 2: a number has 400 digits"):
+        parse_yaml("steps: 5\nlr: " + "9" * 400)
+
+
+def test_a_long_value_is_cut_in_a_message():
+    assert quote([1, "two"]) == "[1, 'two']"
+    assert len(quote(["x" * 10] * 1000)) < 400
