@@ -14,7 +14,7 @@ from sr.conditioning.sources import average_views
 from sr.fusion import FUSIONS
 from sr.fusion.affine import AffineConfig
 from sr.networks import NETWORKS
-from sr.networks.base import FusionSlot, SRNetwork
+from sr.networks.base import RGB_MEAN, FusionSlot, SRNetwork
 from sr.networks.random_stream import RandomStream
 
 
@@ -32,6 +32,8 @@ class ModelConfig:
         r2: Share of the variance of the parameters that conditioning=oracle knows.
         encoder: Configuration of the encoder; with conditioning=constant, of the encoder that is replaced.
         encoder_input: What the encoder sees of an LR image.
+        rgb_mean: Mean of the images in [0, 1], which the network subtracts first and adds last; that of DIV2K except in
+            models whose weights were imported and had another.
     """
 
     scale: int = field(metadata=within(2, 4))
@@ -45,6 +47,7 @@ class ModelConfig:
     r2: float = bounded(1.0, above=0, high=1)
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
     encoder_input: EncoderInput = field(default_factory=EncoderInput)
+    rgb_mean: tuple[float, float, float] = bounded(RGB_MEAN, 0, 1)
 
 
 class SRModel(nn.Module):
@@ -189,6 +192,7 @@ def build_model(config: ModelConfig, encoder: Encoder | None = None) -> SRModel:
             adapter=adapter,
             shared_blocks=config.shared_blocks if config.conditioning == "shared" else 0,
         )
+    network.mean.copy_(torch.tensor(config.rgb_mean).view(1, 3, 1, 1))
     return SRModel(config, source, network)
 
 

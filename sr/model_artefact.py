@@ -14,6 +14,7 @@ from sr.fusion import FUSIONS
 from sr.fusion.base import SourceConfig
 from sr.model import ModelConfig, SRModel, build_model
 from sr.networks import NETWORKS
+from sr.networks.base import RGB_MEAN
 
 
 class ModelArtefact(Artefact):
@@ -52,12 +53,18 @@ class ModelArtefact(Artefact):
                 raise self.corrupt_error(f'"model" has {name} {values.get(name)!r}, not a whole number')
         if not isinstance(values.get("conditioning"), str) or not isinstance(values.get("r2", 1.0), int | float):
             raise self.corrupt_error('"model" must hold a name as "conditioning" and a number as "r2"')
+        values["rgb_mean"] = self._read_rgb_mean(values.get("rgb_mean", RGB_MEAN))  # missing in earlier versions
         try:
             config = ModelConfig(**values)
             check_bounds(config, "model")
         except (TypeError, ValueError) as error:
             raise self.corrupt_error(f'"model" {error}') from error
         return config
+
+    def _read_rgb_mean(self, values: Any) -> tuple[float, float, float]:
+        if not isinstance(values, list | tuple) or [type(value) for value in values] != [float] * 3:
+            raise self.corrupt_error(f'"model" has rgb_mean {values!r}, not three numbers')
+        return (values[0], values[1], values[2])
 
     def load(self) -> SRModel:
         """Reads the model; executes and downloads nothing, and does not change torch's global generator.
