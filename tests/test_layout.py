@@ -41,10 +41,10 @@ LAYERS = {
         {"networks"},
         {"model"},
         {"model_artefact"},
-        {"upscaling", "export"},
+        {"upscaling", "export", "imports"},
         {"evaluation"},
         {"training"},
-        {"train", "evaluate", "shares", "upscale"},
+        {"train", "evaluate", "shares", "upscale", "import_weights"},
     ),
 }
 FILES = [path.relative_to(ROOT) for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]

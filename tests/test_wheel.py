@@ -37,7 +37,10 @@ def test_it_holds_every_file_of_the_packages(site):
     assert not expected - found
 
 
-@pytest.mark.parametrize("program", ["pretrain.train", "sr.train", "sr.evaluate", "sr.upscale", "analysis.report"])
+@pytest.mark.parametrize(
+    "program",
+    ["pretrain.train", "sr.train", "sr.evaluate", "sr.upscale", "sr.import_weights", "analysis.report"],
+)
 def test_programs_start_from_another_folder(site, tmp_path, program):
     answer = subprocess.run(
         [sys.executable, "-c", f"import shared, runpy, sys; print(shared.__file__); sys.argv = ['x', '--help']; "

@@ -1,0 +1,140 @@
+"""The structures of published networks, rebuilt from their papers with the names of their checkpoints."""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+DIV2K_MEAN = (0.4488, 0.4371, 0.4040)
+
+
+def conv(inputs: int, outputs: int, size: int = 3, **options) -> nn.Conv2d:
+    return nn.Conv2d(inputs, outputs, size, padding=size // 2, **options)
+
+
+def make_tail(features: int, scale: int) -> nn.Sequential:
+    steps = []
+    for factor in [3] if scale == 3 else [2] * int(math.log2(scale)):
+        steps += [conv(features, features * factor**2), nn.PixelShuffle(factor)]
+    return nn.Sequential(nn.Sequential(*steps), conv(features, 3))
+
+
+class Shift(nn.Conv2d):
+    """The 1x1 convolution that subtracts or adds the mean."""
+
+    def __init__(self, peak: float, sign: int, mean=DIV2K_MEAN):
+        super().__init__(3, 3, 1)
+        with torch.no_grad():
+            self.weight.copy_(torch.eye(3).view(3, 3, 1, 1))
+            self.bias.copy_(sign * peak * torch.tensor(mean))
+
+
+class Framed(nn.Module):
+    """The frame of EDSR, RCAN, DASR and KDSR; `deep` computes the body."""
+
+    def __init__(self, features: int, scale: int, *, peak: float = 255.0, mean=DIV2K_MEAN):
+        super().__init__()
+        self.sub_mean, self.add_mean = Shift(peak, -1, mean), Shift(peak, 1, mean)
+        self.head = nn.Sequential(conv(3, features))
+        self.tail = make_tail(features, scale)
+
+    def forward(self, x, *condition):
+        shallow = self.head(self.sub_mean(x))
+        return self.add_mean(self.tail(self.deep(shallow, *condition) + shallow))
+
+    def deep(self, x):
+        return self.body(x)
+
+
+def dasr_tower() -> list[nn.Module]:
+    layers: list[nn.Module] = []
+    for inputs, outputs, stride in ((3, 64, 1), (64, 64, 1), (64, 128, 2), (128, 128, 1), (128, 256, 2), (256, 256, 1)):
+        layers += [conv(inputs, outputs, stride=stride), nn.BatchNorm2d(outputs), nn.LeakyReLU(0.1)]
+    return layers
+
+
+class DASREncoder(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.E = nn.Sequential(*dasr_tower(), nn.AdaptiveAvgPool2d(1))
+        self.mlp = nn.Sequential(nn.Linear(256, 256), nn.LeakyReLU(0.1), nn.Linear(256, 256))
+
+    def forward(self, x):
+        return self.E(x).flatten(1)
+
+
+class DAConvolution(nn.Module):
+    def __init__(self, features: int, width: int, reduction: int):
+        super().__init__()
+        self.kernel = nn.Sequential(
+            nn.Linear(width, width, bias=False), nn.LeakyReLU(0.1), nn.Linear(width, features * 9, bias=False)
+        )
+        self.conv = conv(features, features, 1)
+        self.ca = nn.Module()
+        self.ca.conv_du = nn.Sequential(
+            conv(width, width // reduction, 1, bias=False),
+            nn.LeakyReLU(0.1),
+            conv(width // reduction, features, 1, bias=False),
+            nn.Sigmoid(),
+        )
+
+    def forward(self, x, code):
+        filtered = torch.stack(
+            [
+                F.conv2d(one, kernel, padding=1, groups=len(one))
+                for one, kernel in zip(x, self.kernel(code).view(len(x), -1, 1, 3, 3), strict=True)
+            ]
+        )
+        return self.conv(F.leaky_relu(filtered, 0.1)) + x * self.ca.conv_du(code[:, :, None, None])
+
+
+class DASRBlock(nn.Module):
+    def __init__(self, features: int, width: int, reduction: int):
+        super().__init__()
+        self.da_conv1, self.da_conv2 = (DAConvolution(features, width, reduction) for _ in range(2))
+        self.conv1, self.conv2 = conv(features, features), conv(features, features)
+
+    def forward(self, x, code):
+        inside = F.leaky_relu(self.conv1(F.leaky_relu(self.da_conv1(x, code), 0.1)), 0.1)
+        return x + self.conv2(F.leaky_relu(self.da_conv2(inside, code), 0.1))
+
+
+class DASRGroup(nn.Module):
+    def __init__(self, features: int, width: int, blocks: int, reduction: int):
+        super().__init__()
+        steps = [DASRBlock(features, width, reduction) for _ in range(blocks)]
+        self.body = nn.Sequential(*steps, conv(features, features))
+
+    def forward(self, x, code):
+        inside = x
+        for block in self.body[:-1]:
+            inside = block(inside, code)
+        return x + self.body[-1](inside)
+
+
+class DASRNetwork(Framed):
+    def __init__(self, features: int, width: int, groups: int, blocks: int, scale: int, reduction: int):
+        super().__init__(features, scale)
+        self.compress = nn.Sequential(nn.Linear(256, width, bias=False), nn.LeakyReLU(0.1))
+        steps = [DASRGroup(features, width, blocks, reduction) for _ in range(groups)]
+        self.body = nn.Sequential(*steps, conv(features, features))
+
+    def deep(self, x, vector):
+        code = self.compress(vector)
+        for group in self.body[:-1]:
+            x = group(x, code)
+        return self.body[-1](x)
+
+
+class DASR(nn.Module):
+    """Images in 0..255; the encoder of the keys and the queue are no part of published files."""
+
+    def __init__(self, *, features=64, width=64, groups=5, blocks=5, scale=4, reduction=8):
+        super().__init__()
+        self.G = DASRNetwork(features, width, groups, blocks, scale, reduction)
+        self.E = nn.Module()
+        self.E.encoder_q = DASREncoder()
+
+    def forward(self, x):
+        return self.G(x, self.E.encoder_q(x))
