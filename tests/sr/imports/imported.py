@@ -10,12 +10,15 @@ from sr.import_weights import main
 SIZES = ((16, 16), (17, 21), (24, 40))
 
 
-def randomise(module: nn.Module, *, peak: float = 255.0) -> nn.Module:
-    """Makes all weights random, in evaluation mode, with the running statistics that a training would leave."""
+def randomise(module: nn.Module, *, peak: float = 255.0, std: float = 0.05) -> nn.Module:
+    """Makes all weights random, in evaluation mode, with the running statistics that a training would leave.
+
+    Deep networks need a small deviation, since otherwise they amplify the rounding of each layer.
+    """
     with torch.no_grad():
         for name, parameter in module.named_parameters():
             if "_mean" not in name:
-                parameter.add_(0.05 * torch.randn_like(parameter))
+                parameter.add_(std * torch.randn_like(parameter))
         module.train()
         for layer in module.modules():
             if isinstance(layer, nn.BatchNorm2d):

@@ -47,6 +47,55 @@ class Framed(nn.Module):
         return self.body(x)
 
 
+class EDSRBlock(nn.Module):
+    def __init__(self, features: int, residual_scale: float):
+        super().__init__()
+        self.body = nn.Sequential(conv(features, features), nn.ReLU(), conv(features, features))
+        self.residual_scale = residual_scale
+
+    def forward(self, x):
+        return x + self.residual_scale * self.body(x)
+
+
+class EDSR(Framed):
+    def __init__(self, *, features=64, blocks=16, scale=4, residual_scale=1.0, **frame):
+        super().__init__(features, scale, **frame)
+        steps = [EDSRBlock(features, residual_scale) for _ in range(blocks)]
+        self.body = nn.Sequential(*steps, conv(features, features))
+
+
+class ChannelAttention(nn.Module):
+    def __init__(self, features: int, reduction: int):
+        super().__init__()
+        self.conv_du = nn.Sequential(
+            conv(features, features // reduction, 1), nn.ReLU(), conv(features // reduction, features, 1), nn.Sigmoid()
+        )
+
+    def forward(self, x):
+        return x * self.conv_du(x.mean((2, 3), keepdim=True))
+
+
+class Residual(nn.Module):
+    def __init__(self, *steps: nn.Module):
+        super().__init__()
+        self.body = nn.Sequential(*steps)
+
+    def forward(self, x):
+        return x + self.body(x)
+
+
+class RCAN(Framed):
+    def __init__(self, *, features=64, groups=10, blocks=20, scale=4, reduction=16, **frame):
+        super().__init__(features, scale, **frame)
+
+        def block() -> nn.Module:
+            attention = ChannelAttention(features, reduction)
+            return Residual(conv(features, features), nn.ReLU(), conv(features, features), attention)
+
+        steps = [Residual(*(block() for _ in range(blocks)), conv(features, features)) for _ in range(groups)]
+        self.body = nn.Sequential(*steps, conv(features, features))
+
+
 def dasr_tower() -> list[nn.Module]:
     layers: list[nn.Module] = []
     for inputs, outputs, stride in ((3, 64, 1), (64, 64, 1), (64, 128, 2), (128, 128, 1), (128, 256, 2), (256, 256, 1)):

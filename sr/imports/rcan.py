@@ -1,0 +1,54 @@
+"""RCAN's checkpoints."""
+
+from sr.imports.checkpoint import Checkpoint
+from sr.imports.layers import last_of_tail, mean_shift_names, name_tail, read_mean_shift
+from sr.imports.plan import ImportOptions, Kind, Plan
+from sr.model import ModelConfig
+from sr.networks.rcan import RCANConfig
+
+GATE = "body.0.body.0.body.3.conv_du.0.weight"
+LAYERS = {"0": "0", "2": "2", "3.gate.1": "3.conv_du.0", "3.gate.3": "3.conv_du.2"}  # of a block, ours and theirs
+
+
+def plan_rcan(checkpoint: Checkpoint, options: ImportOptions) -> Plan:
+    """Plans the import; channels, groups, blocks, reduction and scale are read from the shapes.
+
+    Raises:
+        ValueError: A size is missing, or there is no such scale here.
+    """
+    groups = checkpoint.count("body.{}.body.0.body.0.weight")
+    blocks = checkpoint.count("body.0.body.{}.body.0.weight")
+    features = checkpoint.shape("head.0.weight", 4)[0]
+    reduced = checkpoint.shape(GATE, 4)[0]
+    scale, tail = name_tail(checkpoint, "network.tail", "tail.0", "tail.1")
+    shift = read_mean_shift(checkpoint)
+    names = {"network.stem.0": "head.0", f"network.body.parts.{groups}": f"body.{groups}", **tail}
+    for group in range(groups):
+        ours, theirs = f"network.body.parts.{group}.inside.parts", f"body.{group}.body"
+        names[f"{ours}.{blocks}"] = f"{theirs}.{blocks}"
+        for block in range(blocks):
+            for our, their in LAYERS.items():
+                names[f"{ours}.{block}.convolutions.{our}"] = f"{theirs}.{block}.body.{their}"
+    return Plan(
+        config=ModelConfig(
+            scale=scale,
+            network="rcan",
+            network_options=RCANConfig(
+                features=features, groups=groups, blocks=blocks, reduction=max(1, features // reduced)
+            ),
+            conditioning="none",
+            rgb_mean=shift.mean,
+        ),
+        names=names,
+        used=mean_shift_names(),
+        adjust=lambda state: shift.fold(state, "network.stem.0", last_of_tail("network.tail", scale)),
+        scale=scale,
+    )
+
+
+RCAN = Kind(
+    title="RCAN",
+    source='Zhang et al., "Image Super-Resolution Using Very Deep Residual Channel Attention Networks", ECCV 2018',
+    marks=("head.0.weight", GATE, "tail.0.0.weight"),
+    plan=plan_rcan,
+)
