@@ -15,6 +15,7 @@ from sr.fusion.base import SourceConfig
 from sr.model import ModelConfig, SRModel, build_model
 from sr.networks import NETWORKS
 from sr.networks.base import RGB_MEAN
+from sr.networks.swin2sr import Swin2SRConfig
 
 
 class ModelArtefact(Artefact):
@@ -42,6 +43,8 @@ class ModelArtefact(Artefact):
                 raise self.corrupt_error(f'"model" must hold "{key}"')
             if issubclass(entries[name].config, SourceConfig):
                 values[key] = {"source": "map"} | values[key]  # earlier versions had no choice
+            if issubclass(entries[name].config, Swin2SRConfig):
+                values[key] = {"padding": Swin2SRConfig.padding} | values[key]  # nor here
             values[key] = self.read_options(key, values[key], entries[name].config)
         if not isinstance(values.get("encoder"), dict):
             raise self.corrupt_error('"model" must hold "encoder"')

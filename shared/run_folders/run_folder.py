@@ -30,6 +30,8 @@ FREE_OPTIONS = frozenset(
         "data.cache_dir",
     }
 )
+# Options that runs of earlier versions did not have, with the value of what they did.
+ADDED_OPTIONS = {"network.padding": "reflect"}
 
 logger = logging.getLogger(__name__)
 
@@ -181,7 +183,7 @@ def list_differences(old: dict[str, Any], new: dict[str, Any], prefix: str = "")
     for key in sorted(old.keys() | new.keys()):
         if f"{prefix}{key}" in FREE_OPTIONS:
             continue
-        before, after = old.get(key), new.get(key)
+        before, after = old.get(key, ADDED_OPTIONS.get(f"{prefix}{key}")), new.get(key)
         if isinstance(before, dict) and isinstance(after, dict):
             found += list_differences(before, after, f"{prefix}{key}.")
         elif before != after:

@@ -1,7 +1,7 @@
 """The parts that all SR networks share: stem, body with slots for fusions, tail, and options."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -86,6 +86,8 @@ class SRNetwork(nn.Module):
         image_range: Factor applied to the image in [0, 1] after the RGB mean is subtracted.
         shared_blocks: Number of plain residual blocks at the end of the stem, for an encoder that shares the stem.
         bicubic_skip: See `NetworkConfig`.
+        pad: Function that pads images and maps (B, C, h, w) below and on the right, for a body that cannot have every
+            size; what it adds is cut off the SR image.
 
     Raises:
         ValueError: The scale is not 2, 3 or 4.
@@ -102,6 +104,7 @@ class SRNetwork(nn.Module):
         image_range: float = IMAGE_RANGE,
         shared_blocks: int = 0,
         bicubic_skip: bool = False,
+        pad: Callable[[Tensor], Tensor] | None = None,
     ) -> None:
         super().__init__()
         if scale not in (2, 3, 4):
@@ -110,6 +113,7 @@ class SRNetwork(nn.Module):
         self.features = features
         self.image_range = image_range
         self.bicubic_skip = bicubic_skip
+        self.pad = pad
         self.stem = nn.Sequential(
             nn.Conv2d(3, features, 3, padding=1), *(PlainBlock(features) for _ in range(shared_blocks))
         )
@@ -146,14 +150,19 @@ class SRNetwork(nn.Module):
         Raises:
             ValueError: The network is conditioned, and neither representation nor condition is given.
         """
-        shallow = self.shallow(lr_image)
         if self.adapter is not None and condition is None:
             if representation is None:
                 raise ValueError("this network is conditioned: it needs a representation")
             condition = self.adapter(representation, lr_image.shape[-2:])
+        shallow = self.shallow(lr_image if self.pad is None else self.pad(lr_image))
+        if self.pad is not None and condition is not None and condition.map is not None:
+            condition = replace(condition, map=self.pad(condition.map))
         deep = self.body(shallow, condition) + shallow
         deep = deep.contiguous(memory_format=torch.channels_last)  # makes the tail a third faster on a CPU
         sr_image = self.tail(deep) / self.image_range
+        if self.pad is not None:
+            height, width = lr_image.shape[-2:]
+            sr_image = sr_image[..., : self.scale * height, : self.scale * width]
         return sr_image + (upsample_bicubic(lr_image, self.scale) if self.bicubic_skip else self.mean)
 
 

@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from shared.bounds import bounded
 from sr.conditioning.adapter import Adapter, Condition
 from sr.networks.base import ConditionedBlock, ConditionedSequential, NetworkConfig, SlotMaker, SRNetwork
+from sr.networks.padding import WholeWindows
 from sr.networks.tail import UpsamplingTail
 
 
@@ -23,6 +23,8 @@ class Swin2SRConfig(NetworkConfig):
         window: Side of the attention windows in pixels.
         mlp_ratio: Number of hidden channels of the perceptrons per channel of the features.
         tail_features: Number of channels of the tail.
+        padding: How images are padded to whole windows, see `sr.networks.padding.WholeWindows`: `reflect` as the
+            published network does, or `symmetric` as its authors' test program.
     """
 
     groups: int = bounded(6, 1, 512)
@@ -32,6 +34,7 @@ class Swin2SRConfig(NetworkConfig):
     window: int = bounded(8, 1, 64)
     mlp_ratio: float = bounded(2.0, above=0, high=64)
     tail_features: int = bounded(64, 1, 4096)
+    padding: str = "reflect"
 
 
 @dataclass
@@ -51,12 +54,11 @@ def build_swin2sr(
 ) -> SRNetwork:
     """Builds Swin2SR.
 
-    Deviations: the features are padded to whole windows in each group, by repeating the edge, instead of the image at
-    the start by reflection; no stochastic depth (published: 0.1); linear layers keep the initialisation of torch
-    (published: standard deviation 0.02).
+    Deviations: no stochastic depth (published: 0.1); linear layers keep the initialisation of torch (published:
+    standard deviation 0.02).
 
     Raises:
-        ValueError: The features cannot be divided among the heads.
+        ValueError: The features cannot be divided among the heads, or the padding is unknown.
 
     Source: Conde et al., "Swin2SR: SwinV2 Transformer for Compressed Image Super-Resolution and Restoration", ECCVW
     2022.
@@ -84,6 +86,7 @@ def build_swin2sr(
         image_range=1.0,
         shared_blocks=shared_blocks,
         bicubic_skip=config.bicubic_skip,
+        pad=WholeWindows(config.window, config.padding),
     )
 
 
@@ -112,7 +115,6 @@ class Group(ConditionedBlock):
         from timm.models.swin_transformer_v2 import SwinTransformerV2Block  # takes 4 s to import
 
         super().__init__()
-        self.window = config.window
         shifts = [0 if i % 2 == 0 else config.window // 2 for i in range(config.blocks)]
         self.blocks = nn.Sequential(
             *(
@@ -134,10 +136,6 @@ class Group(ConditionedBlock):
         self.place = make_slot(config.features)
 
     def forward(self, features: Tensor, condition: Condition | None) -> Tensor:
-        h, w = features.shape[-2:]
-        # `-h % window` would be the same number, but the exporter simplifies it more slowly
-        rows, columns = ((side + self.window - 1) // self.window * self.window for side in (h, w))
-        padded = F.pad(features, (0, columns - w, 0, rows - h), mode="replicate")
-        tokens = self.blocks(padded.permute(0, 2, 3, 1))  # (B, H, W, C)
-        inside = tokens.permute(0, 3, 1, 2)[..., :h, :w]
-        return self.place(features + self.embed(self.conv(inside)), condition)
+        """Transforms features (B, C, h, w), whose sides are multiples of the window."""
+        tokens = self.blocks(features.permute(0, 2, 3, 1))  # (B, h, w, C)
+        return self.place(features + self.embed(self.conv(tokens.permute(0, 3, 1, 2))), condition)

@@ -138,6 +138,14 @@ def test_differences_of_nested_options():
     ]
 
 
+def test_a_run_of_an_earlier_version_goes_on_if_an_added_option_has_the_value_of_what_it_did(tmp_path):
+    folder = RunFolder(str(tmp_path), "sr", "a")
+    folder.claim({"network": {"name": "swin2sr"}})
+    folder.check({"network": {"name": "swin2sr", "padding": "reflect"}})
+    with pytest.raises(ValueError, match=r"network.padding: reflect -> symmetric"):
+        folder.check({"network": {"name": "swin2sr", "padding": "symmetric"}})
+
+
 def test_too_little_free_space_is_refused(tmp_path):
     check_free_space(tmp_path / "not" / "there", 1)
     with pytest.raises(ValueError, match="MB are free"):

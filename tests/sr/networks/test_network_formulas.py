@@ -166,23 +166,27 @@ def published_edsr(w, lr_image, representation, scale, *, blocks, residual_scale
 
 def published_swin2sr(w, lr_image, representation, scale, *, groups, blocks, heads, window):
     """Swin2SR whose groups the condition modulates."""
-    condition = compress(w, representation.vector)
-    shallow = conv(w, "stem.0", lr_image - MEAN)
+    condition, (h, w_) = compress(w, representation.vector), lr_image.shape[2:]
+    rows, columns = ([reflected(i, side) for i in range(window * math.ceil(side / window))] for side in (h, w_))
+    shallow = conv(w, "stem.0", lr_image[:, :, rows][..., columns] - MEAN)
     x = channel_norm(w, "body.parts.0.1.norm", conv(w, "body.parts.0.0", shallow))
     for i in range(1, groups + 1):
-        name, (h, w_) = f"body.parts.{i}", x.shape[2:]
-        rows = torch.arange(window * math.ceil(h / window)).clamp(max=h - 1)
-        columns = torch.arange(window * math.ceil(w_ / window)).clamp(max=w_ - 1)
-        tokens = x[:, :, rows[:, None], columns].permute(0, 2, 3, 1)
+        name, tokens = f"body.parts.{i}", x.permute(0, 2, 3, 1)
         for j in range(blocks):
             tokens = swin_block(w, f"{name}.blocks.{j}", tokens, heads, window, window // 2 * (j % 2))
-        inside = tokens.permute(0, 3, 1, 2)[:, :, :h, :w_]
+        inside = tokens.permute(0, 3, 1, 2)
         x = channel_modulation(
             w, f"{name}.place.fusion", x + conv(w, f"{name}.embed", conv(w, f"{name}.conv", inside)), condition
         )
     x = channel_norm(w, f"body.parts.{groups + 1}.norm", x)
     deep = conv(w, f"body.parts.{groups + 2}", x) + shallow
-    return upsample(w, "tail.2", leaky(conv(w, "tail.0", deep), 0.01), scale) + MEAN
+    sr_image = upsample(w, "tail.2", leaky(conv(w, "tail.0", deep), 0.01), scale) + MEAN
+    return sr_image[..., : scale * h, : scale * w_]
+
+
+def reflected(position, side):
+    """The position within 0..side-1 that is as far behind the last one as the given position is before it."""
+    return position if position < side else 2 * (side - 1) - position
 
 
 def swin_block(w, name, x, heads, window, shift):
