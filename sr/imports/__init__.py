@@ -4,6 +4,7 @@ from sr.imports.dasr import DASR
 from sr.imports.edsr import EDSR
 from sr.imports.plan import Kind
 from sr.imports.rcan import RCAN
+from sr.imports.swin2sr import SWIN2SR
 
 __all__ = ["KINDS", "Kind"]
 
@@ -11,4 +12,5 @@ KINDS: dict[str, Kind] = {
     "dasr": DASR,
     "edsr": EDSR,
     "rcan": RCAN,
+    "swin2sr": SWIN2SR,
 }
