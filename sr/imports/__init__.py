@@ -1,6 +1,8 @@
 """Checkpoints of others as models of ours; `KINDS` is the only list of the kinds that are known."""
 
+from sr.imports.cdcl import CDCL
 from sr.imports.dasr import DASR
+from sr.imports.dasr_encoder import DASR_ENCODER
 from sr.imports.edsr import EDSR
 from sr.imports.plan import Kind
 from sr.imports.rcan import RCAN
@@ -13,4 +15,6 @@ KINDS: dict[str, Kind] = {
     "edsr": EDSR,
     "rcan": RCAN,
     "swin2sr": SWIN2SR,
+    "dasr_encoder": DASR_ENCODER,
+    "cdcl": CDCL,
 }

@@ -62,7 +62,7 @@ def plan_dasr(checkpoint: Checkpoint, options: ImportOptions) -> Plan:
         names={
             "network.stem.0": "G.head.0",
             "network.adapter.vector.0": "G.compress.0",
-            **name_dasr_encoder("source.encoder", "E.encoder_q.E"),
+            **name_dasr_encoder("source.encoder.", "E.encoder_q.E"),
             **_name_body(groups, blocks),
             **tail,
         },

@@ -123,15 +123,32 @@ def name_tail(checkpoint: Checkpoint, ours: str, upsampling: str, last: str) -> 
     return scale, names | {f"{ours}.{2 * len(names)}": last}
 
 
+def read_scale(checkpoint: Checkpoint, upsampling: str) -> int | None:
+    """Reads the scale of the network that was trained with an encoder; None if the checkpoint holds none.
+
+    Raises:
+        ValueError: There is no such scale here.
+    """
+    return name_tail(checkpoint, "", upsampling, "")[0] if f"{upsampling}.0.weight" in checkpoint.weights else None
+
+
 def last_of_tail(ours: str, scale: int) -> str:
     """Returns the name of the last convolution of our tail."""
     return f"{ours}.{4 if scale == 4 else 2}"
 
 
 def name_dasr_encoder(ours: str, theirs: str) -> dict[str, str]:
-    """Names the layers of DASR's six convolutions and batch norms, (0, 1), (3, 4), ... in a row of theirs."""
+    """Names the layers of DASR's six convolutions and batch norms.
+
+    Args:
+        ours: What stands before the names of our encoder, with a final dot; empty for the encoder alone.
+        theirs: Name of their row of layers, in which these are the numbers (0, 1), (3, 4), ...
+
+    Returns:
+        Their names by ours.
+    """
     return {
-        f"{ours}.backbone.stages.{stage}.{layer}": f"{theirs}.{6 * stage + layer}"
+        f"{ours}backbone.stages.{stage}.{layer}": f"{theirs}.{6 * stage + layer}"
         for stage in range(3)
         for layer in (0, 1, 3, 4)
     }

@@ -171,7 +171,7 @@ def test_command_lines_that_mean_nothing_are_refused(tmp_path, capsys):
     for arguments, message in (
         ([], "expected KIND, CHECKPOINT and OUT, got 0 (none)"),
         (["dasr", here], "got 2"),
-        (["dsar", here, tmp_path / "out"], "unknown kind 'dsar'; did you mean dasr?"),
+        (["rcna", here, tmp_path / "out"], "unknown kind 'rcna'; did you mean rcan?"),
         (["dasr", here, tmp_path / "out"], "none.pt does not exist"),
         (["dasr", tmp_path, tmp_path / "out"], "is a folder: give the file of a checkpoint"),
         (["dasr", here, tmp_path / "out", "kye=a"], "unknown option 'kye'; did you mean key?"),

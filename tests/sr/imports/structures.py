@@ -187,3 +187,34 @@ class DASR(nn.Module):
 
     def forward(self, x):
         return self.G(x, self.E.encoder_q(x))
+
+
+class CdCLEncoder(nn.Module):
+    """The encoders of CdCL's training, as in Fast-MoCo: backbone and projector, their average, and the predictor."""
+
+    def __init__(self):
+        super().__init__()
+
+        def make() -> nn.Sequential:
+            backbone, projector = nn.Module(), nn.Module()
+            backbone.E = nn.Sequential(*dasr_tower())
+            projector.linear1, projector.bn1 = nn.Linear(256, 256), nn.BatchNorm1d(256)
+            projector.linear2, projector.bn2 = nn.Linear(256, 256), nn.BatchNorm1d(256)
+            return nn.Sequential(backbone, projector)
+
+        self.encoder, self.encoder_ema, self.predictor = make(), make(), nn.Linear(256, 256)
+
+    def forward(self, x):
+        return self.encoder[0].E(x)
+
+
+class CdCL(nn.Module):
+    """Images in 0..1; of its network there is only the tail, which tells the scale."""
+
+    def __init__(self, *, scale=4):
+        super().__init__()
+        self.G, self.E = nn.Module(), CdCLEncoder()
+        self.G.tail = make_tail(16, scale)
+
+    def forward(self, x):
+        return self.E(x)
