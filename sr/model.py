@@ -32,6 +32,7 @@ class ModelConfig:
         r2: Share of the variance of the parameters that conditioning=oracle knows.
         encoder: Configuration of the encoder; with conditioning=constant, of the encoder that is replaced.
         encoder_input: What the encoder sees of an LR image.
+        adapter: How the vector is compressed, see `Adapter`.
         rgb_mean: Mean of the images in [0, 1], which the network subtracts first and adds last; that of DIV2K except in
             models whose weights were imported and had another.
     """
@@ -47,6 +48,7 @@ class ModelConfig:
     r2: float = bounded(1.0, above=0, high=1)
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
     encoder_input: EncoderInput = field(default_factory=EncoderInput)
+    adapter: str = "linear"
     rgb_mean: tuple[float, float, float] = bounded(RGB_MEAN, 0, 1)
 
 
@@ -176,7 +178,7 @@ def build_model(config: ModelConfig, encoder: Encoder | None = None) -> SRModel:
     adapter = None
     if source is not None:
         with condition_stream.active():
-            adapter = Adapter(source.shape, config.width, uses)
+            adapter = Adapter(source.shape, config.width, uses, config.adapter)
 
     def make_slot(features: int) -> FusionSlot:
         if source is None:

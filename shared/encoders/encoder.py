@@ -9,6 +9,8 @@ from torch import Tensor, nn
 
 from shared.encoders.bands import ContrastFreeBands, ContrastFreeBandsWithLevel
 from shared.encoders.dasr import DasrBackbone
+from shared.encoders.kdsr import SIZES as KDSR_SIZES
+from shared.encoders.kdsr import KdsrBackbone
 from shared.encoders.timm_backbone import MIN_IMAGE_SIDE, TimmBackbone
 from shared.inference import eval_mode
 
@@ -25,7 +27,7 @@ OUTPUT_STRIDES = (8, 16, 32)
 class EncoderConfig:
     """The architecture of an encoder."""
 
-    name: str = "resnet50"  # a convolutional network of timm, or "dasr"
+    name: str = "resnet50"  # a convolutional network of timm, "dasr", or KDSR's "kdsr_m" or "kdsr_l"
     input: str = "rgb"  # rgb | bands (without contrast) | bands_level (and the absolute noise level)
     stem: str = "standard"  # standard | 3x3 (stride 1) | no_maxpool | 3x3_no_maxpool; timm only
     output_stride: int = 32  # 8 | 16 | 32 (unchanged), before the stem option divides it; timm only
@@ -138,16 +140,20 @@ def build_encoder(config: EncoderConfig) -> Encoder:
     _check_choice("output_stride", config.output_stride, OUTPUT_STRIDES)
     in_channels = 3 if config.input == "rgb" else BANDS[config.input].channels
     backbone: nn.Module
-    if config.name == "dasr":
+    if config.name == "dasr" or config.name in KDSR_SIZES:
         for option, default in (("stem", "standard"), ("output_stride", 32), ("pretrained", False)):
             value = getattr(config, option)
             if value != default:
-                raise ValueError(f"{option}={value} does not apply to dasr; leave it at {default}")
-        backbone = DasrBackbone(in_channels=in_channels, downsample=config.downsample)
+                raise ValueError(f"{option}={value} does not apply to {config.name}; leave it at {default}")
+        if config.name == "dasr":
+            backbone = DasrBackbone(in_channels=in_channels, downsample=config.downsample)
+        else:
+            _check_downsample(config)
+            features, blocks = KDSR_SIZES[config.name]
+            backbone = KdsrBackbone(in_channels=in_channels, features=features, blocks=blocks)
         rgb_front_end: nn.Module = nn.Identity()
     else:
-        if not config.downsample:
-            raise ValueError(f"downsample=False applies only to dasr; for {config.name} use stem or output_stride")
+        _check_downsample(config)
         backbone = TimmBackbone(
             name=config.name,
             in_channels=in_channels,
@@ -159,6 +165,13 @@ def build_encoder(config: EncoderConfig) -> Encoder:
         rgb_front_end = RgbNormalisation(tuple(weights["mean"]), tuple(weights["std"]))
     front_end = rgb_front_end if config.input == "rgb" else BANDS[config.input]()
     return Encoder(config, front_end, backbone)
+
+
+def _check_downsample(config: EncoderConfig) -> None:
+    if not config.downsample:
+        instead = "has no strides" if config.name in KDSR_SIZES else "use stem or output_stride"
+        separator = "" if config.name in KDSR_SIZES else "for "
+        raise ValueError(f"downsample=False applies only to dasr; {separator}{config.name} {instead}")
 
 
 def _check_choice(option: str, value: Any, choices: tuple[Any, ...]) -> None:

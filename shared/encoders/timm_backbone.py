@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from shared.encoders.kdsr import SIZES as KDSR_SIZES
 from shared.inference import eval_mode
 
 MIN_IMAGE_SIDE = 16  # pixels, of the images that every encoder accepts
@@ -112,7 +113,7 @@ def _create_network(name: str, in_channels: int, output_stride: int, pretrained:
     import timm  # here, since it needs 4 s
 
     if not timm.is_model(name):
-        nearest = difflib.get_close_matches(name, ["dasr", *timm.list_models()], n=3, cutoff=0.5)
+        nearest = difflib.get_close_matches(name, ["dasr", *KDSR_SIZES, *timm.list_models()], n=3, cutoff=0.5)
         hint = f"did you mean {' or '.join(nearest)}?" if nearest else "use dasr or a name of timm.list_models()"
         raise ValueError(f"unknown encoder {name!r}: {hint}")
     try:

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from shared.encoders import Representation
 
+ADAPTERS = ("linear", "mlp")
 USES = ("vector", "last_map", "all_maps", "all_means")  # the parts of a representation that a fusion may read
 
 
@@ -77,16 +78,27 @@ class Adapter(nn.Module):
         width: W, the number of channels of the condition; 64 in DASR.
         uses: Some of `USES`: the vector, the coarsest map, the sum of the maps of all strides, or of their means, which
             then is the condition's vector.
+        kind: `linear`, the vector is compressed by one layer without a bias, as in DASR; or `mlp`, by three layers with
+            biases, of which two keep its length, as in KDSR.
+
+    Raises:
+        ValueError: The kind is unknown, or it is `mlp` and no fusion reads the vector.
 
     Source: the compression of the vector is DASR's: Wang et al., "Unsupervised Degradation Representation Learning for
-    Blind Super-Resolution", CVPR 2021, section 3.3.
+    Blind Super-Resolution", CVPR 2021, section 3.3; or KDSR's: Xia et al., "Knowledge Distillation based Degradation
+    Estimation for Blind Super-Resolution", ICLR 2023, section 3.2.
     """
 
-    def __init__(self, shape: RepresentationShape, width: int, uses: tuple[str, ...]) -> None:
+    def __init__(self, shape: RepresentationShape, width: int, uses: tuple[str, ...], kind: str = "linear") -> None:
         super().__init__()
+        check_adapter(kind)
+        if kind == "mlp" and "vector" not in uses:
+            raise ValueError("conditioning.adapter=mlp compresses the vector, which this fusion does not read")
         self.vector: nn.Module | None = None
         if "vector" in uses:
-            self.vector = nn.Sequential(nn.Linear(shape.dim, width, bias=False), nn.LeakyReLU(0.1))
+            hidden = [nn.Linear(shape.dim, shape.dim) for _ in range(2)] if kind == "mlp" else []
+            layers = [*hidden, nn.Linear(shape.dim, width, bias=kind == "mlp")]
+            self.vector = nn.Sequential(*(part for layer in layers for part in (layer, nn.LeakyReLU(0.1))))
         channels = shape.channels if "all_maps" in uses else shape.channels[-1:] if "last_map" in uses else ()
         self.maps = nn.ModuleList(nn.Conv2d(each, width, 1) for each in channels)
         self.means = nn.ModuleList(nn.Linear(each, width) for each in shape.channels if "all_means" in uses)
@@ -111,3 +123,13 @@ class Adapter(nn.Module):
         means = [map_.mean((2, 3)) for map_ in representation.maps]
         parts = [compress(mean) for compress, mean in zip(self.means, means, strict=True)]
         return F.leaky_relu(torch.stack(parts).sum(0), 0.1)
+
+
+def check_adapter(kind: str) -> None:
+    """Refuses an unknown kind of adapter.
+
+    Raises:
+        ValueError: The kind is unknown.
+    """
+    if kind not in ADAPTERS:
+        raise ValueError(f"conditioning.adapter={kind!r} must be one of {', '.join(ADAPTERS)}")

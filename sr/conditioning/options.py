@@ -9,6 +9,7 @@ from shared.artefacts import EncoderArtefact
 from shared.bounds import bounded
 from shared.encoders import Encoder, EncoderConfig
 from shared.images import CANDIDATES
+from sr.conditioning.adapter import check_adapter
 from sr.conditioning.encoder_choice import check_scale, find_newest_encoder, is_network_name, read_scale
 from sr.conditioning.encoder_input import GRIDS, EncoderInput
 
@@ -87,16 +88,25 @@ class Conditioned(Conditioning):
     Attributes:
         fusion: How the condition acts in the network (`fusion=NAME` chooses, `fusion.OPTION=...` sets).
         width: Number of channels that the representation is compressed to.
+        adapter: How the vector is compressed: `linear`, one layer (DASR), or `mlp`, three layers (KDSR).
     """
 
     fusion: Any = MISSING
     width: int = bounded(64, 1, 4096)
+    adapter: str = "linear"
+
+    def check(self) -> None:
+        super().check()
+        check_adapter(self.adapter)
 
     def describe(self) -> str:
         return f"{self.name}, fused by {self.fusion.name}"
 
     def model_options(self) -> dict[str, Any]:
-        return {"fusion": self.fusion.name, "fusion_options": self.fusion, "width": self.width}
+        return {"fusion": self.fusion.name, "fusion_options": self.fusion} | {
+            "width": self.width,
+            "adapter": self.adapter,
+        }
 
 
 @dataclass

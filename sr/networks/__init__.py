@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from sr.networks.base import SRNetwork
 from sr.networks.dasr import DASRConfig, DASRSmallConfig, build_dasr
 from sr.networks.edsr import EDSRConfig, EDSRSmallConfig, build_edsr
-from sr.networks.kdsr import KDSRConfig, KDSRSmallConfig, build_kdsr
+from sr.networks.kdsr import KDSRConfig, KDSRMConfig, KDSRSmallConfig, build_kdsr
 from sr.networks.rcan import RCANConfig, RCANSmallConfig, build_rcan
 from sr.networks.swin2sr import Swin2SRConfig, Swin2SRSmallConfig, build_swin2sr
 
@@ -22,6 +22,7 @@ NETWORKS: dict[str, NetworkEntry] = {
     "dasr": NetworkEntry(build_dasr, DASRConfig),
     "dasr_small": NetworkEntry(build_dasr, DASRSmallConfig),
     "kdsr": NetworkEntry(build_kdsr, KDSRConfig),
+    "kdsr_m": NetworkEntry(build_kdsr, KDSRMConfig),
     "kdsr_small": NetworkEntry(build_kdsr, KDSRSmallConfig),
     "rcan": NetworkEntry(build_rcan, RCANConfig),
     "rcan_small": NetworkEntry(build_rcan, RCANSmallConfig),

@@ -14,9 +14,9 @@ IMAGE_RANGE = 1.0  # range of the stem's input, as published
 
 @dataclass
 class KDSRConfig(NetworkConfig):
-    """Sizes of KDSR's network; the defaults, with `width=128`, are those of KDSR-L.
+    """Sizes of KDSR's network; the defaults, with `width=128`, are those of KDSR-L (kdsr_m: KDSR-M, `width=64`).
 
-    KDSR-M has `blocks=53 features=64` and `width=64`.
+    The whole is KDSR's with `fusion=dynamic_conv adapter=mlp` and the encoder `kdsr_l` or `kdsr_m` too.
 
     Attributes:
         blocks: Number of blocks.
@@ -25,6 +25,14 @@ class KDSRConfig(NetworkConfig):
 
     blocks: int = bounded(28, 1, 512)
     features: int = bounded(128, 1, 4096)
+
+
+@dataclass
+class KDSRMConfig(KDSRConfig):
+    """Sizes of KDSR-M."""
+
+    blocks: int = bounded(53, 1, 512)
+    features: int = bounded(64, 1, 4096)
 
 
 @dataclass

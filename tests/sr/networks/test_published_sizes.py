@@ -8,7 +8,17 @@ from sr.model import ModelConfig, build_model
 from sr.networks import NETWORKS
 
 
-def count(network: str, fusion: str, conditioning: str, *, scale: int, width: int = 64, **options) -> float:
+def count(
+    network: str,
+    fusion: str,
+    conditioning: str,
+    *,
+    scale: int,
+    width: int = 64,
+    encoder: str = "dasr",
+    adapter: str = "linear",
+    **options,
+) -> float:
     config = ModelConfig(
         scale=scale,
         network=network,
@@ -17,7 +27,8 @@ def count(network: str, fusion: str, conditioning: str, *, scale: int, width: in
         fusion_options=FUSIONS[fusion].config(),
         conditioning=conditioning,
         width=width,
-        encoder=EncoderConfig(name="dasr"),
+        encoder=EncoderConfig(name=encoder),
+        adapter=adapter,
     )
     return sum(p.numel() for p in build_model(config).parameters()) / 1e6
 
@@ -40,10 +51,15 @@ def test_rcan():
     assert count("rcan", "affine", "none", scale=4) == pytest.approx(15.59, abs=0.01)
 
 
-def test_kdsr_l_without_its_encoder():
-    encoder = 4.136  # million, of the published student: 5 residual blocks of 128, three convolutions, perceptron
-    network = count("kdsr", "dynamic_conv", "oracle", scale=4, width=128) - 6 * 128 / 1e6
-    assert network + encoder == pytest.approx(14.19, abs=0.01)
+@pytest.mark.parametrize(
+    ("network", "encoder", "width", "published", "generator"),
+    [("kdsr_m", "kdsr_m", 64, 5.80, 4.46), ("kdsr", "kdsr_l", 128, 14.19, 10.06)],
+)
+def test_kdsr_with_its_encoder_and_its_perceptron(network, encoder, width, published, generator):
+    options = {"scale": 4, "width": width}
+    whole = count(network, "dynamic_conv", "joint", encoder=encoder, adapter="mlp", **options)
+    assert whole == pytest.approx(published, abs=0.01)
+    assert count(network, "dynamic_conv", "oracle", **options) == pytest.approx(generator, abs=0.01)
 
 
 def test_swin2sr():
