@@ -32,12 +32,12 @@ class Checkpoint:
     sha256: str
     weights: dict[str, Tensor]
 
-    def count(self, name: str) -> int:
-        """Counts the layers in a row: for which numbers from 0 on, put for `{}`, there is such a weight."""
-        number = 0
+    def count(self, name: str, start: int = 0) -> int:
+        """Counts the layers in a row: for how many numbers from `start` on, put for `{}`, there is such a weight."""
+        number = start
         while name.format(number) in self.weights:
             number += 1
-        return number
+        return number - start
 
     def shape(self, name: str, dimensions: int) -> tuple[int, ...]:
         """Returns the shape of a weight that sizes are read from.

@@ -16,7 +16,7 @@ IMAGE_RANGE = 1.0  # range of the stem's input, as published
 class KDSRConfig(NetworkConfig):
     """Sizes of KDSR's network; the defaults, with `width=128`, are those of KDSR-L (kdsr_m: KDSR-M, `width=64`).
 
-    The whole is KDSR's with `fusion=dynamic_conv adapter=mlp` and the encoder `kdsr_l` or `kdsr_m` too.
+    The whole is KDSR's with `fusion=dynamic_conv conditioning.adapter=mlp` and the encoder `kdsr_l` or `kdsr_m` too.
 
     Attributes:
         blocks: Number of blocks.

@@ -9,11 +9,12 @@ import pytest
 import safetensors.torch
 import torch
 
+import sr.evaluate
 import sr.upscale
 from sr.import_weights import main
 from sr.model_artefact import load_model
 from tests.sr.imports.imported import import_weights, save
-from tests.sr.imports.structures import DASR
+from tests.sr.imports.structures import DASR, RCAN
 from tests.sr.upscaling.upscale_files import save_image
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -57,6 +58,21 @@ def test_a_model_upscales_an_image(tmp_path, state, capsys):
     assert sr.upscale.main([str(argument) for argument in arguments]) == 0
     assert "30x20 -> 60x40" in capsys.readouterr().out
     assert sorted(path.name for path in (tmp_path / "new").iterdir()) == ["out"]
+
+
+def test_a_model_is_evaluated(tmp_path, state, capsys):
+    torch.save(state, tmp_path / "a.pt")
+    out = import_weights("dasr", tmp_path / "a.pt", tmp_path / "out")
+    save_image(tmp_path / "data" / "Set5" / "a.png", 60, 80)
+    options = ["protocol=bicubic", "scale=2", f"data.root={tmp_path / 'data'}", "datasets=[Set5]", "accelerator=cpu"]
+    assert sr.evaluate.main([str(out), *options, f"runs_dir={tmp_path / 'runs'}"]) == 0
+    assert "out" in capsys.readouterr().out
+
+
+def test_a_checkpoint_of_another_kind_is_recognised(tmp_path, capsys):
+    save(RCAN(features=16, groups=1, blocks=1, scale=2), tmp_path / "a.pt")
+    error = refuse(capsys, tmp_path, "edsr", tmp_path / "a.pt", tmp_path / "out")
+    assert "not of the kind edsr: it lacks body.0.body.0.weight, body.0.body.2.weight; it looks like rcan (" in error
 
 
 def test_safetensors_are_read_too(tmp_path, state):

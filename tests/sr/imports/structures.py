@@ -218,3 +218,62 @@ class CdCL(nn.Module):
 
     def forward(self, x):
         return self.E(x)
+
+
+class KDSRBlock(nn.Module):
+    def __init__(self, features: int):
+        super().__init__()
+        self.da_conv1 = nn.Module()
+        self.da_conv1.kernel = nn.Sequential(
+            nn.Linear(features, features, bias=False), nn.LeakyReLU(0.1), nn.Linear(features, features * 9, bias=False)
+        )
+        self.conv1 = conv(features, features)
+
+    def forward(self, x, code):
+        kernels = self.da_conv1.kernel(code).view(-1, 1, 3, 3)
+        filtered = F.conv2d(x.reshape(1, -1, *x.shape[2:]), kernels, padding=1, groups=len(kernels)).view(x.shape)
+        return x + self.conv1(F.leaky_relu(filtered, 0.1))
+
+
+class KDSRNetwork(Framed):
+    def __init__(self, features: int, blocks: int, scale: int, peak: float):
+        super().__init__(features, scale, peak=peak)
+        row = nn.Module()
+        row.body = nn.Sequential(*(KDSRBlock(features) for _ in range(blocks)))
+        self.body = nn.Sequential(row, conv(features, features))
+
+    def deep(self, x, code):
+        for block in self.body[0].body:
+            x = block(x, code)
+        return self.body[1](x)
+
+
+class KDSREncoder(nn.Module):
+    def __init__(self, features: int, blocks: int):
+        super().__init__()
+
+        def residual() -> nn.Module:
+            return Residual(conv(features, features), nn.LeakyReLU(0.1), conv(features, features))
+
+        layers = [conv(3, features), nn.LeakyReLU(0.1), *(residual() for _ in range(blocks))]
+        for inputs, outputs in ((1, 2), (2, 2), (2, 4)):
+            layers += [conv(inputs * features, outputs * features), nn.LeakyReLU(0.1)]
+        self.E = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1))
+        wide = 4 * features
+        self.mlp = nn.Sequential(nn.Linear(wide, wide), nn.LeakyReLU(0.1), nn.Linear(wide, wide), nn.LeakyReLU(0.1))
+        self.compress = nn.Sequential(nn.Linear(wide, features), nn.LeakyReLU(0.1))
+
+    def forward(self, x):
+        return self.compress(self.mlp(self.E(x).flatten(1)))
+
+
+class KDSR(nn.Module):
+    """The student; images in 0..1."""
+
+    def __init__(self, *, features=64, blocks=53, encoder_blocks=9, scale=4, peak=1.0):
+        super().__init__()
+        self.G = KDSRNetwork(features, blocks, scale, peak)
+        self.E_st = KDSREncoder(features, encoder_blocks)
+
+    def forward(self, x):
+        return self.G(x, self.E_st(x))
