@@ -17,7 +17,7 @@ class Affine(GuidedFusion):
     """x * (1 + gamma) + beta, both computed from the condition by two 1x1 convolutions, 0 at the start.
 
     Source: Wang et al., "Recovering Realistic Texture in Image Super-Resolution by Deep Spatial Feature Transform",
-    CVPR 2018, eq. 4.
+    CVPR 2018, eq. 4. Deviation: gamma and beta share the hidden layer, where the published branches have one each.
     """
 
     def __init__(self, features: int, width: int, config: SourceConfig) -> None:

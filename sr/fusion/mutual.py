@@ -31,8 +31,9 @@ class Mutual(GuidedFusion):
 
     Source: Dong et al., "Learning Mutual Modulation for Self-Supervised Cross-Modal Super-Resolution" (MMSR), ECCV
     2022, section 3.2, only the direction in which the guide filters the features. Deviations: a window of 5 instead
-    of 11, since every slot of the network has this module and not one alone; replicate padding; the result is added,
-    through a convolution that is 0 at the start.
+    of 11, since every slot of the network has this module and not one alone; the 1x1 convolutions of both maps reduce
+    the channels too, by `reduction`; replicate padding; the result is added, through a convolution that is 0 at the
+    start.
     """
 
     def __init__(self, features: int, width: int, config: MutualConfig) -> None:

@@ -40,7 +40,8 @@ def augment(crops: Tensor, config: AugmentationConfig, *, seed: int, step: int, 
     Returns:
         The augmented crops, (B, V, 3, S, S).
 
-    Source: Zhang et al., "SwinFIR", 2022, section 3.4. Deviation: there, images of different degradations are blended.
+    Source: Zhang et al., "SwinFIR", 2022, section 3.4. Deviations: there, images of different degradations are blended,
+    and a whole batch with probability 0.5 by one weight from Beta(1.2, 1.2); here rows, by uniform weights each.
     """
     if not config.channel_shuffle and not config.mixup:
         return crops
