@@ -5,6 +5,7 @@ models are given, the first is compared with each of the others by a paired boot
 """
 
 import sys
+from pathlib import Path
 
 from shared.command import describe_options, load_config, run_command, split_arguments
 from sr.evaluation.config import SHORTHANDS, EvaluationConfig
@@ -19,6 +20,11 @@ def main(arguments: list[str]) -> int:
     def work() -> int:
         _, config = load_config(EvaluationConfig, None, options, shorthands=SHORTHANDS)
         config.check()
+        for model in models:
+            if Path(model).is_file():
+                from sr.imports.recognition import explain_file
+
+                raise ValueError(explain_file(Path(model)))
         # imported after the check, so that a typo is reported without waiting for the libraries
         from sr.evaluation.run import run
 

@@ -69,6 +69,10 @@ def read_arguments(arguments: list[str]) -> tuple[UpscaleConfig, Path, Path, Pat
     for name, path in (("IN", source), ("MODEL", model), ("reference", Path(config.reference))):
         if not path.exists():
             raise ValueError(f"{name}={path}: no such file or folder")
+    if model.is_file():
+        from sr.imports.recognition import explain_file
+
+        raise ValueError(f"MODEL: {explain_file(model)}")
     return config, source, target, model
 
 

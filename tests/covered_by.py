@@ -64,6 +64,7 @@ COVERED_BY = {
     "sr/imports/dasr_encoder.py": "tests/sr/imports/test_encoders.py",
     "sr/imports/layers.py": "tests/sr/imports/test_dasr.py",
     "sr/imports/plan.py": "tests/sr/test_import_weights.py",
+    "sr/imports/recognition.py": "tests/sr/test_import_weights.py",
     "sr/imports/run.py": "tests/sr/test_import_weights.py",
     "sr/networks/base.py": "tests/sr/test_contract.py",
     "sr/networks/*.py": "tests/sr/networks/test_network_formulas.py",

@@ -212,7 +212,10 @@ class Artefact:
         if not folder.exists():
             raise FileNotFoundError(f"{folder} does not exist: give the folder of an artefact or of a finished run")
         if not folder.is_dir():
-            raise ValueError(f"{folder} is a file: give the folder that contains {WEIGHTS_FILE} and {CONFIG_FILE}")
+            raise ValueError(
+                f"{folder} is a file: give the folder that contains {WEIGHTS_FILE} and {CONFIG_FILE}; a checkpoint of "
+                "others becomes one by `python -m sr.import_weights`"
+            )
         if (folder / cls.name).is_dir():
             folder = folder / cls.name
         elif (folder / "metrics.json").exists():

@@ -22,9 +22,12 @@ class ImportOptions:
 
     Attributes:
         key: Key of the file under which the weights are, such as `params_ema`; empty = found by itself.
+        degradation: Degradation space that they were trained on, which no weight tells, by name (`dasr_iso`) or by the
+            path of a YAML; with it, `upscale` says what the encoder reads. Empty = unknown.
     """
 
     key: str = ""
+    degradation: str = ""
 
 
 @dataclass(frozen=True)

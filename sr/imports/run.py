@@ -8,12 +8,14 @@ from typing import Any
 from torch import nn
 
 from shared.artefacts import save_encoder
+from shared.degradations import load_space
 from shared.encoders import Encoder, build_encoder
 from shared.files import make_private_path
 from sr.imports import KINDS
 from sr.imports.card import format_card
 from sr.imports.checkpoint import Checkpoint, list_names, read_checkpoint
 from sr.imports.plan import ImportOptions, Plan, list_unused, map_weights
+from sr.imports.recognition import recognise
 from sr.model import ModelConfig, SRModel, build_model
 from sr.model_artefact import save_model
 
@@ -36,6 +38,7 @@ def run(kind_name: str, options: ImportOptions, path: Path, out: Path) -> int:
     checkpoint = read_checkpoint(path, options.key)
     check_kind(kind_name, checkpoint)
     plan = KINDS[kind_name].plan(checkpoint, options)
+    check_degradation(options.degradation, plan.scale)
     target = build_target(plan, checkpoint)
     target.load_state_dict(map_weights(target, plan, checkpoint))
     unused = list_unused(plan, checkpoint)
@@ -56,6 +59,8 @@ def run(kind_name: str, options: ImportOptions, path: Path, out: Path) -> int:
     }
     if plan.scale:
         metadata["scale"] = plan.scale
+    if options.degradation:
+        metadata["degradation"] = options.degradation
     names = write_in_one_step(out, target.eval(), card, metadata)
     size = sum(parameter.numel() for parameter in target.parameters()) / 1e6
     scale = f"x{plan.scale}, " if plan.scale else ""
@@ -82,9 +87,19 @@ def check_kind(kind_name: str, checkpoint: Checkpoint) -> None:
     )
 
 
-def recognise(checkpoint: Checkpoint) -> list[str]:
-    """Returns the names of the kinds that a checkpoint may be of."""
-    return [name for name, kind in KINDS.items() if all(mark in checkpoint.weights for mark in kind.marks)]
+def check_degradation(name: str, scale: int | None) -> None:
+    """Refuses a degradation space that there is not, or one of another scale than the checkpoint's.
+
+    Raises:
+        ValueError: There is no such space, or its scale is another; one that does not down-sample fits every scale.
+    """
+    if name:
+        space = load_space(name)
+        if scale and space.scale not in (1, scale):
+            raise ValueError(
+                f"degradation={name} down-samples by {space.scale}, but the checkpoint is of scale {scale}: give a "
+                "space of that scale, or none"
+            )
 
 
 def build_target(plan: Plan, checkpoint: Checkpoint) -> SRModel | Encoder:

@@ -111,10 +111,13 @@ def load_trained_space(path: str | Path) -> Space:
     """Loads the degradation space that a model was trained on.
 
     Raises:
-        ValueError: There is no such space here.
+        ValueError: There is no such space here, or an imported model does not tell.
     """
     metadata = ModelArtefact.open(path).metadata
-    return load_space(str(metadata.get("config", {}).get("degradation") or metadata.get("degradation")))
+    name = metadata.get("config", {}).get("degradation") or metadata.get("degradation")
+    if name is None and "imported" in metadata:
+        raise ValueError("its weights do not tell what they were trained on; import them with degradation=SPACE")
+    return load_space(str(name))
 
 
 def fit(model: SRModel, space: Space, cache_dir: Path) -> DegradationReader:

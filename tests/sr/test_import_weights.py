@@ -13,6 +13,7 @@ import sr.evaluate
 import sr.upscale
 from sr.import_weights import main
 from sr.model_artefact import load_model
+from sr.upscaling.estimate import load_trained_space
 from tests.sr.imports.imported import import_weights, save
 from tests.sr.imports.structures import DASR, RCAN
 from tests.sr.upscaling.upscale_files import save_image
@@ -60,6 +61,17 @@ def test_a_model_upscales_an_image(tmp_path, state, capsys):
     assert sorted(path.name for path in (tmp_path / "new").iterdir()) == ["out"]
 
 
+def test_the_degradation_that_it_was_trained_on_may_be_told(tmp_path, state, capsys):
+    torch.save(state, tmp_path / "a.pt")
+    error = refuse(capsys, tmp_path, "dasr", tmp_path / "a.pt", tmp_path / "out", "degradation=dasr_iso")
+    assert "degradation=dasr_iso down-samples by 4, but the checkpoint is of scale 2" in error
+    refuse(capsys, tmp_path, "dasr", tmp_path / "a.pt", tmp_path / "out", "degradation=dasr_isso")
+    out = import_weights("dasr", tmp_path / "a.pt", tmp_path / "out", "degradation=dasr_iso_x2")
+    assert load_trained_space(out).scale == 2
+    with pytest.raises(ValueError, match="import them with degradation=SPACE"):
+        load_trained_space(import_weights("dasr", tmp_path / "a.pt", tmp_path / "other"))
+
+
 def test_a_model_is_evaluated(tmp_path, state, capsys):
     torch.save(state, tmp_path / "a.pt")
     out = import_weights("dasr", tmp_path / "a.pt", tmp_path / "out")
@@ -73,6 +85,30 @@ def test_a_checkpoint_of_another_kind_is_recognised(tmp_path, capsys):
     save(RCAN(features=16, groups=1, blocks=1, scale=2), tmp_path / "a.pt")
     error = refuse(capsys, tmp_path, "edsr", tmp_path / "a.pt", tmp_path / "out")
     assert "not of the kind edsr: it lacks body.0.body.0.weight, body.0.body.2.weight; it looks like rcan (" in error
+
+
+@pytest.mark.parametrize("program", [sr.upscale, sr.evaluate])
+def test_a_file_in_place_of_a_folder_is_answered_with_the_command_that_imports_it(tmp_path, state, capsys, program):
+    torch.save(state, tmp_path / "a.pt")
+    torch.save({"layer.weight": torch.zeros(1)}, tmp_path / "other.pth")
+    (tmp_path / "text.pt").write_text("no weights")
+    out = import_weights("dasr", tmp_path / "a.pt", tmp_path / "out")
+    photograph = save_image(tmp_path / "photo.png", 20, 30)
+    for path, message in (
+        (
+            tmp_path / "a.pt",
+            f"encoder and network: import it by `python -m sr.import_weights dasr {tmp_path / 'a.pt'} OUT`",
+        ),
+        (tmp_path / "other.pth", "is a file of weights of no kind that can be imported (layer.weight)"),
+        (tmp_path / "text.pt", "is no checkpoint of torch, or is damaged; give the folder of a model"),
+        (out / "model" / "model.safetensors", f"give its folder, {out / 'model'}"),
+    ):
+        words = [path, f"data.root={tmp_path}"]
+        words = [photograph, tmp_path / "large.png", path] if program is sr.upscale else words
+        with pytest.raises(SystemExit) as refusal:
+            program.main([str(word) for word in words])
+        assert refusal.value.code == 2
+        assert message in capsys.readouterr().err
 
 
 def test_safetensors_are_read_too(tmp_path, state):

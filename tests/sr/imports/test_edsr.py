@@ -32,7 +32,11 @@ def test_another_scale_of_the_branches_is_an_option(tmp_path):
     published = randomise(EDSR(features=16, blocks=3, scale=2, residual_scale=0.5))
     out = import_weights("edsr", save(published, tmp_path / "edsr.pt"), tmp_path / "out", "residual_scale=0.5")
     assert largest_difference(load_model(out), published) < 1e-5
-    assert ModelArtefact.open(out).metadata["imported"]["options"] == {"key": "", "residual_scale": 0.5}
+    assert ModelArtefact.open(out).metadata["imported"]["options"] == {
+        "key": "",
+        "degradation": "",
+        "residual_scale": 0.5,
+    }
 
 
 @pytest.mark.parametrize("peak", [1.0, 255.0])
