@@ -121,6 +121,22 @@ def test_safetensors_are_read_too(tmp_path, state):
     assert all(torch.equal(one[name], other[name]) for name in other)
 
 
+def test_files_of_old_versions_of_torch_are_read_too(tmp_path, state):
+    halves = {name: torch.nn.Parameter(value.half()) for name, value in state.items() if value.is_floating_point()}
+    torch.save(state | halves, tmp_path / "a.pt", _use_new_zipfile_serialization=False)
+    model = load_model(import_weights("dasr", tmp_path / "a.pt", tmp_path / "out"))
+    found, expected = model.network.body.parts[1].weight, state["G.body.1.weight"]
+    assert torch.equal(found, expected.half().float())
+
+
+@pytest.mark.parametrize("is_new", [True, False])
+def test_a_whole_module_is_not_unpickled(tmp_path, capsys, is_new):
+    torch.save(DASR(**SMALL), tmp_path / "a.pt", _use_new_zipfile_serialization=is_new)
+    error = refuse(capsys, tmp_path, "dasr", tmp_path / "a.pt", tmp_path / "out")
+    assert "holds more than weights (tests.sr.imports.structures.DASR)" in error
+    assert "torch.save(model.state_dict(), FILE)" in error
+
+
 @pytest.mark.parametrize("under", ["params", "state_dict", "params_ema"])
 def test_weights_are_found_under_the_usual_keys(tmp_path, under):
     save(DASR(**SMALL), tmp_path / "a.pt", under=under)
