@@ -31,6 +31,10 @@ def main(arguments: list[str]) -> int:
 
     def work() -> int:
         config, source, target, model = read_arguments(arguments)
+        if model.is_file():
+            from sr.imports.recognition import explain_file
+
+            raise ValueError(f"MODEL: {explain_file(model)}")
         # imported after the check, so that a typo is reported without waiting for the libraries
         from sr.upscaling.run import run
 
@@ -69,10 +73,6 @@ def read_arguments(arguments: list[str]) -> tuple[UpscaleConfig, Path, Path, Pat
     for name, path in (("IN", source), ("MODEL", model), ("reference", Path(config.reference))):
         if not path.exists():
             raise ValueError(f"{name}={path}: no such file or folder")
-    if model.is_file():
-        from sr.imports.recognition import explain_file
-
-        raise ValueError(f"MODEL: {explain_file(model)}")
     return config, source, target, model
 
 
