@@ -36,7 +36,7 @@ from shared.probing import ProbeSet, format_r2
 from shared.progress_bar import ProgressBar
 from shared.run_folders.report_folder import ReportFolder
 
-FORMAT = 3  # of scores.json; to be raised when patches are cut or read differently, which outdates old reports
+FORMAT = 4  # of scores.json; to be raised when patches are cut or read differently, which outdates old reports
 MAX_PRINTED = 40  # images; the others are only in the table's file
 TABLE = "images.csv"
 

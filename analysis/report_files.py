@@ -27,7 +27,7 @@ from analysis.page.page import PageData, write_page
 from shared.files import write_json
 from shared.probing import ProbeSet
 
-FORMAT = 2  # of scores.json
+FORMAT = 3  # of scores.json; to be raised when names or measures change, which outdates old reports
 STAGE, RESULTS, PAGE = "analysis", "scores.json", "page.html"
 
 
@@ -111,7 +111,7 @@ def _build_page(
         title=_format_heading(probe, config),
         maps={title_of[name]: map_ for name, (map_, _) in maps.items()},
         patches=patches,
-        words=probe.words(),
+        words=probe.titles(),
         label=probe.label,
         names=probe.names,
         family=family,

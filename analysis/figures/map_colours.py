@@ -33,7 +33,7 @@ class ProbeColours:
 
     def families(self) -> "Categories":
         """Returns the colour coding by family."""
-        return _categories("family", self.family, self.family_names)
+        return _categories("kind", self.family, self.family_names)
 
     def images(self) -> "Categories":
         """Returns the colour coding by image; images are named by their file names where these are unique."""

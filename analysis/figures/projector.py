@@ -27,10 +27,10 @@ def write_projector(folder: Path, probe: ProbeSet, patches: np.ndarray, embeddin
     max_patches = (MAX_SPRITE_SIDE // patches.shape[-1]) ** 2
     kept = np.linspace(0, len(probe) - 1, min(len(probe), max_patches)).round().astype(int)
     family, family_names = probe.families()
-    words, parameters = probe.words(), probe.parameters()
-    header = ["degradation", "family", "image", *parameters]
+    titles, parameters = probe.titles(), probe.parameters()
+    header = ["degradation", "kind", "image", *parameters]
     table = [
-        [words[i], family_names[family[i]], probe.store.names[int(probe.image[i])]]
+        [titles[i], family_names[family[i]], probe.store.names[int(probe.image[i])]]
         + [f"{values[i]:.4g}" for values in parameters.values()]
         for i in kept
     ]

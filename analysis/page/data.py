@@ -52,7 +52,7 @@ class PageData:
     silhouettes: dict[str, dict[str, float]] = field(default_factory=dict)
     encoders: dict[str, str] = field(default_factory=dict)
     differences: list[list[str]] = field(default_factory=list)
-    family_title: str = "family"
+    family_title: str = "kind"
     words_title: str = "degradation"
 
     def __len__(self) -> int:

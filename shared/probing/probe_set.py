@@ -14,6 +14,7 @@ from shared.data.store import ImageStore
 from shared.degradations import Degradation, degrade
 from shared.degradations.operations import OPERATIONS
 from shared.degradations.summary import summarise
+from shared.degradations.words import describe_steps, name_family
 
 FORMAT = 1  # to be raised when the same probe set would get other pixels
 UNLISTED = -1  # label of a degradation that was drawn
@@ -93,20 +94,20 @@ class ProbeSet:
     def families(self) -> tuple[np.ndarray, list[str]]:
         """Returns the family of each patch (N,) and the names of the families.
 
-        A family is the combination of a degradation's operations, without resizing and rounding.
+        A family is the combination of the kinds of a degradation's steps, see `name_family`.
         """
-        kinds = {operation.name: operation.kind for operation in OPERATIONS}
-        families = []
-        for steps in self.degradation.rows():
-            kept = [name for name, _ in steps if kinds[name] in ("blur", "rescale", "noise", "jpeg")]
-            resized = any(kinds[name] == "resize" for name, _ in steps)
-            families.append(" + ".join(name.replace("_", " ") for name in kept) or ("resize" if resized else "none"))
+        families = [name_family(steps, self.degradation.scale) for steps in self.degradation.rows()]
         names = list(dict.fromkeys(families))
         return np.array([names.index(family) for family in families]), names
 
     def words(self) -> list[str]:
-        """Describes the degradation of each patch, without the final rounding, which all have."""
-        return [text.removesuffix("quantize").removesuffix(", ") or "none" for text in self.degradation.describe()]
+        """Describes the degradation of each patch, see `describe_steps`."""
+        return [describe_steps(steps, self.degradation.scale) for steps in self.degradation.rows()]
+
+    def titles(self) -> list[str]:
+        """Names the degradation of each patch: as its list calls it, or in words if it was drawn."""
+        titles = zip(self.label.tolist(), self.words(), strict=True)
+        return [words if label == UNLISTED else self.names[label] for label, words in titles]
 
     def parameters(self) -> dict[str, np.ndarray]:
         """Returns the known parameters, (N,) float64 by name, without those that do not vary.

@@ -80,7 +80,7 @@ def test_a_report_holds_everything(report):
     assert "its artefact does not record the training images" in scores["table"]
     with np.load(report / "embeddings.npz") as stored:
         assert stored["embedding_0"].shape == (48, 256)
-        assert stored["words"][0] == "gaussian sigma 0.30"
+        assert stored["words"][0] == "round blur 0.3 px"
         assert stored["place"].shape == (48, 2)
         assert set(stored["image_names"]) <= {f"{i}.png" for i in range(8)}
     assert (report.parent / "latest").read_text().strip() == report.name
@@ -285,7 +285,7 @@ def test_drawn_degradations_and_one_layer_of_statistics(place, capsys):
     (table,) = exported.rglob("metadata.tsv")
     assert table.read_text().splitlines()[0].split("\t") == [
         "degradation",
-        "family",
+        "kind",
         "image",
         "blur_width",
         "anisotropy",

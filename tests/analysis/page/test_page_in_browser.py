@@ -33,7 +33,7 @@ STEPS = """
     results.cardElsewhere = byId("card").hidden;
 
     results.pixels = {};
-    for (const name of ["family", "degradation", "blur width", "angle", "image"]) {
+    for (const name of ["kind", "degradation", "blur width", "angle", "image"]) {
       await choose("colour-menu", name);
       results.pixels[name] = pixels();
     }
@@ -62,7 +62,7 @@ STEPS = """
     await move(angle.from, 100); visible();
     await move(angle.from, 0); visible();
     await move(sliders[0].to, 50); visible();
-    await choose("colour-menu", "family");
+    await choose("colour-menu", "kind");
     results.filteredPixels = pixels();
     byId("reset-filters").click(); visible();
 
@@ -123,7 +123,7 @@ def test_wide_tables_scroll_by_themselves(shown):
 def test_menus_scores_and_captions(shown):
     assert shown["menus"] == [
         ["UMAP of tiny", "PCA of tiny"],
-        ["family", "degradation", "blur width", "angle", "image"],
+        ["kind", "degradation", "blur width", "angle", "image"],
     ]
     assert shown["scores"] == example().score_rows
     assert shown["captions"] == "First sentence.Second one."
@@ -144,7 +144,7 @@ def test_hovering_over_a_point_shows_its_patch(shown):
 @needs_browser
 def test_menu_recolours_the_points(shown):
     data, pixels = example(), shown["pixels"]
-    for name, index in {"family": data.family, "degradation": data.label, "image": data.image}.items():
+    for name, index in {"kind": data.family, "degradation": data.label, "image": data.image}.items():
         for one in range(index.max() + 1):
             assert_coloured(pixels[name], np.flatnonzero(index == one), COLOURS[one])
     has_angle = np.isfinite(data.parameters["angle"])
@@ -311,6 +311,6 @@ def test_without_listed_degradations_there_is_no_heatmap(tmp_path):
     assert found["problems"] == []
     assert found["title"] == [HOSTILE, HOSTILE]
     assert found["heatmap"] == [True, 0]
-    assert found["menus"] == ["family", "blur width", "angle", "image"]
+    assert found["menus"] == ["kind", "blur width", "angle", "image"]
     assert found["oneMap"]
     assert found["words"] == HOSTILE

@@ -8,6 +8,7 @@ from skimage import data
 
 from shared.degradations import Space, degrade, list_spaces, load_space, required_margin
 from shared.degradations.operations import CODES, OPERATIONS
+from shared.degradations.words import describe_steps
 from tests.shared.degradations.example_spaces import (
     SPACES_WITH_SHORT_MARGIN,
     draw,
@@ -154,12 +155,7 @@ def test_a_listed_space_has_its_rows_in_order_and_draws_all_of_them(name, count)
     assert (is_row.sum(1) == 1).all()
     share = is_row.double().mean(0)
     assert (share - 1 / count).abs().max() < 0.03
-    for row_name, description in zip(space.row_names, listed.describe(), strict=True):
-        assert f"sigma {row_name.split()[1]}" in description
-        if "noise" in row_name:
-            assert f"noise_sigma {row_name.split()[-1]}.0/255" in description
-        if " at " in row_name:
-            assert f"theta {row_name.split()[-1]} degrees" in description
+    assert space.row_names == [describe_steps(steps, space.scale) for steps in listed.rows()]
 
 
 def test_a_space_of_steps_lists_one_row():

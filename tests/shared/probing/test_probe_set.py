@@ -48,7 +48,15 @@ def test_parameters_and_families_in_users_units(tmp_path):
     )
     probe = small_probe(tmp_path, written=written, size=24)
     families, names = probe.families()
-    assert names == ["gaussian", "gaussian noise", "jpeg", "resize", "none"]
+    assert names == ["oblong blur", "noise", "JPEG", "rescaled", "untouched"]
+    assert probe.words()[::4] == [
+        "oblong blur 3.0 x 1.0 px at 30 degrees",
+        "noise 10",
+        "JPEG 40",
+        "rescaled 1/2",
+        "untouched",
+        "oblong blur 3.0 x 1.0 px at 120 degrees",
+    ]
     assert families[::4].tolist() == [0, 1, 2, 3, 4, 0]
     values = {name: column[::4] for name, column in probe.parameters().items()}
     assert values["angle"][0] == pytest.approx(30, abs=0.5)
@@ -57,6 +65,12 @@ def test_parameters_and_families_in_users_units(tmp_path):
     assert values["blur_width"][0] == pytest.approx(3**0.5, rel=0.1)
     assert values["noise"] == pytest.approx([0, 10, 0, 0, 0, 0], abs=1e-4)
     assert values["jpeg_quality"] == pytest.approx([100, 100, 40, 100, 100, 100])
+
+
+def test_a_listed_degradation_has_the_title_of_its_list_and_a_drawn_one_its_words(tmp_path):
+    assert small_probe(tmp_path).titles()[::8] == ["sharp", "soft", "noisy, soft"]
+    drawn = small_probe(tmp_path, written=DRAWN_BLURS)
+    assert drawn.titles() == drawn.words()
 
 
 def test_angles_stay_below_180():
