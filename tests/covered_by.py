@@ -41,6 +41,7 @@ COVERED_BY = {
     "analysis/figures/map_plots.py": "tests/analysis/figures/test_plots.py",
     "analysis/figures/pictures.py": "tests/analysis/test_report.py",
     "analysis/figures/projector.py": "tests/analysis/test_report.py",
+    "analysis/figures/sweep_plots.py": "tests/analysis/figures/test_plots.py",
     "analysis/measures/learning_curves.py": "tests/analysis/test_curves.py",
     "analysis/measures/loss_floor.py": "tests/analysis/test_report.py",
     "analysis/measures/run_log.py": "tests/analysis/test_report.py",

@@ -7,6 +7,8 @@ from analysis.figures.map_colours import ProbeColours
 from analysis.figures.map_plots import encoder_sheet, map_sheet
 from analysis.figures.plots import score_comparison, separation_heatmap, silhouette_bars, training_progress
 from analysis.figures.probe_scatter import probe_scatter
+from analysis.figures.sweep_plots import sweep_curves, sweep_paths
+from analysis.measures.sweeps import Sweep, SweepCurve
 
 COUNT = 300
 NAMES = [f"degradation of thirty letter {i % 10}" if i % 2 else f"blur {i / 10}" for i in range(30)]
@@ -75,6 +77,18 @@ def sheets_of(names, points, colouring):
     )
 
 
+SWEEPS = [
+    Sweep(name, parameter, "px", np.array(values), np.arange(3), random.integers(0, COUNT, (8, 3)))
+    for name, parameter, values in (
+        ("round blur width", "sigma", [0, 0.5, 4.0]),
+        ("oblong blur direction", "theta", [0.0, 60, 120]),
+        ("JPEG quality", "quality", [100.0, 40, 15]),
+        (f"noise level, with {NAMES[1]} $a$", "noise_sigma", [0.0, 10, 20]),
+    )
+]
+CURVE = SweepCurve(np.array([0, 0.5, 2]), np.array([0, 0.2, 1]), np.array([0, 1, 3]), 0.9, (0.8, 1.0))
+FLAT = SweepCurve(*([np.zeros(3)] * 3), NAN, (NAN, NAN))
+
 FIGURES = {
     "map": lambda: sheet_of(POINTS, USUAL),
     "map, odd": lambda: sheet_of(POINTS, ODD, LONG_RUN),
@@ -97,6 +111,10 @@ FIGURES = {
         {name: dict.fromkeys(SCORES, INTERVAL) for name in ENCODERS}, chance={"nmi": 0.1}, more_is_better={"nmi": True}
     ),
     "scores, odd": lambda: score_comparison({"a": {"nmi": (NAN,) * 3, "map": (1e-6, NAN, NAN)}, "b": {}}),
+    "sweeps": lambda: sweep_curves(SWEEPS, {name: {one.name: CURVE for one in SWEEPS} for name in ENCODERS}),
+    "sweeps, odd": lambda: sweep_curves(SWEEPS[:1], {LONG_RUN: {SWEEPS[0].name: FLAT}}),
+    "paths": lambda: sweep_paths(POINTS, SWEEPS, encoder=LONG_RUN, method="UMAP"),
+    "paths, collapsed": lambda: sweep_paths(COLLAPSED, SWEEPS[:1], encoder="a", method="PCA"),
     "progress": lambda: training_progress(
         {f"probe/{name}": (np.arange(30) * 50000, MATRIX[0, :30]) for name in SCORES}, run=LONG_RUN
     ),

@@ -21,6 +21,7 @@ from analysis.figures.map_plots import map_sheet
 from analysis.figures.plots import score_comparison, separation_heatmap, silhouette_bars, training_progress
 from analysis.figures.probe_scatter import probe_scatter
 from analysis.figures.style import MARKERS, PNG_DPI, WIDTH, colour_and_marker, save
+from analysis.figures.sweep_plots import sweep_curves, sweep_paths
 from tests.analysis.figures.figure_examples import (
     COLLAPSED,
     FIGURES,
@@ -160,6 +161,8 @@ def test_a_map_without_a_trustworthiness_says_so():
         (lambda: silhouette_bars({}, encoder="a"), "lists no degradations"),
         (lambda: separation_heatmap(np.zeros((0, 0)), [], encoder="a"), "lists no degradations"),
         (lambda: training_progress({}, run="a"), "at least one curve"),
+        (lambda: sweep_curves([], {}), "needs a sweep and an encoder"),
+        (lambda: sweep_paths(POINTS, [], encoder="a", method="PCA"), "no parameter varies alone"),
         (lambda: learning_curves([], score="nmi", budget="steps"), "at least one"),
     ],
 )
