@@ -42,6 +42,7 @@ COVERED_BY = {
     "analysis/figures/pictures.py": "tests/analysis/test_report.py",
     "analysis/figures/projector.py": "tests/analysis/test_report.py",
     "analysis/figures/sweep_plots.py": "tests/analysis/figures/test_plots.py",
+    "analysis/measures/score_meanings.py": "tests/analysis/measures/test_verdict.py",
     "analysis/measures/learning_curves.py": "tests/analysis/test_curves.py",
     "analysis/measures/loss_floor.py": "tests/analysis/test_report.py",
     "analysis/measures/run_log.py": "tests/analysis/test_report.py",

@@ -40,6 +40,8 @@ SCORE_LABELS = {
     "map": "mAP",
     "content_knn": "content kNN",
     "content_accuracy": "content kNN",
+    "degradation_first": "degradation over content",
+    "family_accuracy": "kind",
 }
 # label and unit of a parameter, or of the target of a probe
 PARAMETER_LABELS = {

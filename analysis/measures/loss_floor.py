@@ -53,11 +53,11 @@ class LossFloor:
     def describe(self) -> str:
         """Describes the loss and its bound in a sentence."""
         low, high = self.interval
+        shared = f"{self.read:.2f} [{low:.2f}, {high:.2f}] nats in common, as far as linear probes read it"
         text = (
-            f"final contrastive loss {self.loss:.2f} nats with the keys of {self.negative_rows} other degradations as "
-            f"negatives; linear probes read {self.read:.2f} [{low:.2f}, {high:.2f}] nats of the information that two "
-            f"patches of one degradation of space {self.space} share, which bounds the loss by {self.floor:.2f} nats "
-            "from below"
+            f"its contrastive loss ended at {self.loss:.2f}, with the keys of {self.negative_rows} other degradations "
+            f"as negatives; two patches of one degradation of the space {self.space} have {shared}, and views that "
+            f"have no more in common cannot get below a loss of {self.floor:.2f}"
         )
         distance = self.loss - self.floor
         if distance < 0:

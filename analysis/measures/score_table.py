@@ -12,18 +12,18 @@ TITLES = {
     "silhouette": "silhouette",
     "nmi": "NMI",
     "map": "mAP",
-    "family_accuracy": "family",
+    "family_accuracy": "kind",
     "rank_correlation": "rank correlation",
     "r2/log_sigma": "R^2 width",
     "r2/anisotropy": "R^2 anisotropy",
     "r2/angle": "R^2 angle",
     "r2/noise_sigma": "R^2 noise",
     "r2/jpeg_quality": "R^2 JPEG",
-    "information": "information (nats)",
+    "information": "shared information",
     "content_knn": "content kNN",
     "degradation_share": "share of degradation",
     "content_share": "share of content",
-    "degradation_first": "degradation first",
+    "degradation_first": "degradation over content",
 }
 ALL_TITLES = {
     **TITLES,
@@ -34,18 +34,23 @@ ALL_TITLES = {
     "uniformity": "uniformity",
     "effective_rank": "effective rank",
     "norm_mean": "norm",
-    "norm_spread": "norm variation",
+    "norm_spread": "variation of the norm",
 }
+CAPTION = (
+    "In brackets: the 95 % interval over images. About 1 interval in 20 excludes 0 by chance alone: among many "
+    "differences, a barely significant one is weak evidence."
+)
 MAX_COMPARED = 4  # requested embedders compared pairwise; if there are more, their differences are only in scores.json
 LEGEND = """\
 In brackets: the 95 % interval over images; ~: the choice of images may explain the difference. kNN accuracy: the
 degradation is predicted from neighbours in other images. Separation: how often a patch of the same degradation is
-nearer than one of another (AUC); degradation first: than one of the same image. Family: accuracy of a linear probe
-of the kind of degradation. R^2: linear probes of the parameters on held-out images; information: what two views of
-one degradation share according to these probes. Content kNN (lower is better): the image is predicted from
-neighbours under other degradations. Share of degradation, of content: part of the embedding's variance that each
-explains; the rest is their interaction. Chance: level of an uninformative embedding, - if there is none. About 1
-interval in 20 excludes 0 by chance alone: among many differences, a barely significant one is weak evidence."""
+nearer than one of another (AUC); degradation over content: than one of the same image. Kind: accuracy of a linear
+probe of the kind of degradation. R^2: linear probes of the parameters on held-out images; shared information: what
+two patches of one degradation have in common according to these probes, in nats. Content kNN (lower is better): the
+image is predicted from neighbours under other degradations. Share of degradation, of content: part of the embedding's
+variance that each explains; the rest is their interaction. Chance: level of an uninformative embedding, - if there is
+none. About 1 interval in 20 excludes 0 by chance alone: among many differences, a barely significant one is weak
+evidence."""
 
 
 def tabulate_scores(scores: dict[str, ReportScores], titles: dict[str, str] = TITLES) -> list[list[str]]:
@@ -81,6 +86,12 @@ def collect_notes(scores: dict[str, ReportScores], notes: Sequence[str]) -> list
     """Collects the notes on the embedders and on the report."""
     embedder_notes = (f"{embedder}: {note}" for embedder, row in scores.items() for note in row.notes)
     return [f"{note}." for note in (*embedder_notes, *notes)]
+
+
+def capitalise(sentence: str) -> str:
+    """Begins a sentence with a capital letter, unless its first word is a name that is followed by a colon."""
+    first, _, _ = sentence.partition(" ")
+    return sentence if first.endswith(":") else sentence[:1].upper() + sentence[1:]
 
 
 def format_tables(scores: dict[str, ReportScores], requested: Sequence[str] = (), notes: Sequence[str] = ()) -> str:
