@@ -20,7 +20,8 @@ class AnalysisConfig:
     Attributes:
         name: Name of the folder under `runs_dir/analysis/`; by default built from the names of what is compared.
         runs_dir: Root folder of all runs.
-        probe: Degradations of the probe set: a built-in probe (`grid`, `continuous`, `unseen`, `dasr_figure`), a
+        probe: Degradations of the probe set: a built-in probe (`grid`, `sweep`, `continuous`, `unseen`,
+            `dasr_figure`), a
             degradation space, or the path of a YAML file of the same form.
         layer: Layer to analyse: `vector` (pooled), `map` (the centre position of the last feature map, not pooled) or
             `projection` (the output of the projection head, which the contrastive loss compares).

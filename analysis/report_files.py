@@ -1,7 +1,7 @@
 """Files of a report's folder: pictures, a page, embeddings, and `scores.json`."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,19 +11,24 @@ from analysis.config import AnalysisConfig
 from analysis.embedding.embedders import Embedder
 from analysis.embedding.probe_spaces import mark_unseen
 from analysis.embedding.projection import format_trust
-from analysis.figures.pictures import write_pictures, write_progress
+from analysis.figures.pictures import write_pictures, write_progress, write_sweeps
 from analysis.figures.projector import write_projector
 from analysis.measures.loss_floor import LossFloor
+from analysis.measures.score_meanings import MEANINGS, select_key_scores
 from analysis.measures.score_table import (
     ALL_TITLES,
-    LEGEND,
+    CAPTION,
+    capitalise,
     collect_notes,
     format_tables,
     tabulate_differences,
     tabulate_scores,
 )
 from analysis.measures.scores import ReportScores
-from analysis.page.page import PageData, write_page
+from analysis.measures.sweeps import Sweep, SweepCurve, find_sweeps, measure_sweep
+from analysis.measures.verdict import give_verdict
+from analysis.page.data import PageData, PageSweep
+from analysis.page.page import write_page
 from shared.files import write_json
 from shared.probing import ProbeSet
 
@@ -75,17 +80,50 @@ def write_report(
     scores = {report.embedder.name: report.scores for report in reports}
     maps = {report.embedder.name: report.map for report in reports}
     names = [report.embedder.name for report in requested]
+    sweeps = find_sweeps(probe)
+    curves = {report.embedder.name: measure_sweeps(report.embedding, sweeps, probe, config) for report in reports}
     write_pictures(folder, probe, names, scores, maps, config.map.upper())
+    if sweeps:
+        write_sweeps(folder, sweeps, curves, {name: maps[name][0] for name in names}, config.map.upper())
     write_progress(folder, {report.embedder.name: report.embedder.path for report in requested if report.embedder.path})
     if config.projector:
         write_projector(
             folder / "projector", probe, patches, {report.embedder.name: report.embedding for report in requested}
         )
-    write_page(folder / PAGE, _build_page(config, probe, patches, scores, maps, notes))
+    embeddings = {report.embedder.name: report.embedding for report in reports}
+    paths = [_build_sweep(sweep, {name: own[sweep.name] for name, own in curves.items()}) for sweep in sweeps]
+    page = _build_page(config, probe, patches, scores, maps, notes)
+    write_page(folder / PAGE, replace(page, embeddings=embeddings, sweeps=paths))
     _save_embeddings(folder / "embeddings.npz", probe, {report.embedder.name: report.embedding for report in reports})
     result = _build_result(config, probe, reports, format_tables(scores, names, notes), notes)
+    result["verdict"] = give_verdict(scores)
+    for name, own in curves.items():
+        result["subjects"][name]["sweeps"] = {sweep: curve.to_dict() for sweep, curve in own.items()}
+    result["sweeps"] = {sweep.name: {"unit": sweep.unit, "values": sweep.values.tolist()} for sweep in sweeps}
     write_json(folder / RESULTS, result)
     return result
+
+
+def measure_sweeps(
+    embedding: np.ndarray, sweeps: Sequence[Sweep], probe: ProbeSet, config: AnalysisConfig
+) -> dict[str, SweepCurve]:
+    """Measures the distances along each sweep in one embedding, by the name of the sweep."""
+    image = probe.image.numpy()
+    return {
+        sweep.name: measure_sweep(embedding, sweep, image, repeats=config.repeats, seed=config.seed) for sweep in sweeps
+    }
+
+
+def _build_sweep(sweep: Sweep, curves: dict[str, SweepCurve]) -> PageSweep:
+    return PageSweep(
+        sweep.name,
+        sweep.unit,
+        sweep.values,
+        sweep.rows,
+        {name: {"median": curve.median, "low": curve.low, "high": curve.high} for name, curve in curves.items()},
+        {name: curve.rank_correlation for name, curve in curves.items()},
+        sweep.period,
+    )
 
 
 def _format_heading(probe: ProbeSet, config: AnalysisConfig) -> str:
@@ -106,7 +144,7 @@ def _build_page(
 ) -> PageData:
     family, family_names = probe.families()
     title_of = {name: f"{config.map.upper()} of {name}{format_trust(trust)}" for name, (_, trust) in maps.items()}
-    listed = list(scores) if probe.is_listed else []
+    listed, own = list(scores) if probe.is_listed else [], next(iter(scores.values()))
     return PageData(
         title=_format_heading(probe, config),
         maps={title_of[name]: map_ for name, (map_, _) in maps.items()},
@@ -120,11 +158,16 @@ def _build_page(
         image=probe.image.numpy(),
         image_names=list(probe.store.names),
         score_rows=tabulate_scores(scores, ALL_TITLES),
-        captions=[*collect_notes(scores, notes), " ".join(LEGEND.split())],
+        captions=[*map(capitalise, collect_notes(scores, notes)), CAPTION],
         separations={title_of[name]: scores[name].separation for name in listed},
         silhouettes={title_of[name]: scores[name].silhouette for name in listed},
+        boxes=_find_boxes(probe),
+        read_image=lambda index: probe.store.image(index).numpy(),
         encoders={title: name for name, title in title_of.items()},
         differences=tabulate_differences(scores) if len(scores) > 1 else [],
+        verdict=give_verdict(scores),
+        key_rows=tabulate_scores(scores, {name: ALL_TITLES[name] for name in select_key_scores(own)}),
+        meanings={title: MEANINGS[name] for name, title in ALL_TITLES.items()},
     )
 
 
@@ -176,9 +219,14 @@ def _pair(reports: Sequence[EmbedderReport]) -> list[tuple[EmbedderReport, Embed
     ]
 
 
+def _find_boxes(probe: ProbeSet) -> np.ndarray:
+    """Finds top, left, height and width of the patches in their images, in pixels, (N, 4)."""
+    corner = np.stack((probe.top.numpy(), probe.left.numpy()), 1) + probe.margin
+    return np.concatenate((corner, np.full_like(corner, probe.patch * probe.degradation.scale)), 1)
+
+
 def _save_embeddings(path: Path, probe: ProbeSet, embeddings: dict[str, np.ndarray]) -> None:
     """Saves the embeddings and the ground truth of the probe set, from which all scores can be recomputed."""
-    position = np.stack((probe.top.numpy(), probe.left.numpy()), 1) + probe.margin
     arrays = {
         "subjects": np.array(list(embeddings)),
         **{f"embedding_{i}": embedding for i, embedding in enumerate(embeddings.values())},
@@ -188,7 +236,7 @@ def _save_embeddings(path: Path, probe: ProbeSet, embeddings: dict[str, np.ndarr
         "content": probe.content,
         "image": probe.image.numpy(),
         "image_names": np.array(probe.store.names),
-        "place": position,
+        "place": _find_boxes(probe)[:, :2],
         **{f"parameter_{name}": values for name, values in probe.parameters().items()},
     }
     with path.open("wb") as file:

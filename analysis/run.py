@@ -1,5 +1,6 @@
 """One report: embeds a probe set with every embedder, scores, draws, and writes `runs/analysis/<name>/`."""
 
+import textwrap
 import time
 from collections.abc import Sequence
 
@@ -22,6 +23,8 @@ from shared.files import expand_user
 from shared.probing import ProbeSet
 from shared.progress_bar import ProgressBar
 from shared.run_folders.report_folder import ReportFolder
+
+LINE = 110  # characters of a printed line
 
 
 def run(config: AnalysisConfig, encoders: Sequence[str]) -> int:
@@ -56,7 +59,8 @@ def run(config: AnalysisConfig, encoders: Sequence[str]) -> int:
             with report.writing() as folder:
                 found = write_report(folder, config, probe, patches, reports, [*notes, *omitted, *failed])
             when = f"{time.perf_counter() - started:.0f} s"
-    print(f"\n{found['heading']}\n\n{found['table']}\n\n{LEGEND}\n\npage: {report.path / PAGE} ({when})")
+    verdict = "\n".join(textwrap.fill(sentence, LINE) for sentence in found["verdict"])
+    print(f"\n{found['heading']}\n\n{verdict}\n\n{found['table']}\n\n{LEGEND}\n\npage: {report.path / PAGE} ({when})")
     return 0
 
 

@@ -32,7 +32,9 @@ def site(tmp_path_factory) -> Path:
 
 def test_it_holds_every_file_of_the_packages(site):
     kept = [path for package in PACKAGES for path in (ROOT / package).rglob("*")]
-    expected = {path.relative_to(ROOT) for path in kept if path.suffix in (".py", ".yaml", ".csv", ".js", ".html")}
+    expected = {
+        path.relative_to(ROOT) for path in kept if path.suffix in (".py", ".yaml", ".csv", ".js", ".html", ".css")
+    }
     found = {path.relative_to(site) for path in site.rglob("*") if path.is_file()}
     assert not expected - found
 

@@ -11,8 +11,10 @@ from analysis.figures.map_plots import encoder_sheet, map_sheet
 from analysis.figures.plots import score_comparison, separation_heatmap, silhouette_bars, training_progress
 from analysis.figures.probe_scatter import probe_scatter
 from analysis.figures.style import save
+from analysis.figures.sweep_plots import sweep_curves, sweep_paths
 from analysis.measures.run_log import read_probe_curves
 from analysis.measures.scores import MORE_IS_BETTER, ReportScores
+from analysis.measures.sweeps import Sweep, SweepCurve
 from shared.probing import ProbeSet
 
 COMPARED = (
@@ -86,6 +88,31 @@ def write_pictures(
     chance = {key: known[key] for key in COMPARED if key in known}
     better = {key: MORE_IS_BETTER.get(key, True) for key in COMPARED}
     files += save(score_comparison(rows, chance=chance, more_is_better=better), folder / "scores")
+    return files
+
+
+def write_sweeps(
+    folder: Path,
+    sweeps: Sequence[Sweep],
+    curves: dict[str, dict[str, SweepCurve]],
+    maps: dict[str, np.ndarray],
+    method: str,
+) -> list[Path]:
+    """Draws one-parameter sweeps: distances of all embedders, and paths on the maps of the requested ones.
+
+    Args:
+        folder: Folder of the report.
+        sweeps: The sweeps.
+        curves: Distances by embedder and by the name of the sweep.
+        maps: Map of each requested embedder, (N, 2).
+        method: Method of the maps, `UMAP` or `PCA`.
+
+    Returns:
+        The files.
+    """
+    files, slugs = save(sweep_curves(sweeps, curves), folder / "sweeps"), make_slugs(maps)
+    for name, points in maps.items():
+        files += save(sweep_paths(points, sweeps, encoder=name, method=method), folder / f"paths-{slugs[name]}")
     return files
 
 

@@ -1,9 +1,32 @@
 """The contents of the interactive page, and a check of their consistency."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
+
+
+@dataclass(frozen=True)
+class PageSweep:
+    """Patches under K values of one parameter.
+
+    Attributes:
+        name: What varies.
+        unit: Unit of the values.
+        values: The values in order, (K,).
+        rows: Index of each patch under each value, (C, K).
+        curves: `median`, `low` and `high` of the distance from the first value, (K,) each, by encoder.
+        rank_correlation: Agreement of the order of the distances with that of the values, by encoder.
+        period: Period of the values; None if they are not cyclic.
+    """
+
+    name: str
+    unit: str
+    values: np.ndarray
+    rows: np.ndarray
+    curves: dict[str, dict[str, np.ndarray]]
+    rank_correlation: dict[str, float]
+    period: float | None = None
 
 
 @dataclass(frozen=True)
@@ -14,7 +37,7 @@ class PageData:
         title: Title of the page.
         maps: Points of each map, (N, 2), by its name; the page opens with the first.
         patches: Patches, (N, 3, p, p) uint8 RGB.
-        words: Degradation of each patch in words, N strings.
+        words: Degradation of each patch in words, N strings; empty if there are none of single patches.
         label: Index of each patch's degradation in `names`, (N,); negative where it is not listed.
         names: Names of the listed degradations; empty if the probe set lists none.
         family: Index of each patch's family in `family_names`, (N,).
@@ -22,7 +45,8 @@ class PageData:
         parameters: Parameters of the degradations by name, (N,) each; NaN where a parameter is not defined.
         image: Index of each patch's image in `image_names`, (N,).
         image_names: Names of the images.
-        score_rows: Table of the scores with its header; they use all patches, even if the page shows a sample.
+        score_rows: Table of the scores with its header; they use all patches, even if the page shows a sample. Empty
+            if there are none.
         captions: Sentences below the tables.
         separations: AUCs of the pairs of listed degradations, (G, G) with NaN on the diagonal, by the name of the map;
             the heatmap follows the selected map, unless there is only one.
@@ -31,6 +55,14 @@ class PageData:
         encoders: Name of the encoder by the name of the map; where it is missing, the map's name.
         differences: Table of the differences between encoders with its header; a cell that is not significant ends in
             ` ~`.
+        verdict: Sentences at the top.
+        key_rows: Table at the top, such as the few scores that matter, with its header.
+        meanings: What a row of the tables means, in a sentence, by its title.
+        image_notes: A sentence on each image, shown with its patches; empty if there are none.
+        embeddings: Embedding of the patches by the name of the encoder, (N, D); gives a patch its neighbours.
+        boxes: Top, left, height and width of each patch in its image in pixels, (N, 4); None if unknown.
+        read_image: Function that reads an image by its index, (H, W, 3) uint8 RGB; None if they cannot be shown.
+        sweeps: One-parameter sweeps among the patches.
         family_title: Heading of `family`.
         words_title: Heading of `words`.
     """
@@ -52,6 +84,14 @@ class PageData:
     silhouettes: dict[str, dict[str, float]] = field(default_factory=dict)
     encoders: dict[str, str] = field(default_factory=dict)
     differences: list[list[str]] = field(default_factory=list)
+    verdict: list[str] = field(default_factory=list)
+    key_rows: list[list[str]] = field(default_factory=list)
+    meanings: dict[str, str] = field(default_factory=dict)
+    image_notes: list[str] = field(default_factory=list)
+    embeddings: dict[str, np.ndarray] = field(default_factory=dict)
+    boxes: np.ndarray | None = None
+    read_image: Callable[[int], np.ndarray] | None = None
+    sweeps: list[PageSweep] = field(default_factory=list)
     family_title: str = "kind"
     words_title: str = "degradation"
 
@@ -68,7 +108,9 @@ def check(data: PageData) -> None:
     if not data.maps or len(data) == 0:
         raise ValueError(f"a page needs at least one map and one patch, got {len(data.maps)} and {len(data)}")
     columns = {"label": data.label, "family": data.family, "image": data.image, **data.maps, **data.parameters}
-    lengths = {"words": len(data.words), **{name: len(values) for name, values in columns.items()}}
+    columns |= {f"embedding of {name}": values for name, values in data.embeddings.items()}
+    columns |= {"boxes": data.boxes} if data.boxes is not None else {}
+    lengths = {"words": len(data.words or data.patches), **{name: len(values) for name, values in columns.items()}}
     for name, length in lengths.items():
         if length != len(data):
             raise ValueError(f"{name} must have one value per patch, {len(data)}, got {length}")

@@ -63,13 +63,13 @@ def _tell(steps: Steps, scale: int) -> list[tuple[str, str]]:
 
 def _tell_gaussian(values: _Values) -> tuple[str, str] | None:
     shape = _shape(values)
-    return shape and ("oblong blur" if " x " in shape else "round blur", shape)
+    return ("oblong blur" if " x " in shape else "round blur", shape) if shape else None
 
 
 def _tell_shaped(kind: str) -> Callable[[_Values], tuple[str, str] | None]:
     def tell(values: _Values) -> tuple[str, str] | None:
         shape = _shape(values)
-        return shape and (kind, f"{shape} (beta {values['beta']:.3g})")
+        return (kind, f"{shape} (beta {values['beta']:.3g})") if shape else None
 
     return tell
 

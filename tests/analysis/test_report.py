@@ -159,7 +159,10 @@ def test_the_loss_is_compared_with_its_floor_on_views_as_in_training(place, caps
     logged(run)
     assert main([str(run), *arguments(place, "name=floor")[1:]]) == 0
     printed = " ".join(capsys.readouterr().out.split())
-    assert "final contrastive loss 3.05 nats with the keys of 12 other degradations as negatives; linear" in printed
+    assert (
+        "its contrastive loss ended at 3.05, with the keys of 12 other degradations as negatives; two patches"
+        in printed
+    )
     found = json.loads((place / "runs/analysis/floor/scores.json").read_text())["subjects"]["logged"][
         "contrastive_loss"
     ]
@@ -167,7 +170,7 @@ def test_the_loss_is_compared_with_its_floor_on_views_as_in_training(place, caps
     assert found["distance"] == pytest.approx(3.05 - found["floor"], abs=1e-3)
     low, high = found["read_interval"]
     assert 0 <= low <= found["read"] <= high
-    assert f"by {found['floor']:.2f} nats from below; the loss is {found['distance']:.2f} higher." in printed
+    assert f"below a loss of {found['floor']:.2f}; the loss is {found['distance']:.2f} higher." in printed
 
 
 @pytest.mark.usefixtures("undrawn")
@@ -268,6 +271,28 @@ def test_all_requested_encoders_are_compared(place, capsys):
     assert not any(name.startswith("other - untrained") for name in differences)
 
 
+FOUR_WIDTHS = "rows:\n" + "".join(
+    f"  - {{name: 'width {sigma}', steps: [{{gaussian: {{sigma: {sigma}}}}}, {{quantize: {{}}}}]}}\n"
+    for sigma in (0.5, 1, 2, 3)
+)
+
+
+def test_a_parameter_that_varies_alone_is_drawn_and_stored(place, capsys):
+    (place / "widths.yaml").write_text(FOUR_WIDTHS)
+    assert main(arguments(place, f"probe={place / 'widths.yaml'}")) == 0
+    made = place / "runs" / "analysis" / "mine-widths"
+    assert {"sweeps.png", "paths-mine.png"} <= {path.name for path in made.iterdir()}
+    stored = json.loads((made / "scores.json").read_text())
+    assert stored["sweeps"] == {"round blur width": {"unit": "px", "values": pytest.approx([0.5, 1, 2, 3])}}
+    for subject in stored["subjects"].values():
+        curve = subject["sweeps"]["round blur width"]
+        assert curve["median"][0] == 0
+        assert -1 <= curve["rank_correlation"] <= 1
+    assert "Distance over one parameter" in (made / "page.html").read_text()
+    printed = " ".join(capsys.readouterr().out.split())
+    assert all(sentence.replace("\N{NO-BREAK SPACE}", " ") in printed for sentence in stored["verdict"])
+
+
 def test_names_that_read_alike_keep_their_pictures():
     slugs = make_slugs(["a b", "a-b", "A b", "c"])
     assert slugs == {"a b": "a-b", "a-b": "a-b-2", "A b": "A-b-3", "c": "c"}
@@ -347,5 +372,5 @@ def test_a_collapsed_encoder_is_drawn_and_reported(place, capsys, monkeypatch):
 def test_help(capsys):
     assert main(["--help"]) == 0
     printed = capsys.readouterr().out
-    assert "Probes (probe=NAME): continuous, dasr_figure, grid, unseen" in printed
+    assert "Probes (probe=NAME): continuous, dasr_figure, grid, sweep, unseen" in printed
     assert "layer: Layer to analyse: `vector`" in printed

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from analysis.page.page import PageData
+from analysis.page.data import PageData, PageSweep
 
 COUNT, SIDE = 48, 16
 HOSTILE = '</script><img src="http://example.com/x.png"> & "quoted"'
@@ -32,6 +32,33 @@ def example(count: int = COUNT) -> PageData:
         score_rows=[["", "kNN"], ["tiny", "0.50 [0.40, 0.60]"]],
         captions=["First sentence.", "Second one."],
         separations={"UMAP of tiny": SEPARATION},
+    )
+
+
+def full() -> PageData:
+    """The same page with a verdict, a sweep, embeddings, and the images of the patches."""
+    rows = np.arange(COUNT)
+    distance = {"median": np.array([0.0, 0.5, 1.5]), "low": np.zeros(3), "high": np.array([0.0, 1.0, 2.0])}
+    sweep = PageSweep(
+        "noise <level>",
+        "8-bit levels",
+        np.array([0.0, 4.0, 20.0]),
+        np.arange(12).reshape(4, 3),
+        {"tiny": distance, "untrained": distance},
+        {"tiny": 0.75, "untrained": float("nan")},
+    )
+    turn = 2 * np.pi * rows / COUNT
+    return replace(
+        example(),
+        verdict=["tiny tells the degradation of most patches.", HOSTILE],
+        key_rows=[["", "tiny", "chance"], ["kNN", "0.50 [0.40, 0.60]", "0.33"]],
+        meanings={"kNN": "Share of the patches whose neighbours tell their degradation."},
+        encoders={"UMAP of tiny": "tiny", "PCA of tiny": "untrained"},
+        embeddings={"tiny": np.stack((np.cos(turn), np.sin(turn)), 1), "untrained": np.ones((COUNT, 2))},
+        boxes=np.stack((10 + rows, 20 + rows, np.full(COUNT, 16), np.full(COUNT, 16)), 1),
+        read_image=lambda index: np.full((100, 200, 3), 10 * index, np.uint8),
+        image_notes=[f"note on {name}" for name in example().image_names],
+        sweeps=[sweep],
     )
 
 

@@ -14,6 +14,8 @@ from analysis.page.page import PageData, write_page
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 needs_browser = pytest.mark.skipif(BROWSER is None, reason="no chromium, chromium-browser or google-chrome on PATH")
 
+MIN_WINDOW = 500  # pixels
+
 # Virtual time does not advance animation frames, so timers replace them.
 WATCH = """<script>
 window.requestAnimationFrame = (draw) => setTimeout(() => draw(performance.now()), 16);
@@ -27,6 +29,7 @@ for (const level of ["error", "warn"]) console[level] = (...words) => problems.p
 
 DRIVE = """<script>
 Element.prototype.setPointerCapture = () => {};  // works for the pointers of real devices only
+for (const name of ["source", "filter", "plot"]) Object.defineProperty(window, name, { get: () => views[0][name] });
 const wait = (milliseconds) => new Promise((done) => setTimeout(done, milliseconds));
 const drawn = () => wait(100);
 const inShadow = (root, css) => root.querySelector(css)
@@ -88,18 +91,24 @@ const selection = () => ({
     results.failed = `${error} ${error.stack}`;
     results.problems = problems;
   }
+  if (parent !== window) parent.postMessage(JSON.stringify(results), "*");
   document.body.replaceChildren(element("pre", { id: "results", textContent: JSON.stringify(results) }));
 })();
 </script>"""
 
 
-def drive_page(folder: Path, data: PageData, steps: str) -> dict:
+def drive_page(
+    folder: Path, data: PageData, steps: str, hash_: str = "", *, width: int = 1400, is_dark: bool = False
+) -> dict:
     """Writes a page, takes steps on it in a browser, and returns what the steps stored in `results`.
 
     Args:
         folder: Folder for the page and the browser's profile.
         data: Contents of the page.
         steps: JavaScript, which may use the page's own functions and those of `DRIVE`.
+        hash_: Hash of the address that is opened.
+        width: Width of the window in pixels; a narrow one is a frame, since windows are at least 500 wide.
+        is_dark: Whether the screen prefers dark colours.
 
     Returns:
         `results`, with `problems` (errors, warnings, blocked requests), `requests` (all requested resources) and
@@ -110,19 +119,29 @@ def drive_page(folder: Path, data: PageData, steps: str) -> dict:
     copy = folder / "driven.html"
     text = text.replace("<head>", f"<head>{WATCH}", 1).replace("</body>", DRIVE.replace("STEPS", steps) + "</body>")
     copy.write_text(text, encoding="utf-8")
+    opened = f"{copy.as_uri()}{hash_}"
+    if width < MIN_WINDOW:
+        frame = folder / "frame.html"
+        frame.write_text(
+            f'<iframe style="width: {width}px; height: 900px; border: 0" src="{html.escape(opened)}"></iframe>'
+            "<script>addEventListener('message', ({ data }) => document.body.append(Object.assign("
+            "document.createElement('pre'), { id: 'results', textContent: data })))</script>"
+        )
+        opened = frame.as_uri()
     options = [
         "--headless",
         "--no-sandbox",
         "--disable-gpu",
         "--disable-dev-shm-usage",
         "--no-first-run",
-        "--window-size=1400,900",
+        f"--window-size={max(width, MIN_WINDOW)},900",
+        *(["--blink-settings=preferredColorScheme=0"] if is_dark else []),
         "--host-resolver-rules=MAP * ~NOTFOUND",
         f"--user-data-dir={folder / 'profile'}",
         "--virtual-time-budget=60000",
         "--dump-dom",
     ]
-    done = subprocess.run([BROWSER, *options, copy.as_uri()], capture_output=True, text=True, timeout=200, check=True)
+    done = subprocess.run([BROWSER, *options, opened], capture_output=True, text=True, timeout=200, check=True)
     found = re.search(r'<pre id="results">(.*?)</pre>', done.stdout, re.DOTALL)
     assert found, f"the page did not finish:\n{done.stderr[-2000:]}"
     results = json.loads(html.unescape(found[1]))

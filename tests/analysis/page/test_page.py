@@ -16,7 +16,8 @@ import pytest
 from analysis.figures.map_colours import ProbeColours
 from analysis.figures.style import COLOURS, MARKERS
 from analysis.page import page
-from analysis.page.page import MARKER_NAMES, sample_evenly, write_page
+from analysis.page.contents import MARKER_NAMES
+from analysis.page.page import sample_evenly, write_page
 from tests.analysis.page.page_example import COUNT, example
 
 ROOT = Path(__file__).resolve().parents[3]
