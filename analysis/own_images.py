@@ -14,16 +14,15 @@ import numpy as np
 import torch
 
 from analysis.config import OwnImagesConfig
-from analysis.embedding.blocks import draw_even_rows
 from analysis.embedding.cache import BATCH, embed_cached, load_or_write, render_patches
 from analysis.embedding.embedders import Embedder, open_embedders
 from analysis.embedding.probe_choice import choose_probe
-from analysis.embedding.projection import format_trust, project
 from analysis.figures.pictures import make_slug
 from analysis.measures.image_groups import group_images
 from analysis.measures.image_reading import ImageReading, read_images
 from analysis.measures.scores import COLLAPSED, has_collapsed
-from analysis.page.page import MAX_POINTS, PageData, write_page
+from analysis.own_page import OwnPage, build_own_page, draw_shown
+from analysis.page.page import write_page
 from analysis.report_files import PAGE, RESULTS, STAGE
 from shared.command import to_plain
 from shared.data.sources import open_files
@@ -121,7 +120,7 @@ def describe_images(config: OwnImagesConfig, paths: Sequence[str]) -> int:
             except ValueError as error:
                 raise ValueError(f"{embedder.name}: {error}") from error
             with report.writing() as folder:
-                result = _write(folder, config, embedder, probe, patches, embedding, reading, notes)
+                result = _write(folder, config, embedder, probe, probe_embedding, patches, embedding, reading, notes)
             when = f"{time.perf_counter() - started:.0f} s"
     _print(result)
     print(f"\npage: {report.path / PAGE} ({when})")
@@ -164,6 +163,7 @@ def _write(
     config: OwnImagesConfig,
     embedder: Embedder,
     probe: ProbeSet,
+    probe_embedding: np.ndarray,
     patches: OwnPatches,
     embedding: np.ndarray,
     reading: ImageReading,
@@ -177,10 +177,26 @@ def _write(
     if omitted := format_r2(reading.unreliable):
         notes = [*notes, f"omitted, because {embedder.name} does not read them reliably (R^2): {omitted}"]
     write_atomically(folder / TABLE, _build_table(names, group, sentences, reading, image))
-    write_page(
-        folder / PAGE, _build_page(config, embedder.name, names, group, sentences, reading, patches, embedding, notes)
+    top, left = patches.top.numpy(), patches.left.numpy()
+    own = OwnPage(
+        encoder=embedder.name,
+        names=names,
+        group=group,
+        sentences=sentences,
+        store=patches.store,
+        image=image,
+        top=top,
+        left=left,
+        patch=patches.patch,
+        parameters=reading.parameters,
+        embedding=embedding,
+        notes=notes,
     )
-    position = np.stack((patches.top.numpy(), patches.left.numpy()), 1)
+    shown = draw_shown(len(patches), config.seed)
+    probe_patches = render_patches(probe, expand_user(config.data.cache_dir, "data.cache_dir"))
+    page = build_own_page(config, own, shown, patches.cut(shown), probe, probe_embedding, probe_patches)
+    write_page(folder / PAGE, page)
+    position = np.stack((top, left), 1)
     with (folder / "embeddings.npz").open("wb") as file:
         np.savez(file, embedding=embedding, image=image, image_names=np.array(names), place=position)
     result = {
@@ -219,50 +235,6 @@ def _build_table(
         medians = [f"{np.median(reading.parameters[column][rows]):.4g}" for column in columns]
         writer.writerow([name, int(number), *medians, f"{np.median(reading.similarity[rows]):.4f}", sentence])
     return text.getvalue().encode(errors="backslashreplace")
-
-
-def _build_page(
-    config: OwnImagesConfig,
-    embedder: str,
-    names: list[str],
-    group: np.ndarray,
-    sentences: list[str],
-    reading: ImageReading,
-    patches: OwnPatches,
-    embedding: np.ndarray,
-    notes: list[str],
-) -> PageData:
-    """Builds the page, with as many patches as it can show, drawn evenly over the images."""
-    shown = draw_even_rows(len(patches), MAX_POINTS, config.seed)
-    image = patches.image.numpy()[shown]
-    map_, trust = project(np.asarray(embedding[shown]), config.map, config.seed)
-    captions = [f"{note[0].upper()}{note[1:]}." for note in notes]
-    if len(shown) < len(patches):
-        captions.append(f"The map shows {len(shown):,} of the {len(patches):,} patches, drawn evenly.")
-    if len(names) > MAX_PRINTED:
-        captions.append(
-            f"The table shows the first {MAX_PRINTED} of {len(names):,} images; {TABLE} in the same folder lists all."
-        )
-    return PageData(
-        title=f"{len(names)} images, {len(patches):,} patches, embedded by {embedder}",
-        maps={f"{config.map.upper()}{format_trust(trust)}": map_},
-        patches=patches.cut(shown),
-        words=[sentences[i] for i in image],
-        label=np.full(len(image), -1),
-        names=[],
-        family=group[image] - 1,
-        family_names=[f"group {i}" for i in range(1, int(group.max()) + 1)],
-        parameters={name: values[shown] for name, values in reading.parameters.items()},
-        image=image,
-        image_names=names,
-        score_rows=[["image", "group", "looks like"]]
-        + [[name, f"group {number}", sentence] for name, number, sentence in zip(names, group, sentences, strict=True)][
-            :MAX_PRINTED
-        ],
-        captions=captions,
-        family_title="group",
-        words_title="looks like",
-    )
 
 
 def _print(result: dict[str, Any]) -> None:

@@ -33,6 +33,7 @@ COVERED_BY = {
     "analysis/config.py": "tests/analysis/test_report.py",
     "analysis/curve_files.py": "tests/analysis/test_curves.py",
     "analysis/embed.py": "tests/analysis/test_own_images.py",
+    "analysis/own_page.py": "tests/analysis/test_own_images.py",
     "analysis/report_files.py": "tests/analysis/test_report.py",
     "analysis/run.py": "tests/analysis/test_report.py",
     "analysis/snapshot.py": "tests/pretrain/test_background_figures.py",

@@ -31,7 +31,7 @@ LAYERS = {
         {"measures"},
         {"figures"},
         {"page"},
-        {"report_files", "curve_files"},
+        {"report_files", "curve_files", "own_page"},
         {"run", "own_images", "snapshot"},
         {"report", "embed", "curves"},
     ),

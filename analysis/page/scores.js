@@ -22,7 +22,7 @@ function explain(cell) {
 function addVerdict() {
   byId("verdict").hidden = data.verdict.length === 0 && data.key_rows.length === 0;
   byId("sentences").append(...data.verdict.map((sentence) => element("p", {}, sentence)));
-  if (data.key_rows.length) byId("key-scores").append(scoreTable(data.key_rows, data.words ? "scores" : "scores words"));
+  if (data.key_rows.length) byId("key-scores").append(scoreTable(data.key_rows, data.score_rows.length ? "scores" : "scores words"));
 }
 
 function addScores() {

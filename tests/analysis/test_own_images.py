@@ -1,5 +1,6 @@
 import csv
 import json
+import re
 
 import cv2
 import numpy as np
@@ -62,6 +63,28 @@ def test_own_images_are_described_and_the_bad_one_is_named(place, capsys, caplog
         assert arrays["embedding"].shape == (len(arrays["image"]), 256)
 
 
+def test_the_page_shows_them_among_the_patches_of_the_probe_set(place):
+    assert main([str(place / "mine"), *options(place, "name=among")]) == 0
+    text = (place / "runs" / "analysis" / "among" / "page.html").read_text()
+    page = json.loads(re.search(r'id="page-data">(.*?)</script>', text, re.DOTALL)[1])
+    count = len(page["patches"])
+    own = [row for row in range(count) if page["degradation"]["index"][row] < 0]
+    assert count - len(own) == 48
+    assert own == list(range(len(own)))
+    assert page["family"]["names"][0] == "your images, group 1"
+    assert page["degradation"]["names"] == ["sharp", "soft", "noisy, soft"]
+    assert len(page["sources"]) == len(page["image"]["names"]) == len(page["image_notes"])
+    assert page["sources"][0]["width"] == 96
+    assert page["image_notes"][0].startswith(("blur", "nearest"))
+    told = {page["words"]["names"][page["words"]["index"][row]] for row in own}
+    assert told == {"not known"}  # a sentence on an image is not repeated for each of its patches
+    near = page["neighbours"]["it"]["others"][0]
+    assert all(page["image"]["index"][row] != 0 for row in near)
+    for parameter in page["parameters"]:
+        known = [value for value in parameter["values"] if value is not None]
+        assert min(known) >= 0
+
+
 def test_a_second_run_prints_the_same_without_computing(place, capsys):
     assert main([str(place / "mine"), *options(place, "name=twice")]) == 0
     first = capsys.readouterr().out.splitlines()
@@ -83,7 +106,7 @@ def test_a_report_of_an_earlier_format_is_made_again(place, capsys, monkeypatch)
 
 
 def test_more_patches_than_a_page_holds_are_sampled_with_a_note(place, monkeypatch):
-    monkeypatch.setattr("analysis.own_images.MAX_POINTS", 30)
+    monkeypatch.setattr("analysis.own_page.MAX_OWN", 30)
     monkeypatch.setattr("analysis.own_images.BATCH", 7)
     assert main([str(place / "mine"), *options(place, "name=sampled")]) == 0
     folder = place / "runs" / "analysis" / "sampled"

@@ -1,0 +1,157 @@
+"""The page of a user's images: their patches among those of the probe set, whose degradations are known."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from analysis.config import OwnImagesConfig
+from analysis.embedding.blocks import draw_even_rows
+from analysis.embedding.projection import format_trust, project
+from analysis.page.data import PageData
+from analysis.page.page import MAX_POINTS
+from shared.data.store import ImageStore
+from shared.probing import ProbeSet
+
+MAX_PROBE = 1500  # patches of the probe set on the page
+MAX_OWN = MAX_POINTS - MAX_PROBE  # the user's
+MAX_LISTED = 40  # images in the table of the page
+ROUND_BELOW = 0.2  # log ratio of the widths of a blur that has no direction, as in the probe set
+UNKNOWN = "not known"
+
+
+@dataclass(frozen=True)
+class OwnPage:
+    """What the page of K images with M patches tells.
+
+    Attributes:
+        encoder: Name of the encoder.
+        names: Names of the images, K.
+        group: Group of each image, (K,), from 1.
+        sentences: Description of each image, K.
+        store: The images.
+        image, top, left: Image and position of each patch, (M,) each.
+        patch: Side of the patches in pixels.
+        parameters: Parameters read from the patches by name, (M,) each.
+        embedding: Embedding of the patches, (M, D); may be memory-mapped.
+        notes: Remarks for the reader.
+    """
+
+    encoder: str
+    names: Sequence[str]
+    group: np.ndarray
+    sentences: Sequence[str]
+    store: ImageStore
+    image: np.ndarray
+    top: np.ndarray
+    left: np.ndarray
+    patch: int
+    parameters: dict[str, np.ndarray]
+    embedding: np.ndarray
+    notes: Sequence[str]
+
+
+def draw_shown(count: int, seed: int) -> np.ndarray:
+    """Draws the user's patches that the page shows, evenly over the images, of `count`; ascending."""
+    return draw_even_rows(count, MAX_OWN, seed)
+
+
+def build_own_page(
+    config: OwnImagesConfig,
+    own: OwnPage,
+    shown: np.ndarray,
+    own_patches: np.ndarray,
+    probe: ProbeSet,
+    probe_embedding: np.ndarray,
+    probe_patches: np.ndarray,
+) -> PageData:
+    """Builds the page.
+
+    Args:
+        config: Options of the report.
+        own: The user's images and what was read from them.
+        shown: Rows of the user's patches that are shown, see `draw_shown`.
+        own_patches: These patches, (m, 3, p, p) uint8.
+        probe: Probe set with N patches.
+        probe_embedding: Its embedding, (N, D).
+        probe_patches: Its patches, (N, 3, p, p) uint8.
+    """
+    known = draw_even_rows(len(probe), MAX_PROBE, config.seed)
+    embedding = np.concatenate((np.asarray(own.embedding[shown]), np.asarray(probe_embedding)[known]))
+    map_, trust = project(embedding, config.map, config.seed)
+    image, images = own.image[shown], len(own.names)
+    groups = [f"your images, group {i}" for i in range(1, int(own.group.max()) + 1)]
+    family, family_names = probe.families()
+    titles = probe.titles()
+    truth, side = probe.parameters(), probe.patch * probe.degradation.scale
+    title = f"{config.map.upper()} of {own.encoder}{format_trust(trust)}"
+    return PageData(
+        title=f"{images} images, {len(own.image):,} patches, embedded by {own.encoder}",
+        maps={title: map_},
+        patches=np.concatenate((own_patches, probe_patches[known])),
+        words=[UNKNOWN] * len(shown) + [titles[row] for row in known],
+        label=np.concatenate((np.full(len(shown), -1), probe.label[known])),
+        names=probe.names,
+        family=np.concatenate((own.group[image] - 1, len(groups) + family[known])),
+        family_names=[*groups, *family_names],
+        parameters={
+            name: np.concatenate((_readings(own, name)[shown], values[known])) for name, values in truth.items()
+        },
+        image=np.concatenate((image, images + probe.image.numpy()[known])),
+        image_names=[*own.names, *probe.store.names],
+        score_rows=[],
+        captions=_list_captions(own, len(shown), len(known), probe),
+        encoders={title: own.encoder},
+        verdict=[_tell_groups(own, len(groups))],
+        key_rows=_tabulate(own),
+        image_notes=[*own.sentences, *([""] * len(probe.store))],
+        embeddings={own.encoder: embedding},
+        boxes=np.concatenate(
+            (
+                _boxes(own.top[shown], own.left[shown], own.patch),
+                _boxes(probe.top.numpy()[known] + probe.margin, probe.left.numpy()[known] + probe.margin, side),
+            )
+        ),
+        read_image=lambda index: (
+            own.store.image(index).numpy() if index < images else probe.store.image(index - images).numpy()
+        ),
+    )
+
+
+def _readings(own: OwnPage, name: str) -> np.ndarray:
+    """What was read of a parameter, (M,), within its range; NaN where nothing was, and for directions of round blur."""
+    values = np.array(own.parameters.get(name, np.full(len(own.image), np.nan)), dtype=np.float64)
+    values = np.clip(values, 0, 100 if name == "jpeg_quality" else None)
+    if name == "angle" and "anisotropy" in own.parameters:
+        values[own.parameters["anisotropy"] <= ROUND_BELOW] = np.nan
+    return values
+
+
+def _boxes(top: np.ndarray, left: np.ndarray, side: int) -> np.ndarray:
+    return np.stack((top, left, np.full_like(top, side), np.full_like(left, side)), 1)
+
+
+def _tell_groups(own: OwnPage, groups: int) -> str:
+    count = f"{len(own.names)} image{'' if len(own.names) == 1 else 's'}"
+    if groups == 1:
+        return f"{own.encoder} finds no groups of different degradation among your {count}."
+    return f"{own.encoder} finds {groups} groups of similar degradation among your {count}."
+
+
+def _tabulate(own: OwnPage) -> list[list[str]]:
+    rows = zip(own.names, own.group, own.sentences, strict=True)
+    table = [[name, f"group {number}", sentence] for name, number, sentence in rows]
+    return [["image", "group", "looks like"], *table[:MAX_LISTED]]
+
+
+def _list_captions(own: OwnPage, shown: int, known: int, probe: ProbeSet) -> list[str]:
+    captions = [f"{note[:1].upper()}{note[1:]}." for note in own.notes]
+    captions.append(
+        f"Your patches lie among {known:,} patches of the probe set {probe.name}, whose degradations are known; of "
+        "yours the parameters are those that linear probes read."
+    )
+    if shown < len(own.image):
+        captions.append(f"The map shows {shown:,} of the {len(own.image):,} patches, drawn evenly.")
+    if len(own.names) > MAX_LISTED:
+        captions.append(f"The table shows the first {MAX_LISTED} of {len(own.names):,} images; images.csv lists all.")
+    return captions
