@@ -10,7 +10,7 @@ import numpy as np
 from analysis.config import AnalysisConfig
 from analysis.embedding.embedders import Embedder
 from analysis.embedding.probe_spaces import mark_unseen
-from analysis.embedding.projection import format_trust
+from analysis.embedding.projection import format_trust, project
 from analysis.figures.pictures import write_pictures, write_progress, write_sweeps
 from analysis.figures.projector import write_projector
 from analysis.measures.loss_floor import LossFloor
@@ -92,7 +92,7 @@ def write_report(
         )
     embeddings = {report.embedder.name: report.embedding for report in reports}
     paths = [_build_sweep(sweep, {name: own[sweep.name] for name, own in curves.items()}) for sweep in sweeps]
-    page = _build_page(config, probe, patches, scores, maps, notes)
+    page = _build_page(config, probe, patches, scores, _add_maps(config, embeddings, maps), notes)
     write_page(folder / PAGE, replace(page, embeddings=embeddings, sweeps=paths))
     _save_embeddings(folder / "embeddings.npz", probe, {report.embedder.name: report.embedding for report in reports})
     result = _build_result(config, probe, reports, format_tables(scores, names, notes), notes)
@@ -139,15 +139,16 @@ def _build_page(
     probe: ProbeSet,
     patches: np.ndarray,
     scores: dict[str, ReportScores],
-    maps: dict[str, tuple[np.ndarray, float]],
+    maps: dict[str, tuple[str, np.ndarray]],
     notes: list[str],
 ) -> PageData:
+    """Builds the page, given the encoder and the points of each map by its title."""
     family, family_names = probe.families()
-    title_of = {name: f"{config.map.upper()} of {name}{format_trust(trust)}" for name, (_, trust) in maps.items()}
+    titles = {name: _square(title) for name, title in ALL_TITLES.items()}
     listed, own = list(scores) if probe.is_listed else [], next(iter(scores.values()))
     return PageData(
         title=_format_heading(probe, config),
-        maps={title_of[name]: map_ for name, (map_, _) in maps.items()},
+        maps={title: points for title, (_, points) in maps.items()},
         patches=patches,
         words=probe.titles(),
         label=probe.label,
@@ -157,18 +158,40 @@ def _build_page(
         parameters=probe.parameters(),
         image=probe.image.numpy(),
         image_names=list(probe.store.names),
-        score_rows=tabulate_scores(scores, ALL_TITLES),
+        score_rows=tabulate_scores(scores, titles),
         captions=[*map(capitalise, collect_notes(scores, notes)), CAPTION],
-        separations={title_of[name]: scores[name].separation for name in listed},
-        silhouettes={title_of[name]: scores[name].silhouette for name in listed},
+        separations={title: scores[name].separation for title, (name, _) in maps.items() if name in listed},
+        silhouettes={title: scores[name].silhouette for title, (name, _) in maps.items() if name in listed},
         boxes=_find_boxes(probe),
         read_image=lambda index: probe.store.image(index).numpy(),
-        encoders={title: name for name, title in title_of.items()},
-        differences=tabulate_differences(scores) if len(scores) > 1 else [],
+        encoders={title: name for title, (name, _) in maps.items()},
+        differences=_typeset(tabulate_differences(scores)) if len(scores) > 1 else [],
         verdict=give_verdict(scores),
-        key_rows=tabulate_scores(scores, {name: ALL_TITLES[name] for name in select_key_scores(own)}),
-        meanings={title: MEANINGS[name] for name, title in ALL_TITLES.items()},
+        key_rows=tabulate_scores(scores, {name: titles[name] for name in select_key_scores(own)}),
+        meanings={title: MEANINGS[name] for name, title in titles.items()},
     )
+
+
+def _square(title: str) -> str:
+    return title.replace("R^2", "R²")
+
+
+def _typeset(rows: list[list[str]]) -> list[list[str]]:
+    return [[_square(first), *cells] for first, *cells in rows]
+
+
+def _add_maps(
+    config: AnalysisConfig, embeddings: dict[str, np.ndarray], maps: dict[str, tuple[np.ndarray, float]]
+) -> dict[str, tuple[str, np.ndarray]]:
+    """Names the maps, and adds the PCA of each encoder beside its UMAP: encoder and points (N, 2) by title."""
+    methods = {config.map: maps}
+    if config.map != "pca":
+        methods["pca"] = {name: project(np.asarray(values), "pca") for name, values in embeddings.items()}
+    return {
+        f"{method.upper()} of {name}{format_trust(trust)}": (name, points)
+        for method, own in methods.items()
+        for name, (points, trust) in own.items()
+    }
 
 
 def _build_result(

@@ -51,9 +51,9 @@ def separation_heatmap(separation: np.ndarray, names: list[str], *, encoder: str
         raise ValueError(f"{len(names)} degradations have {len(names)} x {len(names)} pairs, got {separation.shape}")
     labels, count = [shorten(name) for name in names], len(names)
     label = max_width(labels) + 0.1
-    side = min(count * MAX_CELL, WIDTH - label - 0.8)
-    width = max(3.6, label + side + 0.8)
-    figure = new_figure(side + label + 0.9, width)
+    side = min(count * MAX_CELL, WIDTH - label - 1.0)
+    width = max(3.6, label + side + 1.0)
+    figure = new_figure(max(side, 1.6) + label + 1.1, width)
     axes = style_axes(figure.add_subplot())
     axes.spines[:].set_visible(False)
     known = np.where(np.eye(count, dtype=bool), np.nan, separation)
@@ -69,6 +69,8 @@ def separation_heatmap(separation: np.ndarray, names: list[str], *, encoder: str
     places = np.arange(count) + 0.5
     axes.set_xticks(places, labels, rotation=90, fontsize=font)
     axes.set_yticks(places, labels, fontsize=font)
+    axes.set_xlabel("column: the other degradation", fontsize=FONT_SIZE)
+    axes.set_ylabel("row: the patch's degradation", fontsize=FONT_SIZE)
     axes.tick_params(length=0)
     axes.invert_yaxis()
     below = bool((known[np.isfinite(known)] < 0.5).any())

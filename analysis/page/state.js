@@ -6,6 +6,7 @@ const MENUS = { map: "map-menu", second: "second-menu", colour: "colour-menu", p
 let isRestoring = true;
 
 function storeState() {
+  document.querySelectorAll("select").forEach((menu) => (menu.title = menu.selectedOptions[0]?.text ?? "")); // if cut
   if (isRestoring) return;
   const state = new URLSearchParams();
   for (const [key, id] of Object.entries(MENUS)) {
@@ -19,7 +20,8 @@ function storeState() {
     if (Number(from.value) > 0 || Number(to.value) < SLIDER_STEPS) state.set(`range${at}`, `${from.value}-${to.value}`);
   });
   if (selected().length) state.set("selected", asRanges([...selected()].sort((a, b) => a - b)));
-  history.replaceState(null, "", `#${state.toString().replaceAll("%2C", ",")}`);
+  const hash = state.toString().replaceAll("%2C", ",");
+  if (hash !== location.hash.slice(1)) history.replaceState(null, "", `#${hash}`);
 }
 
 async function restoreState() {
@@ -41,6 +43,7 @@ async function restoreState() {
   await showSecondMap();
   select(fromRanges(state.get("selected") ?? "", count));
   isRestoring = false;
+  storeState();
 }
 
 // ascending whole numbers as text, such as 3-5,9
