@@ -3,6 +3,9 @@
 // Colours of the points, and their legend
 
 const NO_VALUE_COLOUR = "#b4b9c0"; // for values that are not defined and degradations that are not listed
+// instead of those that would vanish on a dark screen, or stand out on it
+const ON_DARK = { "#000000": "#ffffff", "#7f0000": "#f07070", "#0072b2": "#3a9fe0", [NO_VALUE_COLOUR]: "#6b737d" };
+const FAINT = "60"; // opacity of the patches beside a path
 const MARKERS = {
   circle: "M-5 0a5 5 0 1 0 10 0a5 5 0 1 0 -10 0",
   triangle: "M0 -6L6 5H-6Z",
@@ -20,10 +23,12 @@ function markerOf(category, index) {
   return index < 0 ? "circle" : category.markers[index];
 }
 
-// black would vanish on a dark screen
 function colourOf(category, index) {
-  const colour = index < 0 ? NO_VALUE_COLOUR : category.colours[index];
-  return darkScreen.matches && colour === "#000000" ? "#ffffff" : colour;
+  return onScreen(index < 0 ? NO_VALUE_COLOUR : category.colours[index]);
+}
+
+function onScreen(colour) {
+  return (darkScreen.matches && ON_DARK[colour]) || colour;
 }
 
 function colourOnScale(scale, share) {
@@ -47,7 +52,8 @@ function colourOfValue(parameter) {
   const [low, high] = rangeOf(parameter);
   const scale = scaleOf(parameter);
   const share = (value) => (high > low ? (value - low) / (high - low) : 0.5);
-  return (value) => (value === null ? NO_VALUE_COLOUR : colourOnScale(scale, share(value)));
+  const none = onScreen(NO_VALUE_COLOUR) + (data.sweeps.includes(parameter) ? FAINT : "");
+  return (value) => (value === null ? none : colourOnScale(scale, share(value)));
 }
 
 function colouring() {

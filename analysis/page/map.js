@@ -133,6 +133,7 @@ function dress({ plot, glyphs }) {
   }
   plot.center.filter((one) => one.type === "Grid").forEach((one) => one.setv({ grid_line_color: grid }));
   glyphs.glyph.line_color = { value: darkScreen.matches ? "#dddddd" : "#333333" };
+  glyphs.nonselection_glyph.fill_alpha = { value: darkScreen.matches ? 0.25 : 0.12 };
 }
 
 darkScreen.addEventListener("change", () => {

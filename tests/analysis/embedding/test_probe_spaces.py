@@ -7,7 +7,7 @@ from tests.shared.probing.small_probes import small_probe, small_store
 
 
 def test_the_probes_that_are_promised_are_there():
-    assert {"grid", "continuous", "unseen", "dasr_figure"} <= set(probe_names())
+    assert {"grid", "sweep", "continuous", "unseen", "dasr_figure"} <= set(probe_names())
     for name in probe_names():
         space = load_probe_space(name)
         side = source_side(space, 32)
@@ -15,7 +15,7 @@ def test_the_probes_that_are_promised_are_there():
         store = small_store(2)
         store.pixels, store.heights, store.widths = pixels, torch.tensor([side] * 2), torch.tensor([side] * 2)
         store.offsets = torch.tensor([0, side * side])
-        probe = build_probe_set(space, store, patch=32, size=60, seed=0)
+        probe = build_probe_set(space, store, patch=32, size=90, seed=0)
         assert probe.patches(slice(0, 3)).shape == (3, 3, 32, 32)
         assert len(probe.parameters()) > 0
 

@@ -24,7 +24,7 @@ STEPS = """
     results.path = {
       segments: { ...views[0].paths.data }, colour: byId("colour-menu").selectedOptions[0].text,
       pressed: document.querySelector("#sweep-plots button").getAttribute("aria-pressed"), hash: location.hash,
-      gray: columns.color.filter((one) => one === NO_VALUE_COLOUR).length,
+      gray: columns.color.filter((one) => one.startsWith(NO_VALUE_COLOUR)).length,
     };
     document.querySelector("#sweep-plots button").click();
     results.unpathed = [views[0].paths.data.x0.length, byId("colour-menu").value === String(data.default_colouring)];
