@@ -20,8 +20,15 @@ def find_neighbours(embedding: np.ndarray, image: np.ndarray, count: int = NEARE
         Indices of the nearest patches of other images and of the nearest others of its own image, nearest first,
         (N, count) each; -1 where there are fewer.
     """
-    unit = unit_rows(embedding, image).astype(np.float32)
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(limits=1):  # the pools of numpy and torch spin while they wait for each other
+        return _find(unit_rows(embedding, image).astype(np.float32), image, count)
+
+
+def _find(unit: np.ndarray, image: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
     found = np.full((2, len(unit), count), -1)
+    kept = min(count, len(unit))
     for start in range(0, len(unit), ROW_CHUNK):
         rows = np.arange(start, min(start + ROW_CHUNK, len(unit)))
         similarity = unit[rows] @ unit.T
@@ -29,7 +36,9 @@ def find_neighbours(embedding: np.ndarray, image: np.ndarray, count: int = NEARE
         same = image[rows][:, None] == image
         for kind, allowed in enumerate((~same, same)):
             masked = np.where(allowed, similarity, -np.inf)
-            nearest = np.argsort(-masked, axis=1, kind="stable")[:, :count]
-            known = np.isfinite(np.take_along_axis(masked, nearest, axis=1))
-            found[kind, rows, : nearest.shape[1]] = np.where(known, nearest, -1)
+            nearest = np.argpartition(-masked, kept - 1, axis=1)[:, :kept]  # a whole sort takes ten times as long
+            values = np.take_along_axis(masked, nearest, axis=1)
+            order = np.argsort(-values, axis=1, kind="stable")
+            nearest, values = (np.take_along_axis(one, order, axis=1) for one in (nearest, values))
+            found[kind, rows, :kept] = np.where(np.isfinite(values), nearest, -1)
     return found[0], found[1]

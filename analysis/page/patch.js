@@ -2,6 +2,7 @@
 
 // The patch under the pointer
 
+const MAX_UNDER_CLICK = 5; // points that cover each other where one was clicked
 const CARD_SIDE = 192; // screen pixels, of the patch under the pointer and of the chosen one
 
 function factsOf(row) {
@@ -50,12 +51,14 @@ function followPointer({ source, place }) {
 // The chosen patch, its neighbours in the embedding, and its image
 
 function showChosen() {
-  const [row, ...others] = selected();
-  const isChosen = row !== undefined && others.length === 0;
+  const rows = selected();
+  const isChosen = rows.length > 0 && rows.length <= MAX_UNDER_CLICK;
   byId("chosen").hidden = !isChosen;
   if (!isChosen) return;
+  const row = Math.max(...rows); // drawn last, hence on top
   const encoder = data.encoders[mapOf(views[0]).name];
-  byId("chosen-title").textContent = `Selected patch, and its neighbours in ${encoder}`;
+  const which = rows.length === 1 ? "Selected patch" : `Uppermost of the ${rows.length} selected patches`;
+  byId("chosen-title").textContent = `${which}, and its neighbours in ${encoder}`;
   byId("chosen-patch").replaceChildren(...detailsOf(row));
   const near = data.neighbours[encoder];
   const groups = near ? [["Nearest in other images", near.others[row]], ["Nearest in its own image", near.own[row]]] : [];

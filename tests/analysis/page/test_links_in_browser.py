@@ -53,6 +53,7 @@ STEPS = """
     views[1].source.selected.indices = [3, 4, 5, 7];
     await drawn();
     results.linked = selection().rows;
+    results.several = byId("chosen-title").textContent;
     results.csv = selectionAsCsv();
     byId("density").click();
     await drawn();
@@ -136,6 +137,7 @@ def test_two_maps_have_one_selection(shown):
     assert second["title"] == "PCA of tiny"
     assert second["x"] == pytest.approx(-0.01 * second["first"])
     assert shown["linked"] == [3, 4, 5, 7]
+    assert shown["several"] == "Uppermost of the 4 selected patches, and its neighbours in tiny"
     assert shown["closed"] == [1, True]
 
 

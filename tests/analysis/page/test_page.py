@@ -15,10 +15,10 @@ import pytest
 
 from analysis.figures.map_colours import ProbeColours
 from analysis.figures.style import COLOURS, MARKERS
-from analysis.page import page
+from analysis.page import encoding, page
 from analysis.page.contents import MARKER_NAMES
 from analysis.page.page import sample_evenly, write_page
-from tests.analysis.page.page_example import COUNT, example
+from tests.analysis.page.page_example import COUNT, example, full
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -57,6 +57,39 @@ def test_categories_have_the_colours_and_markers_of_the_figures(tmp_path):
     for row in range(COUNT):
         assert shown["colours"][family[row]] == COLOURS[rank[row] % len(COLOURS)]
         assert shown["markers"][family[row]] == MARKER_NAMES[MARKERS[rank[row] % len(MARKERS)]]
+
+
+def test_the_page_opens_with_a_colouring_that_is_not_half_of_one_colour(tmp_path):
+    rows = np.arange(COUNT)
+    for family, label, first in (
+        (rows % 3, rows % 3, 0),  # the kind
+        (rows % 3 > 0, rows % 3, 1),  # the listed degradation
+        (rows < 0, np.full(COUNT, -1), 1),  # the first parameter
+    ):
+        names = ["a", "b", "c"] if label.max() >= 0 else []
+        data = replace(example(), family=family.astype(int), family_names=["k", "l", "m"], label=label, names=names)
+        write_page(tmp_path / "page.html", replace(data, separations={}))
+        assert content_of(tmp_path / "page.html")["default_colouring"] == first
+
+
+def test_the_images_of_the_patches_are_small_copies_unless_there_are_too_many(tmp_path, monkeypatch):
+    write_page(tmp_path / "page.html", replace(full(), read_image=lambda _: np.zeros((500, 1000, 3), np.uint8)))
+    sources = content_of(tmp_path / "page.html")["sources"]
+    assert len(sources) == len(full().image_names)
+    assert (sources[0]["width"], sources[0]["height"]) == (1000, 500)
+    assert decode(sources[0]["webp"]).shape == (3, 160, 320)
+    monkeypatch.setattr(encoding, "MAX_IMAGES", 5)
+    write_page(tmp_path / "page.html", full())
+    assert content_of(tmp_path / "page.html")["sources"] == []
+
+
+def test_a_path_is_shown_if_all_of_it_is(tmp_path, monkeypatch):
+    monkeypatch.setattr(page, "sample_evenly", lambda *_: np.r_[0:4, 6:COUNT])  # without the patches 4 and 5
+    write_page(tmp_path / "page.html", full())
+    (sweep,) = content_of(tmp_path / "page.html")["sweeps"]
+    assert sweep["paths"] == [[0, 1, 2], [4, 5, 6], [7, 8, 9]]
+    assert sweep["values"][:6] == [0, 4, 20, 0, 0, 4]
+    assert sweep["curves"]["untrained"]["rank_correlation"] is None
 
 
 def test_the_same_data_gives_the_same_page(tmp_path):
