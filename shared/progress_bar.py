@@ -6,7 +6,7 @@ from typing import Any
 from tqdm import tqdm
 
 SECONDS_BETWEEN_LINES = 30.0
-LINE = "{desc}: {n_fmt} of {total_fmt} {unit}s, {elapsed} passed, {remaining} left{postfix}"
+LINE = "{desc}: {n_fmt} of {total_fmt} UNITS, {elapsed} passed, {remaining} left{postfix}"
 
 
 class ProgressBar(tqdm):
@@ -19,7 +19,9 @@ class ProgressBar(tqdm):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         self.is_line = not getattr(options.get("file") or sys.stderr, "isatty", bool)()
         if self.is_line:
-            options |= {"mininterval": SECONDS_BETWEEN_LINES, "maxinterval": SECONDS_BETWEEN_LINES, "bar_format": LINE}
+            unit = str(options.get("unit", "step"))
+            line = LINE.replace("UNITS", f"{unit}es" if unit.endswith("ch") else f"{unit}s")
+            options |= {"mininterval": SECONDS_BETWEEN_LINES, "maxinterval": SECONDS_BETWEEN_LINES, "bar_format": line}
             options |= {"delay": SECONDS_BETWEEN_LINES, "leave": False}
         super().__init__(*arguments, dynamic_ncols=not self.is_line, **options)
 

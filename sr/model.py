@@ -146,6 +146,12 @@ class SRModel(nn.Module):
         return self.network(lr_image, representation)
 
 
+def count_fewest_weights(config: ModelConfig) -> int:
+    """Counts weights that a network of this configuration has at least, without building it."""
+    options = config.network_options
+    return options.features**2 * options.blocks * getattr(options, "groups", 1)  # each block mixes all features
+
+
 def build_model(config: ModelConfig, encoder: Encoder | None = None) -> SRModel:
     """Builds a model in training mode, with weights drawn from torch's global generator.
 

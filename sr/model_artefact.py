@@ -12,7 +12,7 @@ from shared.encoders import EncoderConfig
 from sr.conditioning import EncoderInput
 from sr.fusion import FUSIONS
 from sr.fusion.base import SourceConfig
-from sr.model import ModelConfig, SRModel, build_model
+from sr.model import ModelConfig, SRModel, build_model, count_fewest_weights
 from sr.networks import NETWORKS
 from sr.networks.base import RGB_MEAN
 from sr.networks.swin2sr import Swin2SRConfig
@@ -89,8 +89,7 @@ class ModelArtefact(Artefact):
 
     def _check_size(self, config: ModelConfig, state: dict[str, Tensor]) -> None:
         """Refuses a configuration of a network that has more weights than the file, before memory is full of them."""
-        options = config.network_options
-        least = options.features**2 * options.blocks * getattr(options, "groups", 1)  # each block mixes all features
+        least = count_fewest_weights(config)
         stored = sum(tensor.numel() for tensor in state.values())
         if least > stored:
             raise self.corrupt_error(

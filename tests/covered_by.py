@@ -14,6 +14,7 @@ COVERED_BY = {
     "shared/degradations/reach.py": "tests/shared/degradations/test_space.py",
     "shared/degradations/steps.py": "tests/shared/degradations/test_space_errors.py",
     "shared/encoders/dasr.py": "tests/shared/encoders/test_encoder.py",
+    "shared/encoders/staged_backbone.py": "tests/shared/encoders/test_kdsr.py",
     "shared/encoders/timm_backbone.py": "tests/shared/encoders/test_encoder.py",
     "shared/images/opencv.py": "tests/shared/images/test_files.py",
     "shared/images/png_rows.py": "tests/shared/images/test_deep.py",

@@ -25,9 +25,9 @@ _CHROMINANCE = (
     *(((99,) * 8,) * 4),
 )
 # ITU-R BT.601, full range, as JFIF defines it.
-_RGB_TO_YCC = ((0.299, 0.587, 0.114), (-0.168736, -0.331264, 0.5), (0.5, -0.418688, -0.081312))
+LUMA_WEIGHTS = (0.299, 0.587, 0.114)  # of R, G and B
+_RGB_TO_YCC = (LUMA_WEIGHTS, (-0.168736, -0.331264, 0.5), (0.5, -0.418688, -0.081312))
 _YCC_TO_RGB = ((1.0, 0.0, 1.402), (1.0, -0.344136, -0.714136), (1.0, 1.772, 0.0))
-
 
 GRID = 16  # pixels: the side of a block of chroma
 
@@ -62,14 +62,7 @@ def _convert_colours(images: Tensor, matrix: tuple[tuple[float, ...], ...]) -> T
     return torch.einsum("kc,bvchw->bvkhw", torch.tensor(matrix).to(images), images)
 
 
-def _take(images: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
-    """Takes rows, (B, h), and columns, (B, w), of images, (B, V, C, H, W)."""
-    batch = torch.arange(len(images), device=images.device)[:, None, None]
-    taken = images.permute(0, 3, 4, 1, 2)[batch, rows[:, :, None], columns[:, None, :]]  # (B, h, w, V, C)
-    return taken.permute(0, 3, 4, 1, 2).contiguous()
-
-
-def jpeg(images: Tensor, quality: Tensor, offset_x: Tensor | None = None, offset_y: Tensor | None = None) -> Tensor:
+def jpeg(images: Tensor, quality: Tensor) -> Tensor:
     """Compresses and decompresses images.
 
     Chroma is averaged over 2x2 pixels (4:2:0) and enlarged again by the triangle filter of common decoders; every plane
@@ -79,8 +72,6 @@ def jpeg(images: Tensor, quality: Tensor, offset_x: Tensor | None = None, offset
     Args:
         images: RGB images, (B, V, 3, H, W) in [0, 1].
         quality: Quality of each row on the scale of libjpeg and OpenCV, (B,), 1..100.
-        offset_x, offset_y: Whole pixels by which the first block begins outside the image, (B,), 0..15, as in a
-            photograph that was cropped afterwards; default 0.
 
     Returns:
         RGB images, (B, V, 3, H, W) in [0, 1].
@@ -88,11 +79,6 @@ def jpeg(images: Tensor, quality: Tensor, offset_x: Tensor | None = None, offset
     Source: ITU-T T.81; JFIF 1.02.
     """
     b, v, _, h, w = images.shape
-    if offset_x is not None and offset_y is not None and bool((offset_x + offset_y).any()):
-        right, down = offset_x.round().long()[:, None], offset_y.round().long()[:, None]
-        y, x = (torch.arange(side + GRID - 1, device=images.device) for side in (h, w))
-        moved = _take(images, (y - down).clamp(0, h - 1), (x - right).clamp(0, w - 1))
-        return _take(jpeg(moved, quality), y[:h] + down, x[:w] + right)
     levels = (images.clamp(0, 1) * 255).round_()
     padding = (0, -w % 16, 0, -h % 16)
     levels = F.pad(levels.reshape(b * v, 3, h, w), padding, mode="replicate")
@@ -105,3 +91,28 @@ def jpeg(images: Tensor, quality: Tensor, offset_x: Tensor | None = None, offset
     chroma = F.interpolate(chroma, scale_factor=2, mode="bilinear").round_().view(b, v, 2, full_h, full_w)
     rgb = _convert_colours(torch.cat((luma.unsqueeze(2), chroma), 2), _YCC_TO_RGB)
     return rgb[..., :h, :w].round().clamp_(0, 255) / 255
+
+
+def cropped_jpeg(images: Tensor, quality: Tensor, offset_x: Tensor, offset_y: Tensor) -> Tensor:
+    """Compresses and decompresses images as parts of larger ones, as in a photograph that was cropped afterwards.
+
+    Args:
+        images: RGB images, (B, V, 3, H, W) in [0, 1].
+        quality: Quality of each row, see `jpeg`.
+        offset_x, offset_y: Whole pixels by which the first block begins outside the image, (B,), 0..15.
+
+    Returns:
+        RGB images, (B, V, 3, H, W) in [0, 1].
+    """
+    h, w = images.shape[-2:]
+    right, down = offset_x.round().long()[:, None], offset_y.round().long()[:, None]
+    y, x = (torch.arange(side + GRID - 1, device=images.device) for side in (h, w))
+    moved = _take(images, (y - down).clamp(0, h - 1), (x - right).clamp(0, w - 1))
+    return _take(jpeg(moved, quality), y[:h] + down, x[:w] + right)
+
+
+def _take(images: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+    """Takes rows, (B, h), and columns, (B, w), of images, (B, V, C, H, W)."""
+    batch = torch.arange(len(images), device=images.device)[:, None, None]
+    taken = images.permute(0, 3, 4, 1, 2)[batch, rows[:, :, None], columns[:, None, :]]  # (B, h, w, V, C)
+    return taken.permute(0, 3, 4, 1, 2).contiguous()

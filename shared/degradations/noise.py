@@ -9,7 +9,8 @@ import math
 import torch
 from torch import Tensor
 
-GRAY_WEIGHTS = (0.299, 0.587, 0.114)  # of R, G and B; ITU-R BT.601
+from shared.degradations.jpeg import LUMA_WEIGHTS
+
 _SMALL_RATE_THRESHOLD = 16.0  # below, the Poisson quantile is summed exactly; above, a corrected normal is accurate
 _SMALL_RATE_TERMS = 48  # P(X > 48 | rate 16) < 1e-9
 
@@ -137,7 +138,7 @@ def gray_poisson(images: Tensor, peak: Tensor, seed: Tensor, stream: int, views:
 
     Source: Wang et al., "Real-ESRGAN", ICCVW 2021, section 3.2.
     """
-    weights = images.new_tensor(GRAY_WEIGHTS if images.shape[2] == 3 else [1 / images.shape[2]] * images.shape[2])
+    weights = images.new_tensor(LUMA_WEIGHTS if images.shape[2] == 3 else [1 / images.shape[2]] * images.shape[2])
     gray = (images * weights.view(-1, 1, 1)).sum(2, keepdim=True).clamp_(0, 1)
     return (images + poisson(gray, peak, seed, stream, views) - gray).clamp_(0, 1)
 

@@ -65,7 +65,8 @@ OPERATIONS = (
     Operation("speckle", "noise", _NOISE, noise.speckle),
     Operation("poisson", "noise", {"peak": None}, noise.poisson),
     Operation("gray_poisson", "noise", {"peak": None}, noise.gray_poisson),
-    Operation("jpeg", "jpeg", {"quality": None, "offset_x": 0.0, "offset_y": 0.0}, jpeg.jpeg),
+    Operation("jpeg", "jpeg", {"quality": None}, jpeg.jpeg),
+    Operation("cropped_jpeg", "jpeg", {"quality": None, "offset_x": None, "offset_y": None}, jpeg.cropped_jpeg),
     Operation("quantize", "quantize", {}),
     Operation("unsharp_mask", "sharpen", {"amount": 0.5, "threshold": 10 / 255}, sharpen.unsharp_mask),
 )
@@ -78,7 +79,7 @@ VALID_RANGES: dict[str, tuple[float, float, bool]] = {
     "radius": (0, 1000, True),
     "length": (0, 1000, True),  # and at most the side of the kernel
     "relative_size": (0, 8, False),
-    "factor": (0, 1, False),
+    "factor": (0.25, 1, True),  # as `RESCALE_REACH` assumes
     "noise_sigma": (0, 1, True),
     "peak": (0, 1e9, False),
     "quality": (1, 100, True),

@@ -12,7 +12,6 @@ from torch import Tensor
 
 from shared.degradations.operations import CODES, MAX_PARAMETERS, NONE, OPERATIONS
 
-_OPTIONAL = ("kernel_size", "offset_x", "offset_y")  # 0 stands for nothing special
 _FORMATS = {
     "noise_sigma": lambda value: f"{255 * value:.1f}/255",
     "theta": lambda value: f"{math.degrees(value):.0f} degrees",
@@ -90,8 +89,10 @@ class Degradation:
             for code, numbers in zip(codes, values, strict=True):
                 operation = OPERATIONS[code]
                 if code != NONE:
-                    values = dict(zip(operation.parameters, numbers, strict=False))
-                    steps.append((operation.name, {k: v for k, v in values.items() if v or k not in _OPTIONAL}))
+                    known = dict(zip(operation.parameters, numbers, strict=False))
+                    if known.get("kernel_size") == 0:  # the one of the space
+                        del known["kernel_size"]
+                    steps.append((operation.name, known))
             table.append(steps)
         return table
 

@@ -99,6 +99,10 @@ def _tell_shot_noise(kind: str) -> Callable[[_Values], tuple[str, str]]:
     return lambda values: (kind, _level(255 * math.sqrt(0.5 / values["peak"])))  # at mid-gray
 
 
+def _tell_jpeg(values: _Values) -> tuple[str, str]:
+    return "JPEG", f"{values['quality']:.0f}"
+
+
 _WORDS: dict[str, Callable[[_Values], tuple[str, str] | None]] = {
     "gaussian": _tell_gaussian,
     "generalized_gaussian": _tell_shaped("generalised blur"),
@@ -112,7 +116,8 @@ _WORDS: dict[str, Callable[[_Values], tuple[str, str] | None]] = {
     "speckle": _tell_noise("speckle"),
     "poisson": _tell_shot_noise("shot noise"),
     "gray_poisson": _tell_shot_noise("gray shot noise"),
-    "jpeg": lambda values: ("JPEG", f"{values['quality']:.0f}"),
+    "jpeg": _tell_jpeg,
+    "cropped_jpeg": _tell_jpeg,
     "unsharp_mask": lambda values: ("sharpened", f"{values['amount']:.2g}") if values["amount"] > 0 else None,
 }
 

@@ -1,9 +1,11 @@
 """DASR's degradation encoder."""
 
-from torch import Tensor, nn
+from torch import nn
+
+from shared.encoders.staged_backbone import StagedBackbone
 
 
-class DasrBackbone(nn.Module):
+class DasrBackbone(StagedBackbone):
     """DASR's degradation encoder without its MLP: six 3x3 convolutions, 256 channels at a quarter of the size.
 
     Args:
@@ -15,23 +17,14 @@ class DasrBackbone(nn.Module):
     """
 
     def __init__(self, *, in_channels: int = 3, downsample: bool = True) -> None:
-        super().__init__()
         stride = 2 if downsample else 1
-        self.stages = nn.ModuleList(
+        super().__init__(
             [
                 nn.Sequential(*_make_layers(in_channels, 64, 1), *_make_layers(64, 64, 1)),
                 nn.Sequential(*_make_layers(64, 128, stride), *_make_layers(128, 128, 1)),
                 nn.Sequential(*_make_layers(128, 256, stride), *_make_layers(256, 256, 1)),
             ]
         )
-
-    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
-        """Computes maps of 64, 128 and 256 channels at strides 1, 2, 4 (or 1, 1, 1) of images (B, C, H, W)."""
-        maps = []
-        for stage in self.stages:
-            x = stage(x)
-            maps.append(x)
-        return tuple(maps)
 
 
 def _make_layers(in_channels: int, out_channels: int, stride: int) -> tuple[nn.Module, ...]:

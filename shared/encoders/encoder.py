@@ -169,9 +169,9 @@ def build_encoder(config: EncoderConfig) -> Encoder:
 
 def _check_downsample(config: EncoderConfig) -> None:
     if not config.downsample:
-        instead = "has no strides" if config.name in KDSR_SIZES else "use stem or output_stride"
-        separator = "" if config.name in KDSR_SIZES else "for "
-        raise ValueError(f"downsample=False applies only to dasr; {separator}{config.name} {instead}")
+        is_kdsr = config.name in KDSR_SIZES
+        reason = f"{config.name} has no strides" if is_kdsr else f"for {config.name} use stem or output_stride"
+        raise ValueError(f"downsample=False applies only to dasr; {reason}")
 
 
 def _check_choice(option: str, value: Any, choices: tuple[Any, ...]) -> None:

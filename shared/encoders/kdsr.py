@@ -2,11 +2,15 @@
 
 from torch import Tensor, nn
 
+from shared.encoders.staged_backbone import StagedBackbone
+
 SIZES = {"kdsr_m": (64, 9), "kdsr_l": (128, 5)}  # features and residual blocks of the published students, by name
 
 
-class KdsrBackbone(nn.Module):
+class KdsrBackbone(StagedBackbone):
     """KDSR's encoder of the LR image without its perceptron: residual blocks and four convolutions at full size.
+
+    Its maps have F, 2 F and 4 F channels at stride 1.
 
     Args:
         in_channels: Number of channels of the input.
@@ -18,22 +22,13 @@ class KdsrBackbone(nn.Module):
     """
 
     def __init__(self, *, in_channels: int = 3, features: int, blocks: int) -> None:
-        super().__init__()
-        self.stages = nn.ModuleList(
+        super().__init__(
             [
                 nn.Sequential(*_make_layers(in_channels, features), *(_Block(features) for _ in range(blocks))),
                 nn.Sequential(*_make_layers(features, 2 * features), *_make_layers(2 * features, 2 * features)),
                 nn.Sequential(*_make_layers(2 * features, 4 * features)),
             ]
         )
-
-    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
-        """Computes maps of F, 2 F and 4 F channels at stride 1 of images (B, C, H, W)."""
-        maps = []
-        for stage in self.stages:
-            x = stage(x)
-            maps.append(x)
-        return tuple(maps)
 
 
 class _Block(nn.Module):

@@ -31,7 +31,7 @@ FREE_OPTIONS = frozenset(
     }
 )
 # Options that runs of earlier versions did not have, with the value of what they did.
-ADDED_OPTIONS = {"network.padding": "reflect", "conditioning.adapter": "linear"}
+ADDED_OPTIONS = {"conditioning.adapter": "linear"}
 
 logger = logging.getLogger(__name__)
 

@@ -4,9 +4,8 @@ from dataclasses import dataclass
 
 from shared.bounds import bounded
 from sr.imports.checkpoint import Checkpoint
-from sr.imports.layers import last_of_tail, mean_shift_names, name_tail, read_mean_shift
+from sr.imports.layers import plan_without_condition
 from sr.imports.plan import ImportOptions, Kind, Plan
-from sr.model import ModelConfig
 from sr.networks.edsr import EDSRConfig
 
 FULL_FEATURES, FULL_SCALE = 256, 0.1  # of the full model, the only published one whose branches are scaled
@@ -32,27 +31,14 @@ def plan_edsr(checkpoint: Checkpoint, options: EDSRImportOptions) -> Plan:
     """
     blocks = checkpoint.count("body.{}.body.0.weight")
     features = checkpoint.shape("head.0.weight", 4)[0]
-    scale, tail = name_tail(checkpoint, "network.tail", "tail.0", "tail.1")
-    shift = read_mean_shift(checkpoint)
     residual_scale = options.residual_scale or (FULL_SCALE if features == FULL_FEATURES else 1.0)
-    names = {"network.stem.0": "head.0", f"network.body.parts.{blocks}": f"body.{blocks}", **tail}
+    names = {f"network.body.parts.{blocks}": f"body.{blocks}"}
     for block in range(blocks):
         for layer in (0, 2):
             names[f"network.body.parts.{block}.convolutions.{layer}"] = f"body.{block}.body.{layer}"
-    return Plan(
-        config=ModelConfig(
-            scale=scale,
-            network="edsr",
-            network_options=EDSRConfig(features=features, blocks=blocks, residual_scale=residual_scale),
-            conditioning="none",
-            rgb_mean=shift.mean,
-        ),
-        names=names,
-        used=mean_shift_names(),
-        adjust=lambda state: shift.fold(state, "network.stem.0", last_of_tail("network.tail", scale)),
-        scale=scale,
-        note=f"The branches of its blocks are multiplied by {residual_scale:g}, which no weight of the file tells.",
-    )
+    network = EDSRConfig(features=features, blocks=blocks, residual_scale=residual_scale)
+    note = f"The branches of its blocks are multiplied by {residual_scale:g}, which no weight of the file tells."
+    return plan_without_condition(checkpoint, "edsr", network, names, note)
 
 
 EDSR = Kind(

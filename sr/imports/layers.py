@@ -6,8 +6,9 @@ import torch
 from torch import Tensor
 
 from sr.imports.checkpoint import Checkpoint
-from sr.imports.plan import State
-from sr.networks.base import IMAGE_RANGE, RGB_MEAN
+from sr.imports.plan import Plan, State
+from sr.model import ModelConfig
+from sr.networks.base import IMAGE_RANGE, RGB_MEAN, NetworkConfig
 
 LARGEST_UNIT_MEAN = 1.5  # a larger mean is one of images in 0..255
 MEAN_TOLERANCE = 1e-7  # the precision of a mean in 0..255 as float32
@@ -130,6 +131,35 @@ def read_scale(checkpoint: Checkpoint, upsampling: str) -> int | None:
         ValueError: There is no such scale here.
     """
     return name_tail(checkpoint, "", upsampling, "")[0] if f"{upsampling}.0.weight" in checkpoint.weights else None
+
+
+def plan_without_condition(
+    checkpoint: Checkpoint, network: str, options: NetworkConfig, names: dict[str, str], note: str = ""
+) -> Plan:
+    """Plans the import of a network without a condition that begins and ends as EDSR and RCAN do.
+
+    Args:
+        checkpoint: The checkpoint.
+        network: A name in `sr.networks.NETWORKS`.
+        options: Options of the network.
+        names: Names of the layers of its body, theirs by ours.
+        note: A sentence for the card.
+
+    Raises:
+        ValueError: A weight of the mean shift or of the tail is missing, or there is no such scale here.
+    """
+    scale, tail = name_tail(checkpoint, "network.tail", "tail.0", "tail.1")
+    shift = read_mean_shift(checkpoint)
+    return Plan(
+        config=ModelConfig(
+            scale=scale, network=network, network_options=options, conditioning="none", rgb_mean=shift.mean
+        ),
+        names={"network.stem.0": "head.0", **names, **tail},
+        used=mean_shift_names(),
+        adjust=lambda state: shift.fold(state, "network.stem.0", last_of_tail("network.tail", scale)),
+        scale=scale,
+        note=note,
+    )
 
 
 def last_of_tail(ours: str, scale: int) -> str:

@@ -1,9 +1,8 @@
 """RCAN's checkpoints."""
 
 from sr.imports.checkpoint import Checkpoint
-from sr.imports.layers import last_of_tail, mean_shift_names, name_tail, read_mean_shift
+from sr.imports.layers import plan_without_condition
 from sr.imports.plan import ImportOptions, Kind, Plan
-from sr.model import ModelConfig
 from sr.networks.rcan import RCANConfig
 
 GATE = "body.0.body.0.body.3.conv_du.0.weight"
@@ -20,30 +19,15 @@ def plan_rcan(checkpoint: Checkpoint, options: ImportOptions) -> Plan:
     blocks = checkpoint.count("body.0.body.{}.body.0.weight")
     features = checkpoint.shape("head.0.weight", 4)[0]
     reduced = checkpoint.shape(GATE, 4)[0]
-    scale, tail = name_tail(checkpoint, "network.tail", "tail.0", "tail.1")
-    shift = read_mean_shift(checkpoint)
-    names = {"network.stem.0": "head.0", f"network.body.parts.{groups}": f"body.{groups}", **tail}
+    names = {f"network.body.parts.{groups}": f"body.{groups}"}
     for group in range(groups):
         ours, theirs = f"network.body.parts.{group}.inside.parts", f"body.{group}.body"
         names[f"{ours}.{blocks}"] = f"{theirs}.{blocks}"
         for block in range(blocks):
             for our, their in LAYERS.items():
                 names[f"{ours}.{block}.convolutions.{our}"] = f"{theirs}.{block}.body.{their}"
-    return Plan(
-        config=ModelConfig(
-            scale=scale,
-            network="rcan",
-            network_options=RCANConfig(
-                features=features, groups=groups, blocks=blocks, reduction=max(1, features // reduced)
-            ),
-            conditioning="none",
-            rgb_mean=shift.mean,
-        ),
-        names=names,
-        used=mean_shift_names(),
-        adjust=lambda state: shift.fold(state, "network.stem.0", last_of_tail("network.tail", scale)),
-        scale=scale,
-    )
+    network = RCANConfig(features=features, groups=groups, blocks=blocks, reduction=max(1, features // reduced))
+    return plan_without_condition(checkpoint, "rcan", network, names)
 
 
 RCAN = Kind(

@@ -16,7 +16,7 @@ from sr.imports.card import format_card
 from sr.imports.checkpoint import Checkpoint, list_names, read_checkpoint
 from sr.imports.plan import ImportOptions, Plan, list_unused, map_weights
 from sr.imports.recognition import recognise
-from sr.model import ModelConfig, SRModel, build_model
+from sr.model import ModelConfig, SRModel, build_model, count_fewest_weights
 from sr.model_artefact import save_model
 
 
@@ -111,8 +111,7 @@ def build_target(plan: Plan, checkpoint: Checkpoint) -> SRModel | Encoder:
     try:
         if not isinstance(plan.config, ModelConfig):
             return build_encoder(plan.config)
-        options = plan.config.network_options
-        least = options.features**2 * options.blocks * getattr(options, "groups", 1)  # each block mixes all features
+        least = count_fewest_weights(plan.config)
         stored = sum(weight.numel() for weight in checkpoint.weights.values())
         if least > stored:
             raise ValueError(f"they describe a network of more than {least:,} weights, but there are {stored:,}")

@@ -25,6 +25,13 @@ def test_a_file_gets_a_line_now_and_then(monkeypatch):
         assert re.fullmatch(r"train: [0-3] of 3 steps, \d\d:\d\d passed, [\d:?]+ left(, 16 patches/s)?", line)
 
 
+def test_the_plural_of_a_unit_is_that_of_english(monkeypatch):
+    monkeypatch.setattr(progress_bar, "SECONDS_BETWEEN_LINES", 0.0)
+    stream = io.StringIO()
+    list(ProgressBar(range(3), desc="embed", unit="batch", file=stream))
+    assert "of 3 batches," in stream.getvalue()
+
+
 def test_short_work_writes_no_line():
     stream = io.StringIO()
     assert list(ProgressBar(range(5), desc="short", unit="image", file=stream)) == list(range(5))

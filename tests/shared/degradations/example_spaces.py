@@ -25,6 +25,10 @@ NOISES = [
     {"poisson": {"peak": [20, 500]}},
     {"gray_poisson": {"peak": [20, 500]}},
 ]
+JPEGS = [
+    {"jpeg": {"quality": [30, 95]}},
+    {"cropped_jpeg": {"quality": [30, 95], "offset_x": [0, 15], "offset_y": [0, 15]}},
+]
 LAST_RESIZES = [{name: {"relative_size": "1/2"}} for name in NAMES]
 
 SPACES_WITH_SHORT_MARGIN = ("shuffled", "second_order", "photo")  # their margin is shorter than the reach of rare rows
@@ -39,7 +43,7 @@ def make_full_space() -> Space:
         {"one_of": RESIZES, "probability": 0.5, "movable": True},
         {"one_of": BLURS, "probability": 0.5, "movable": True},
         {"one_of": NOISES, "probability": 0.9, "movable": True},
-        {"jpeg": {"quality": [30, 95]}, "probability": 0.5, "movable": True},
+        {"one_of": JPEGS, "probability": 0.5, "movable": True},
         {"one_of": LAST_RESIZES},
         {"quantize": {}},
     ]

@@ -10,7 +10,7 @@ from PIL import Image
 from scipy.fft import dctn, idctn
 from skimage import data
 
-from shared.degradations.jpeg import _CHROMINANCE, _LUMINANCE, _scale_table, jpeg
+from shared.degradations.jpeg import _CHROMINANCE, _LUMINANCE, _scale_table, cropped_jpeg, jpeg
 
 QUALITIES = (10, 30, 60, 90, 100)
 
@@ -151,9 +151,11 @@ def test_an_offset_moves_the_blocks_as_a_crop_does():
     whole = jpeg(image, quality)
     x, y = torch.tensor([5, 0, 15]), torch.tensor([3, 7, 0])
     crops = torch.stack([image[row, :, :, y[row] : y[row] + 64, x[row] : x[row] + 80] for row in range(3)])
-    found = jpeg(crops, quality, x.float(), y.float())
+    found = cropped_jpeg(crops, quality, x.float(), y.float())
     for row in range(3):
         expected = whole[row, :, :, y[row] : y[row] + 64, x[row] : x[row] + 80]
         inside = slice(16, 48)  # blocks that the border of the crop does not cut
         torch.testing.assert_close(found[row][..., inside, inside], expected[..., inside, inside])
-    torch.testing.assert_close(jpeg(crops, quality, x * 0.0, y * 0.0), jpeg(crops, quality))
+    without = cropped_jpeg(crops, quality, x * 0.0, y * 0.0)
+    # chroma at the lower and right border is interpolated with that of the next block, of which `jpeg` knows nothing
+    torch.testing.assert_close(without[..., :-1, :-1], jpeg(crops, quality)[..., :-1, :-1])

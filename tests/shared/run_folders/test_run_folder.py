@@ -140,10 +140,19 @@ def test_differences_of_nested_options():
 
 def test_a_run_of_an_earlier_version_goes_on_if_an_added_option_has_the_value_of_what_it_did(tmp_path):
     folder = RunFolder(str(tmp_path), "sr", "a")
+    folder.claim({"conditioning": {"name": "frozen"}})
+    folder.check({"conditioning": {"name": "frozen", "adapter": "linear"}})
+    with pytest.raises(ValueError, match=r"conditioning.adapter: linear -> mlp"):
+        folder.check({"conditioning": {"name": "frozen", "adapter": "mlp"}})
+
+
+def test_a_run_of_an_earlier_version_does_not_go_on_with_another_padding(tmp_path):
+    """It repeated the edge in every group, which no value of the option does."""
+    folder = RunFolder(str(tmp_path), "sr", "a")
     folder.claim({"network": {"name": "swin2sr"}})
-    folder.check({"network": {"name": "swin2sr", "padding": "reflect"}})
-    with pytest.raises(ValueError, match=r"network.padding: reflect -> symmetric"):
-        folder.check({"network": {"name": "swin2sr", "padding": "symmetric"}})
+    for padding in ("reflect", "symmetric"):
+        with pytest.raises(ValueError, match=f"network.padding: None -> {padding}"):
+            folder.check({"network": {"name": "swin2sr", "padding": padding}})
 
 
 def test_too_little_free_space_is_refused(tmp_path):
