@@ -21,7 +21,7 @@ from analysis.figures.pictures import make_slug
 from analysis.measures.image_groups import group_images
 from analysis.measures.image_reading import ImageReading, read_images
 from analysis.measures.scores import COLLAPSED, has_collapsed
-from analysis.own_page import OwnPage, build_own_page, draw_shown
+from analysis.own_page import MAX_LISTED, OwnPage, build_own_page, draw_shown
 from analysis.page.page import write_page
 from analysis.report_files import PAGE, RESULTS, STAGE
 from shared.command import to_plain
@@ -36,7 +36,6 @@ from shared.progress_bar import ProgressBar
 from shared.run_folders.report_folder import ReportFolder
 
 FORMAT = 4  # of scores.json; to be raised when patches are cut or read differently, which outdates old reports
-MAX_PRINTED = 40  # images; the others are only in the table's file
 TABLE = "images.csv"
 
 
@@ -239,11 +238,11 @@ def _build_table(
 
 def _print(result: dict[str, Any]) -> None:
     images = result["images"]
-    names = [escape_unprintable(row["image"]) for row in images[:MAX_PRINTED]]
+    names = [escape_unprintable(row["image"]) for row in images[:MAX_LISTED]]
     width = max(map(len, names))
     for name, row in zip(names, images, strict=False):
         print(f"{name:<{width}s}  group {row['group']}  {row['looks_like']}")
-    if len(images) > MAX_PRINTED:
-        print(f"and {len(images) - MAX_PRINTED} more in {TABLE}")
+    if len(images) > MAX_LISTED:
+        print(f"and {len(images) - MAX_LISTED} more in {TABLE}")
     for note in result["notes"]:
         print(note)

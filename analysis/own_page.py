@@ -11,12 +11,12 @@ from analysis.embedding.projection import format_trust, project
 from analysis.page.data import PageData
 from analysis.page.page import MAX_POINTS
 from shared.data.store import ImageStore
+from shared.degradations.summary import ROUND_THRESHOLD
 from shared.probing import ProbeSet
 
 MAX_PROBE = 1500  # patches of the probe set on the page
 MAX_OWN = MAX_POINTS - MAX_PROBE  # the user's
-MAX_LISTED = 40  # images in the table of the page
-ROUND_BELOW = 0.2  # log ratio of the widths of a blur that has no direction, as in the probe set
+MAX_LISTED = 40  # images in the table of the page and on the terminal; the others are only in the table's file
 UNKNOWN = "not known"
 
 
@@ -123,7 +123,7 @@ def _readings(own: OwnPage, name: str) -> np.ndarray:
     values = np.array(own.parameters.get(name, np.full(len(own.image), np.nan)), dtype=np.float64)
     values = np.clip(values, 0, 100 if name == "jpeg_quality" else None)
     if name == "angle" and "anisotropy" in own.parameters:
-        values[own.parameters["anisotropy"] <= ROUND_BELOW] = np.nan
+        values[own.parameters["anisotropy"] <= ROUND_THRESHOLD] = np.nan
     return values
 
 
