@@ -14,8 +14,12 @@ from analysis.embedding.projection import format_trust, project
 from analysis.figures.pictures import write_pictures, write_progress, write_sweeps
 from analysis.figures.projector import write_projector
 from analysis.measures.loss_floor import LossFloor
-from analysis.measures.score_meanings import MEANINGS, select_key_scores
-from analysis.measures.score_table import (
+from analysis.measures.scores import ReportScores
+from analysis.measures.sweeps import Sweep, SweepCurve, find_sweeps, measure_sweep
+from analysis.page.data import PageData, PageSweep
+from analysis.page.page import write_page
+from analysis.wording.score_meanings import MEANINGS, select_key_scores
+from analysis.wording.score_table import (
     ALL_TITLES,
     CAPTION,
     capitalise,
@@ -24,11 +28,7 @@ from analysis.measures.score_table import (
     tabulate_differences,
     tabulate_scores,
 )
-from analysis.measures.scores import ReportScores
-from analysis.measures.sweeps import Sweep, SweepCurve, find_sweeps, measure_sweep
-from analysis.measures.verdict import give_verdict
-from analysis.page.data import PageData, PageSweep
-from analysis.page.page import write_page
+from analysis.wording.verdict import give_verdict
 from shared.files import write_json
 from shared.probing import ProbeSet
 

@@ -14,9 +14,9 @@ from analysis.embedding.probe_choice import choose_probe
 from analysis.embedding.projection import project
 from analysis.figures.pictures import make_slug
 from analysis.measures.loss_floor import estimate_loss_floor
-from analysis.measures.score_table import LEGEND
 from analysis.measures.scores import score_for_report
 from analysis.report_files import FORMAT, PAGE, RESULTS, STAGE, EmbedderReport, write_report
+from analysis.wording.score_table import LEGEND
 from shared.command import to_plain
 from shared.devices import resolve_precision, select_device
 from shared.files import expand_user

@@ -29,6 +29,7 @@ LAYERS = {
         {"config", "probes"},
         {"embedding"},
         {"measures"},
+        {"wording"},
         {"figures"},
         {"page"},
         {"report_files", "curve_files", "own_page"},

@@ -6,8 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from shared.degradations.filters.resize import bicubic_taps
 from shared.degradations.operations import OPERATIONS
-from shared.degradations.resize import bicubic_taps
 
 _MIN_TAP = 1e-20  # smaller taps are nearly denormal: invisible in the result, but they slow a CPU down 20 times
 

@@ -1,6 +1,6 @@
 """The operations of degradations: their names, their parameters, and the functions that apply them.
 
-A new operation is a function in the module of its kind and one line here.
+A new operation is a function in the module of its kind in `filters` and one line here.
 """
 
 import math
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from shared.degradations import jpeg, kernels, noise, resize, sharpen
+from shared.degradations.filters import jpeg, kernels, noise, resize, sharpen
 
 MAX_PARAMETERS = 5
 

@@ -3,9 +3,9 @@
 The reach is the distance, in input pixels, over which a pixel of the output depends on the input.
 """
 
+from shared.degradations.filters.resize import GAUSSIAN_S_FOLD_RADIUS, bicubic_reach
+from shared.degradations.filters.sharpen import UNSHARP_MASK_REACH
 from shared.degradations.operations import BICUBIC
-from shared.degradations.resize import GAUSSIAN_S_FOLD_RADIUS, bicubic_reach
-from shared.degradations.sharpen import UNSHARP_MASK_REACH
 from shared.degradations.steps import Choice, Step
 
 RESCALE_REACH = 16  # pixels: four taps down and two up, to a quarter of the size

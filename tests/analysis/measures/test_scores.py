@@ -6,8 +6,8 @@ import pytest
 import torch
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score, silhouette_score
 
-from analysis.measures.score_table import tabulate_differences, tabulate_scores
 from analysis.measures.scores import MORE_IS_BETTER, ReportScores, score_for_report
+from analysis.wording.score_table import tabulate_differences, tabulate_scores
 from shared.encoders.statistics import degradation_statistics
 from shared.files import without_nan
 from shared.probing import score_embedding, scores_to_json, spherical_kmeans

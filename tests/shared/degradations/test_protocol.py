@@ -11,7 +11,7 @@ import torch
 from skimage import data
 
 from shared.degradations import Degradation, degrade, required_margin
-from shared.degradations.noise import standard_normal
+from shared.degradations.filters.noise import standard_normal
 from shared.degradations.operations import CODES
 from tests.shared.degradations.dasr_reference import bicubic, gaussian_kernel, lr_image, psnr_y
 

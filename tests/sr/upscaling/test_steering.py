@@ -10,7 +10,7 @@ from PIL import Image
 from torch import Tensor
 
 from shared.degradations import SUMMARY_RANGES, Degradation, Space, summarise_as_vector
-from shared.degradations.kernels import gaussian
+from shared.degradations.filters.kernels import gaussian
 from shared.images import dihedral
 from sr.conditioning import CONDITIONINGS, EncoderInput
 from sr.conditioning.parametric_sources import represent_parameters

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from shared.degradations import resize
+from shared.degradations.filters import resize
 from tests.shared.degradations.dasr_reference import bicubic as reference_bicubic
 from tests.shared.degradations.dasr_reference import bicubic_matrix
 

@@ -9,7 +9,7 @@ import math
 import torch
 from torch import Tensor
 
-from shared.degradations.jpeg import LUMA_WEIGHTS
+from shared.degradations.filters.jpeg import LUMA_WEIGHTS
 
 _SMALL_RATE_THRESHOLD = 16.0  # below, the Poisson quantile is summed exactly; above, a corrected normal is accurate
 _SMALL_RATE_TERMS = 48  # P(X > 48 | rate 16) < 1e-9

@@ -10,7 +10,7 @@ from PIL import Image
 from scipy.fft import dctn, idctn
 from skimage import data
 
-from shared.degradations.jpeg import _CHROMINANCE, _LUMINANCE, _scale_table, cropped_jpeg, jpeg
+from shared.degradations.filters.jpeg import _CHROMINANCE, _LUMINANCE, _scale_table, cropped_jpeg, jpeg
 
 QUALITIES = (10, 30, 60, 90, 100)
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from skimage import data
 
-from shared.degradations.sharpen import unsharp_mask
+from shared.degradations.filters.sharpen import unsharp_mask
 
 
 def reference(image: np.ndarray, amount: float, threshold: float) -> np.ndarray:

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import j1
 
-from shared.degradations import kernels
 from shared.degradations.convolution import make_blur_kernels
+from shared.degradations.filters import kernels
 from shared.degradations.operations import OPERATIONS
 from tests.shared.degradations.dasr_reference import gaussian_kernel
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 from scipy import stats
 
-from shared.degradations import noise
+from shared.degradations.filters import noise
 
 SEEDS = torch.tensor([0, 1, 2, 12345, 2**61 + 7, 2**33], dtype=torch.int64)
 FAMILIES = (noise.gaussian_noise, noise.gray_noise, noise.speckle, noise.poisson, noise.gray_poisson)

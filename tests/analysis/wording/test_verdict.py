@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from analysis.measures.score_meanings import MEANINGS, select_key_scores
-from analysis.measures.score_table import ALL_TITLES
 from analysis.measures.scores import COLLAPSED, ReportScores
-from analysis.measures.verdict import give_verdict
+from analysis.wording.score_meanings import MEANINGS, select_key_scores
+from analysis.wording.score_table import ALL_TITLES
+from analysis.wording.verdict import give_verdict
 
 random = np.random.default_rng(0)
 CHANCE = {"knn_accuracy": 0.04, "content_knn": 0.125, "r2/log_sigma": 0.0, "rank_correlation": 0.0}
