@@ -6,12 +6,10 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 from skimage import data
-from torch.utils.tensorboard import SummaryWriter
 
-from analysis.figures.pictures import make_slugs
-from analysis.measures.run_log import read_final_loss, read_probe_curves
 from analysis.report import main
 from shared.data.sources import DataConfig, open_images
+from tests.analysis.logged_runs import logged
 from tests.analysis.small_encoders import save_small_encoder
 from tests.shared.probing.small_probes import THREE_BLURS
 
@@ -127,30 +125,6 @@ def test_a_report_that_fails_leaves_nothing(place, capsys, monkeypatch):
     folder = place / "runs" / "analysis"
     assert not [path for path in folder.iterdir() if path.name.startswith((".full.partial", "full"))]
     assert main(arguments(place, "name=full")) == 0
-
-
-def logged(run, *, rows: bool = True) -> None:
-    """The log of a run of twenty steps."""
-    with SummaryWriter(str(run / "tensorboard")) as board:
-        for step in range(1, 21):
-            board.add_scalar("train/loss", 5.0 - step / 10, step)
-            board.add_scalar("probe/nmi", step / 20, step)
-            if rows:
-                board.add_scalar("train/negative_rows", min(step, 12), step)
-
-
-def test_what_a_run_wrote_down(tmp_path):
-    run = save_small_encoder(tmp_path / "run" / "encoder").parent
-    assert read_final_loss(run) is None
-    logged(run)
-    found = read_final_loss(run / "encoder")
-    assert found.loss == pytest.approx(3.05)  # the mean of the last two
-    assert found.negative_rows == 12
-    steps, values = read_probe_curves(run)["nmi"]
-    assert (steps[-1], values[-1]) == (20, pytest.approx(1))
-    other = save_small_encoder(tmp_path / "other" / "encoder").parent
-    logged(other, rows=False)
-    assert read_final_loss(other) is None
 
 
 @pytest.mark.usefixtures("undrawn")
@@ -291,11 +265,6 @@ def test_a_parameter_that_varies_alone_is_drawn_and_stored(place, capsys):
     assert "Distance over one parameter" in (made / "page.html").read_text()
     printed = " ".join(capsys.readouterr().out.split())
     assert all(sentence.replace("\N{NO-BREAK SPACE}", " ") in printed for sentence in stored["verdict"])
-
-
-def test_names_that_read_alike_keep_their_pictures():
-    slugs = make_slugs(["a b", "a-b", "A b", "c"])
-    assert slugs == {"a b": "a-b", "a-b": "a-b-2", "A b": "A-b-3", "c": "c"}
 
 
 def test_drawn_degradations_and_one_layer_of_statistics(place, capsys):
