@@ -25,7 +25,7 @@ from analysis.figures.style import (
 )
 from analysis.measures.sweeps import Sweep, SweepCurve
 
-LEGEND_LINE = 0.17  # inches
+LEGEND_LINE, TITLE = 0.17, 1.8  # inches
 
 
 def sweep_curves(sweeps: Sequence[Sweep], curves: dict[str, dict[str, SweepCurve]]) -> Figure:
@@ -45,7 +45,7 @@ def sweep_curves(sweeps: Sequence[Sweep], curves: dict[str, dict[str, SweepCurve
         raise ValueError(f"a figure of sweeps needs a sweep and an encoder, got {len(sweeps)} and {len(curves)}")
     figure, axes_of = new_panels(len(sweeps), 1.9, heading=0.9 + LEGEND_LINE * len(curves))
     for i, (sweep, axes) in enumerate(zip(sweeps, axes_of, strict=True)):
-        style_axes(axes, shorten(sweep.name, 2.1, FONT_SIZE), grid="y")
+        style_axes(axes, shorten(sweep.name, TITLE, FONT_SIZE), grid="y")
         for place, own in enumerate(curves.values()):
             curve, colour = own[sweep.name], COLOURS[place % len(COLOURS)]
             if place == 0:
@@ -92,7 +92,7 @@ def sweep_paths(points: np.ndarray, sweeps: Sequence[Sweep], *, encoder: str, me
         raise ValueError("there are no paths to draw: in this probe set no parameter varies alone")
     figure, axes_of = new_panels(len(sweeps), 3.0, heading=0.6)
     for sweep, axes in zip(sweeps, axes_of, strict=True):
-        style_axes(axes, shorten(sweep.name, 2.1, FONT_SIZE))
+        style_axes(axes, shorten(sweep.name, TITLE, FONT_SIZE))
         _draw_paths(axes, points, sweep)
     add_heading(
         figure,

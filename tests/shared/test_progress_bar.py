@@ -32,6 +32,23 @@ def test_the_plural_of_a_unit_is_that_of_english(monkeypatch):
     assert "of 3 batches," in stream.getvalue()
 
 
+def test_a_new_description_writes_no_line_before_its_time():
+    stream = io.StringIO()
+    with ProgressBar(total=3, unit="step", file=stream) as bar:
+        for name in "abc":
+            bar.set_description(f"embedding of {name}")
+            bar.update()
+    assert stream.getvalue() == ""
+
+
+def test_a_description_is_followed_by_one_colon(monkeypatch):
+    monkeypatch.setattr(progress_bar, "SECONDS_BETWEEN_LINES", 0.0)
+    stream = io.StringIO()
+    with ProgressBar(total=3, unit="step", file=stream) as bar:
+        bar.set_description("embedding of a")
+    assert stream.getvalue().splitlines()[-1].startswith("embedding of a: 0 of 3 steps, ")
+
+
 def test_short_work_writes_no_line():
     stream = io.StringIO()
     assert list(ProgressBar(range(5), desc="short", unit="image", file=stream)) == list(range(5))

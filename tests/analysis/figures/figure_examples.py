@@ -82,8 +82,8 @@ SWEEPS = [
     for name, parameter, values in (
         ("round blur width", "sigma", [0, 0.5, 4.0]),
         ("oblong blur direction", "theta", [0.0, 60, 120]),
-        ("JPEG quality", "quality", [100.0, 40, 15]),
         (f"noise level, with {NAMES[1]} $a$", "noise_sigma", [0.0, 10, 20]),
+        ("JPEG quality", "quality", [100.0, 40, 15]),
     )
 ]
 CURVE = SweepCurve(np.array([0, 0.5, 2]), np.array([0, 0.2, 1]), np.array([0, 1, 3]), 0.9, (0.8, 1.0))
