@@ -82,11 +82,13 @@ SWEEPS = [
     for name, parameter, values in (
         ("round blur width", "sigma", [0, 0.5, 4.0]),
         ("oblong blur direction", "theta", [0.0, 60, 120]),
+        ("oblong blur direction, from oblong blur 3.0 x 0.7 px at 0 degrees", "theta", [0.0, 45, 90]),
         (f"noise level, with {NAMES[1]} $a$", "noise_sigma", [0.0, 10, 20]),
         ("JPEG quality", "quality", [100.0, 40, 15]),
     )
 ]
 CURVE = SweepCurve(np.array([0, 0.5, 2]), np.array([0, 0.2, 1]), np.array([0, 1, 3]), 0.9, (0.8, 1.0))
+SMALL = SweepCurve(np.array([0, 0.2, 0.4]), np.array([0, 0.1, 0.3]), np.array([0, 0.3, 0.9]), 0.9, (0.8, 1.0))
 FLAT = SweepCurve(*([np.zeros(3)] * 3), NAN, (NAN, NAN))
 
 FIGURES = {
@@ -112,6 +114,7 @@ FIGURES = {
     ),
     "scores, odd": lambda: score_comparison({"a": {"nmi": (NAN,) * 3, "map": (1e-6, NAN, NAN)}, "b": {}}),
     "sweeps": lambda: sweep_curves(SWEEPS, {name: {one.name: CURVE for one in SWEEPS} for name in ENCODERS}),
+    "sweeps, small distances": lambda: sweep_curves(SWEEPS, {"a": {one.name: SMALL for one in SWEEPS}}),
     "sweeps, odd": lambda: sweep_curves(SWEEPS[:1], {LONG_RUN: {SWEEPS[0].name: FLAT}}),
     "paths": lambda: sweep_paths(POINTS, SWEEPS, encoder=LONG_RUN, method="UMAP"),
     "paths, collapsed": lambda: sweep_paths(COLLAPSED, SWEEPS[:1], encoder="a", method="PCA"),
