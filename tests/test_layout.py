@@ -22,7 +22,7 @@ LAYERS = {
         {"bounds", "files", "inference", "devices", "locks", "progress_bar", "yaml_text"},
         {"images", "degradations", "encoders", "run_folders", "command"},
         {"artefacts", "data"},
-        {"probing", "checkpoints"},
+        {"probing", "readings", "checkpoints"},
         {"training"},
     ),
     "analysis": (

@@ -1,0 +1,46 @@
+"""Reader of photographs: an encoder, and the predictor of what it tells."""
+
+from torch import Tensor
+
+from shared.data.sampling import make_generator
+from shared.encoders import Encoder
+from shared.inference import embed_batches
+from shared.readings.predictor import Predictor
+from shared.readings.reading import Reading
+from shared.readings.samples import PATCH, Samples
+from shared.readings.windows import WINDOWS, cut_windows, draw_places, measure_texture, pool
+
+MIN_TEXTURE = 1.0  # 8-bit levels; where the windows have less contrast, nothing can be read
+
+
+class PhotographReader:
+    """Reads what happened to photographs.
+
+    Args:
+        encoder: Encoder on the device that is to compute.
+        samples: Photographs under known degradations, as it sees them.
+        bf16: Whether to run the encoder under bf16 autocast.
+
+    Raises:
+        ValueError: The samples fit no predictor, see `Predictor`.
+    """
+
+    def __init__(self, encoder: Encoder, samples: Samples, *, bf16: bool) -> None:
+        self._encoder = encoder
+        self._predictor = Predictor(samples)
+        self._bf16 = bf16
+
+    def read(self, image: Tensor) -> Reading:
+        """Reads an RGB photograph (3, H, W) uint8; the same photograph is read alike each time."""
+        height, width = image.shape[1:]
+        if min(height, width) < PATCH:
+            return Reading.without(f"too small, {width}x{height} pixels: a window has {PATCH}")
+        places = draw_places(height, width, PATCH, WINDOWS, make_generator(height, width))
+        windows = cut_windows(image, places, PATCH)
+        texture = measure_texture(windows).numpy()
+        if texture.mean() < MIN_TEXTURE:
+            return Reading.without("too flat, nothing is to be seen")
+        (vectors,) = embed_batches(
+            self._encoder, [windows], bf16=self._bf16, vector_of=lambda representation: representation.vector
+        )
+        return self._predictor.read(pool(vectors, texture))
