@@ -8,6 +8,7 @@ from shared.data import DataConfig
 from shared.training.run_config import PRECISIONS
 
 LAYERS = ("vector", "map", "projection")
+ALL = "all"
 MAPS = ("umap", "pca")
 BUDGETS = ("patches", "pixels", "steps")
 MAX_PATCHES = 10_000  # scored in 200 s on one core, in 1.9 GB
@@ -24,7 +25,8 @@ class AnalysisConfig:
             `dasr_figure`), a
             degradation space, or the path of a YAML file of the same form.
         layer: Layer to analyse: `vector` (pooled), `map` (the centre position of the last feature map, not pooled) or
-            `projection` (the output of the projection head, which the contrastive loss compares).
+            `projection` (the output of the projection head, which the contrastive loss compares); `all` shows the
+            layers beside each other.
         data: Data set whose held-out images are degraded.
         seed: Seed of patches, drawn degradations, clusters, maps and intervals.
         size: Approximate number of patches, 2 to 10,000.
@@ -57,7 +59,7 @@ class AnalysisConfig:
             ValueError: An option has an invalid value; the message names both and says what is valid.
         """
         for option, allowed in (
-            ("layer", LAYERS),
+            ("layer", (*LAYERS, ALL)),
             ("map", MAPS),
             ("precision", ("auto", *PRECISIONS)),
             ("accelerator", ("auto", "cpu", "gpu")),
@@ -73,11 +75,12 @@ class AnalysisConfig:
 
 @dataclass
 class OwnImagesConfig(AnalysisConfig):
-    """Options of a report on the user's own images, which are compared with a probe set.
+    """Options of a report on the user's own images, which are read, and shown among those of a probe set.
 
     Attributes:
-        encoder: Path of a run or an artefact; by default the newest finished pretraining run.
-        patches: Number of patches per image, at least 1, spread evenly over it.
+        encoder: Path of a run or an artefact; by default the encoder of photographs that comes with the package. Any
+            other is first shown photographs of `data` under known degradations, once, which takes minutes.
+        patches: Number of patches per image on the page, at least 1, spread evenly over it.
     """
 
     encoder: str = ""
@@ -92,6 +95,8 @@ class OwnImagesConfig(AnalysisConfig):
         super().check()
         if self.projector:
             raise ValueError("projector=true: only `make embed-viz` exports to the projector; remove the option")
+        if self.layer == ALL:
+            raise ValueError(f"layer={ALL}: only `make embed-viz` shows several layers; choose one")
 
 
 @dataclass

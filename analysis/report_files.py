@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from analysis.config import AnalysisConfig
+from analysis.config import ALL, AnalysisConfig
 from analysis.embedding.embedders import Embedder
 from analysis.embedding.probe_spaces import mark_unseen
 from analysis.embedding.projection import format_trust, project
@@ -130,7 +130,7 @@ def _format_heading(probe: ProbeSet, config: AnalysisConfig) -> str:
     listed = f"{len(probe.names)} degradations" if probe.is_listed else "one degradation per patch"
     return (
         f"Probe {probe.name} ({probe.hash()}): {len(probe)} patches of {probe.patch} px, {listed}, "
-        f"{len(probe.store)} held-out images, layer {config.layer}"
+        f"{len(probe.store)} held-out images, {'all layers' if config.layer == ALL else f'layer {config.layer}'}"
     )
 
 

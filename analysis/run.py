@@ -78,7 +78,8 @@ def evaluate(
     def embed(embedder: Embedder, probe: ProbeSet) -> np.ndarray:
         return embed_cached(embedder, probe, render_patches(probe, cache), cache, device=device, bf16=bf16)
 
-    reports, notes = [], []
+    reports: list[EmbedderReport] = []
+    notes = []
     with ProgressBar(total=3 * len(embedders), unit="step", leave=False) as bar:
         for embedder in embedders:
             try:
@@ -100,7 +101,7 @@ def evaluate(
                     "its artefact does not record the training images, which may include those of the probe set"
                 )
             loss = None
-            if embedder.requested and embedder.path:
+            if embedder.requested and embedder.path and embedder.path not in {one.embedder.path for one in reports}:
                 loss = estimate_loss_floor(
                     open_at_vector(embedder), probe.store, embed, repeats=config.repeats, seed=config.seed
                 )

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from analysis.config import ALL, LAYERS
 from shared.artefacts import EncoderArtefact, describe_projector, projector_state, serialise
 from shared.data import read_fingerprints
 from shared.degradations import load_space
@@ -84,7 +85,8 @@ def open_embedders(requested: Sequence[str], runs_dir: str, layer: str) -> tuple
         requested: Paths of runs or artefacts, `NAME:untrained` (a network's name, or a path), or `statistics`; by
             default the newest finished pretraining run.
         runs_dir: Root of all runs.
-        layer: Layer to embed with, see `EncoderLayer`.
+        layer: Layer to embed with, see `EncoderLayer`, or `all` of those that were kept, as an embedder each; controls
+            have the pooled vector then.
 
     Raises:
         ValueError: Something requested is missing or cannot be read.
@@ -92,16 +94,16 @@ def open_embedders(requested: Sequence[str], runs_dir: str, layer: str) -> tuple
     embedders, controls, notes = [], [], []
     for path in requested or [_find_newest(runs_dir)]:
         try:
-            embedders.append(replace(_open(path, layer), requested=True))
+            embedders += [replace(one, requested=True) for one in _open_layers(path, layer)]
         except FileNotFoundError as error:
             raise ValueError(str(error)) from error
         if embedders[-1].trained_on:
-            controls.append(_open_start(path, layer))
+            controls.append(_open_start(path, _first_layer(layer)))
     controls.append(_make_statistics())
     ceiling = _find_newest_of_method(runs_dir, SUPERVISED)
     if ceiling and any(embedder.trained_on for embedder in embedders):
         try:
-            controls.append(_open(str(ceiling), layer))
+            controls.append(_open(str(ceiling), _first_layer(layer)))
         except (ValueError, FileNotFoundError) as error:  # it was not requested: the report goes on without it
             notes.append(explain_missing_ceiling(str(ceiling), str(error)))
     return _make_unique([*embedders, *controls]), notes
@@ -123,6 +125,24 @@ def _make_unique(embedders: list[Embedder]) -> list[Embedder]:
         embedder if names.count(embedder.name) == 1 else replace(embedder, name=f"{embedder.name} {embedder.hash[:6]}")
         for embedder in unique
     ]
+
+
+def _first_layer(layer: str) -> str:
+    return LAYERS[0] if layer == ALL else layer
+
+
+def _open_layers(path: str, layer: str) -> list[Embedder]:
+    """Opens an embedder at one layer, or at all that it has."""
+    if layer != ALL or path == STATISTICS:
+        return [_open(path, _first_layer(layer))]
+    found = []
+    for one in LAYERS:
+        try:
+            found.append(_open(path, one))
+        except (FileNotFoundError, ValueError):  # no projection head was kept
+            if one != "projection":
+                raise
+    return [replace(embedder, name=f"{embedder.name}, {one}") for embedder, one in zip(found, LAYERS, strict=False)]
 
 
 def _open(path: str, layer: str) -> Embedder:

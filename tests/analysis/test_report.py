@@ -294,7 +294,7 @@ def test_drawn_degradations_and_one_layer_of_statistics(place, capsys):
     [
         (("prob=grid",), "unknown option 'prob'; did you mean probe?"),
         (("probe=gird",), "unknown probe 'gird'; did you mean grid?"),
-        (("layer=maps",), "layer='maps' must be one of vector, map, projection"),
+        (("layer=maps",), "layer='maps' must be one of vector, map, projection, all"),
         (("layer=projection",), "contains no projector"),
         (("size=5",), "size=5 patches are too few for 3 degradations of two images: use at least 6"),
         (("patch=200",), "is smaller than 22"),

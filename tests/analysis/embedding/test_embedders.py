@@ -99,6 +99,19 @@ def test_layers(tmp_path):
         assert not torch.equal(start, after_the_head)
 
 
+def test_all_layers_are_embedders_beside_each_other(tmp_path):
+    head = BYOLProjectionHead(256, 16, 8)
+    kept, lost = save_small_encoder(tmp_path / "kept", projector=head), save_small_encoder(tmp_path / "lost", seed=4)
+    found, _ = open_embedders([str(kept), str(lost), "dasr:untrained", "statistics"], str(tmp_path), "all")
+    asked = [one.name for one in found if one.requested]
+    assert asked[:5] == ["kept, vector", "kept, map", "kept, projection", "lost, vector", "lost, map"]
+    assert asked[5:] == ["untrained dasr, vector", "untrained dasr, map", "statistics"]
+    assert len({one.hash for one in found}) == len(found)
+    vector, in_the_middle = (one.build().eval()(IMAGES) for one in found[:2])
+    assert torch.equal(vector, load_encoder(kept)(IMAGES).vector)
+    assert not torch.equal(vector, in_the_middle)
+
+
 def test_heads_are_part_of_what_a_projection_is_known_by(tmp_path):
     heads = [BYOLProjectionHead(256, 16, width) for width in (4, 8)]
     paths = [str(save_small_encoder(tmp_path / str(i), projector=head)) for i, head in enumerate(heads)]
