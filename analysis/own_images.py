@@ -1,8 +1,6 @@
-"""Report on a user's images, compared with a probe set: the degradation of each, and groups of similar images."""
+"""Report on a user's images: what happened to each, groups of similar images, and where they lie in a probe set."""
 
-import csv
 import hashlib
-import io
 import os
 import time
 from collections.abc import Iterator, Sequence
@@ -19,24 +17,24 @@ from analysis.embedding.embedders import Embedder, open_embedders
 from analysis.embedding.probe_choice import choose_probe
 from analysis.figures.pictures import make_slug
 from analysis.measures.image_groups import group_images
-from analysis.measures.image_reading import ImageReading, read_images
 from analysis.measures.scores import COLLAPSED, has_collapsed
 from analysis.own_page import MAX_LISTED, OwnPage, build_own_page, draw_shown
 from analysis.page.page import write_page
+from analysis.reading_files import READINGS, TABLE, write_readings
 from analysis.report_files import PAGE, RESULTS, STAGE
 from shared.command import to_plain
 from shared.data.sources import open_files
 from shared.data.store import ImageStore
 from shared.devices import resolve_precision, select_device
-from shared.files import escape_unprintable, expand_user, write_atomically, write_json
+from shared.files import escape_unprintable, expand_user, write_json
 from shared.images import spread_windows
 from shared.inference import embed_batches
-from shared.probing import ProbeSet, format_r2
+from shared.probing import ProbeSet
 from shared.progress_bar import ProgressBar
+from shared.readings import SHIPPED, Reading, open_reader
 from shared.run_folders.report_folder import ReportFolder
 
-FORMAT = 4  # of scores.json; to be raised when patches are cut or read differently, which outdates old reports
-TABLE = "images.csv"
+FORMAT = 5  # of scores.json; to be raised when patches are cut or read differently, which outdates old reports
 
 
 @dataclass(frozen=True)
@@ -77,13 +75,15 @@ def describe_images(config: OwnImagesConfig, paths: Sequence[str]) -> int:
     device = select_device(config.accelerator)
     config.precision = resolve_precision(config.precision, device)
     cache = expand_user(config.data.cache_dir, "data.cache_dir")
-    store = open_files([Path(path) for path in paths], cache, config.patch)
-    (embedder, *_), _ = open_embedders([config.encoder] if config.encoder else [], config.runs_dir, config.layer)
+    store = open_files([Path(path) for path in paths], cache, 1)
+    patches = OwnPatches(store, config.patch, *place_patches(store, config.patch, config.patches))
+    encoder = config.encoder or str(SHIPPED)
+    (embedder, *_), _ = open_embedders([encoder], config.runs_dir, config.layer)
     probe, _, notes = choose_probe(config, [embedder])
     if not probe.is_listed:
         raise ValueError(
-            f"probe={config.probe}: own images are compared with listed degradations; use a probe that lists some, "
-            "such as probe=grid"
+            f"probe={config.probe}: own images are shown among listed degradations; use a probe that lists some, such "
+            "as probe=grid"
         )
     pixels = hash_pixels(store)
     report = ReportFolder(
@@ -101,25 +101,25 @@ def describe_images(config: OwnImagesConfig, paths: Sequence[str]) -> int:
             "degradations": probe.names,
         },
         results=RESULTS,
-        required=(PAGE, TABLE),
+        required=(PAGE, READINGS, TABLE),
     )
     with report.lock():
         result, when = report.load(), "made before"
         if result is None:
             bf16 = config.precision == "bf16"
-            probe_embedding = embed_cached(
-                embedder, probe, render_patches(probe, cache), cache, device=device, bf16=bf16
-            )
-            patches = OwnPatches(store, config.patch, *place_patches(store, config.patch, config.patches))
-            key = f"own-{patches.hash(pixels)}-{embedder.hash}-{config.precision}"
-            embedding = _embed(embedder, patches, cache / "embeddings" / f"{key}.npy", device=device, bf16=bf16)
             try:
+                reader = open_reader(encoder, config.data, cache, device=device, bf16=bf16)
+                probe_embedding = embed_cached(
+                    embedder, probe, render_patches(probe, cache), cache, device=device, bf16=bf16
+                )
                 notes += [f"{COLLAPSED}, and its readings are meaningless"] if has_collapsed(probe_embedding) else []
-                reading = read_images(embedding, probe, np.asarray(probe_embedding))
             except ValueError as error:
                 raise ValueError(f"{embedder.name}: {error}") from error
+            readings = reader.read_store(store)
+            key = f"own-{patches.hash(pixels)}-{embedder.hash}-{config.precision}"
+            embedding = _embed(embedder, patches, cache / "embeddings" / f"{key}.npy", device=device, bf16=bf16)
             with report.writing() as folder:
-                result = _write(folder, config, embedder, probe, probe_embedding, patches, embedding, reading, notes)
+                result = _write(folder, config, embedder, probe, probe_embedding, patches, embedding, readings, notes)
             when = f"{time.perf_counter() - started:.0f} s"
     _print(result)
     print(f"\npage: {report.path / PAGE} ({when})")
@@ -127,12 +127,22 @@ def describe_images(config: OwnImagesConfig, paths: Sequence[str]) -> int:
 
 
 def place_patches(store: ImageStore, patch: int, count: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Places about `count` patches on an even grid over each image; returns image, top and left, (M,) int64 each."""
+    """Places about `count` patches on an even grid over each image that is large enough for one.
+
+    Returns:
+        Image, top and left of each, (M,) int64 each.
+
+    Raises:
+        ValueError: No image is large enough.
+    """
     positions = [
         (index, window.top, window.left)
         for index, (height, width) in enumerate(zip(store.heights.tolist(), store.widths.tolist(), strict=True))
         for window in spread_windows(height, width, patch, count)
+        if min(height, width) >= patch
     ]
+    if not positions:
+        raise ValueError(f"patch={patch}: no image has {patch} pixels per side; choose smaller patches")
     image, top, left = torch.tensor(positions).T
     return image, top, left
 
@@ -165,29 +175,27 @@ def _write(
     probe_embedding: np.ndarray,
     patches: OwnPatches,
     embedding: np.ndarray,
-    reading: ImageReading,
+    readings: list[Reading],
     notes: list[str],
 ) -> dict[str, Any]:
     """Writes all files of the report; returns the results."""
-    image = patches.image.numpy()
     names = _strip_common_folder(patches.store.names)
-    group = group_images(embedding, image, config.seed) + 1
-    sentences = [reading.describe(image == i, probe.names) for i in range(len(names))]
-    if omitted := format_r2(reading.unreliable):
-        notes = [*notes, f"omitted, because {embedder.name} does not read them reliably (R^2): {omitted}"]
-    write_atomically(folder / TABLE, _build_table(names, group, sentences, reading, image))
-    top, left = patches.top.numpy(), patches.left.numpy()
+    write_readings(folder, [reading.to_json(name) for reading, name in zip(readings, patches.store.names, strict=True)])
+    shown_images, image = np.unique(patches.image.numpy(), return_inverse=True)  # images that are too small have none
+    group = np.zeros(len(names), np.int64)
+    group[shown_images] = group_images(embedding, image, config.seed) + 1
+    if len(shown_images) < len(names):
+        notes = [*notes, f"not on the page, because smaller than a patch: {len(names) - len(shown_images)} image(s)"]
     own = OwnPage(
         encoder=embedder.name,
-        names=names,
-        group=group,
-        sentences=sentences,
-        store=patches.store,
+        names=[names[i] for i in shown_images],
+        group=group[shown_images],
+        readings=[readings[i] for i in shown_images],
+        store=patches.store.select(shown_images.tolist()),
         image=image,
-        top=top,
-        left=left,
+        top=patches.top.numpy(),
+        left=patches.left.numpy(),
         patch=patches.patch,
-        parameters=reading.parameters,
         embedding=embedding,
         notes=notes,
     )
@@ -195,9 +203,9 @@ def _write(
     probe_patches = render_patches(probe, expand_user(config.data.cache_dir, "data.cache_dir"))
     page = build_own_page(config, own, shown, patches.cut(shown), probe, probe_embedding, probe_patches)
     write_page(folder / PAGE, page)
-    position = np.stack((top, left), 1)
+    position = np.stack((own.top, own.left), 1)
     with (folder / "embeddings.npz").open("wb") as file:
-        np.savez(file, embedding=embedding, image=image, image_names=np.array(names), place=position)
+        np.savez(file, embedding=embedding, image=image, image_names=np.array(own.names), place=position)
     result = {
         "format": FORMAT,
         "subject": embedder.name,
@@ -206,10 +214,9 @@ def _write(
         "probe": {"name": probe.name, "hash": probe.hash(), "images": list(probe.store.names)},
         "notes": notes,
         "images": [
-            {"image": name, "group": int(number), "looks_like": sentence}
-            for name, number, sentence in zip(names, group, sentences, strict=True)
+            {"image": name, "group": int(number), "verdict": reading.verdict}
+            for name, number, reading in zip(names, group, readings, strict=True)
         ],
-        "r2_of_what_is_not_told": reading.unreliable,
     }
     write_json(folder / RESULTS, result)
     return result
@@ -221,27 +228,12 @@ def _strip_common_folder(paths: Sequence[str]) -> list[str]:
     return [os.path.relpath(path, common) for path in paths]
 
 
-def _build_table(
-    names: list[str], group: np.ndarray, sentences: list[str], reading: ImageReading, image: np.ndarray
-) -> bytes:
-    """Builds a CSV table with a row per image: name, group, medians of the parameters, similarity, description."""
-    text = io.StringIO()
-    writer = csv.writer(text)
-    columns = [name for name in reading.parameters if name != "angle"]
-    writer.writerow(["image", "group", *columns, "similarity", "looks_like"])
-    for i, (name, number, sentence) in enumerate(zip(names, group, sentences, strict=True)):
-        rows = image == i
-        medians = [f"{np.median(reading.parameters[column][rows]):.4g}" for column in columns]
-        writer.writerow([name, int(number), *medians, f"{np.median(reading.similarity[rows]):.4f}", sentence])
-    return text.getvalue().encode(errors="backslashreplace")
-
-
 def _print(result: dict[str, Any]) -> None:
     images = result["images"]
     names = [escape_unprintable(row["image"]) for row in images[:MAX_LISTED]]
     width = max(map(len, names))
     for name, row in zip(names, images, strict=False):
-        print(f"{name:<{width}s}  group {row['group']}  {row['looks_like']}")
+        print(f"{name:<{width}s}  group {row['group'] or '-'}  {row['verdict']}")
     if len(images) > MAX_LISTED:
         print(f"and {len(images) - MAX_LISTED} more in {TABLE}")
     for note in result["notes"]:

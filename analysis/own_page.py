@@ -11,13 +11,15 @@ from analysis.embedding.projection import format_trust, project
 from analysis.page.data import PageData
 from analysis.page.page import MAX_POINTS
 from shared.data.store import ImageStore
-from shared.degradations.summary import ROUND_THRESHOLD
+from shared.degradations.summary import PIXEL_VARIANCE
 from shared.probing import ProbeSet
+from shared.readings import Reading
 
 MAX_PROBE = 1500  # patches of the probe set on the page
 MAX_OWN = MAX_POINTS - MAX_PROBE  # the user's
 MAX_LISTED = 40  # images in the table of the page and on the terminal; the others are only in the table's file
 UNKNOWN = "not known"
+READ_AS = {"blur_width": "blur_px", "angle": "angle_degrees", "noise": "noise", "jpeg_quality": "jpeg_quality"}
 
 
 @dataclass(frozen=True)
@@ -28,11 +30,10 @@ class OwnPage:
         encoder: Name of the encoder.
         names: Names of the images, K.
         group: Group of each image, (K,), from 1.
-        sentences: Description of each image, K.
+        readings: What was read from each image, K.
         store: The images.
         image, top, left: Image and position of each patch, (M,) each.
         patch: Side of the patches in pixels.
-        parameters: Parameters read from the patches by name, (M,) each.
         embedding: Embedding of the patches, (M, D); may be memory-mapped.
         notes: Remarks for the reader.
     """
@@ -40,13 +41,12 @@ class OwnPage:
     encoder: str
     names: Sequence[str]
     group: np.ndarray
-    sentences: Sequence[str]
+    readings: Sequence[Reading]
     store: ImageStore
     image: np.ndarray
     top: np.ndarray
     left: np.ndarray
     patch: int
-    parameters: dict[str, np.ndarray]
     embedding: np.ndarray
     notes: Sequence[str]
 
@@ -95,7 +95,7 @@ def build_own_page(
         family=np.concatenate((own.group[image] - 1, len(groups) + family[known])),
         family_names=[*groups, *family_names],
         parameters={
-            name: np.concatenate((_readings(own, name)[shown], values[known])) for name, values in truth.items()
+            name: np.concatenate((_list_values(own, name)[image], values[known])) for name, values in truth.items()
         },
         image=np.concatenate((image, images + probe.image.numpy()[known])),
         image_names=[*own.names, *probe.store.names],
@@ -104,7 +104,7 @@ def build_own_page(
         encoders={title: own.encoder},
         verdict=[_tell_groups(own, len(groups))],
         key_rows=_tabulate(own),
-        image_notes=[*own.sentences, *([""] * len(probe.store))],
+        image_notes=[*(reading.verdict for reading in own.readings), *([""] * len(probe.store))],
         embeddings={own.encoder: embedding},
         boxes=np.concatenate(
             (
@@ -118,13 +118,13 @@ def build_own_page(
     )
 
 
-def _readings(own: OwnPage, name: str) -> np.ndarray:
-    """What was read of a parameter, (M,), within its range; NaN where nothing was, and for directions of round blur."""
-    values = np.array(own.parameters.get(name, np.full(len(own.image), np.nan)), dtype=np.float64)
-    values = np.clip(values, 0, 100 if name == "jpeg_quality" else None)
-    if name == "angle" and "anisotropy" in own.parameters:
-        values[own.parameters["anisotropy"] <= ROUND_THRESHOLD] = np.nan
-    return values
+def _list_values(own: OwnPage, name: str) -> np.ndarray:
+    """Lists the value of a parameter of the probe set that was read from each image, (K,); NaN where none was."""
+    if name not in READ_AS:
+        return np.full(len(own.readings), np.nan)
+    found = [reading.quantities.get(READ_AS[name]) for reading in own.readings]
+    values = np.array([np.nan if interval is None else interval.value for interval in found])
+    return np.sqrt(values**2 + PIXEL_VARIANCE) if name == "blur_width" else values
 
 
 def _boxes(top: np.ndarray, left: np.ndarray, side: int) -> np.ndarray:
@@ -139,19 +139,19 @@ def _tell_groups(own: OwnPage, groups: int) -> str:
 
 
 def _tabulate(own: OwnPage) -> list[list[str]]:
-    rows = zip(own.names, own.group, own.sentences, strict=True)
-    table = [[name, f"group {number}", sentence] for name, number, sentence in rows]
-    return [["image", "group", "looks like"], *table[:MAX_LISTED]]
+    rows = zip(own.names, own.group, own.readings, strict=True)
+    table = [[name, f"group {number}", reading.verdict] for name, number, reading in rows]
+    return [["image", "group", "what was read"], *table[:MAX_LISTED]]
 
 
 def _list_captions(own: OwnPage, shown: int, known: int, probe: ProbeSet) -> list[str]:
     captions = [f"{note[:1].upper()}{note[1:]}." for note in own.notes]
     captions.append(
-        f"Your patches lie among {known:,} patches of the probe set {probe.name}, whose degradations are known; of "
-        "yours the parameters are those that linear probes read."
+        f"Your patches lie among {known:,} patches of the probe set {probe.name}, whose degradations are known; "
+        "yours have the values that were read from the whole image."
     )
     if shown < len(own.image):
         captions.append(f"The map shows {shown:,} of the {len(own.image):,} patches, drawn evenly.")
     if len(own.names) > MAX_LISTED:
-        captions.append(f"The table shows the first {MAX_LISTED} of {len(own.names):,} images; images.csv lists all.")
+        captions.append(f"The table shows the first {MAX_LISTED} of {len(own.names):,} images; readings.csv lists all.")
     return captions

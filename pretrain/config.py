@@ -22,6 +22,7 @@ from pretrain.views import ViewsConfig
 from shared.bounds import bounded
 from shared.command import Group, Shorthand, make_choice
 from shared.encoders import EncoderConfig
+from shared.readings.samples import FEWEST_SAMPLES
 from shared.training.run_config import RunConfig
 
 
@@ -41,6 +42,8 @@ class PretrainConfig(RunConfig):
         probe_every: Optimiser steps between probe scores on held-out images; 0 scores only at the end.
         figures_every: Optimiser steps between maps of the embedding in TensorBoard, drawn by a second process; 0 draws
             none.
+        readings: Number of degraded photographs that are stored with the encoder as it sees them, so that it reads
+            photographs at once (`python -m analysis.embed PHOTO`); 0 stores none: they are drawn when they are needed.
     """
 
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
@@ -51,6 +54,7 @@ class PretrainConfig(RunConfig):
     key_momentum_end: int | float | str = -1.0
     probe_every: int = bounded(0, 0)
     figures_every: int = bounded(0, 0)
+    readings: int = bounded(0, 0, 100_000)
 
     def check(self) -> None:
         """Refuses values out of range and combinations of options that do not fit.
@@ -67,6 +71,8 @@ class PretrainConfig(RunConfig):
             raise ValueError(
                 f"method.keys_per_step={self.method.keys_per_step} counts per micro-batch and needs accumulation=1"
             )
+        if 0 < self.readings < FEWEST_SAMPLES:
+            raise ValueError(f"readings={self.readings} must be 0 or at least {FEWEST_SAMPLES}, a predictor's fewest")
         self.views.sources()
         Positives(self.positives).check(self.views.sizes()[0].count)
 

@@ -12,12 +12,13 @@ from pretrain.methods import build_method
 from pretrain.module import Pretraining
 from pretrain.monitoring import PretrainLog
 from pretrain.positives import Positives
-from shared.artefacts import save_encoder
+from shared.artefacts import EncoderArtefact, save_encoder
 from shared.command import to_plain
 from shared.data import ImageStore, Planner, describe_training_images, open_images, source_size
 from shared.degradations import Space, load_space
 from shared.encoders import build_encoder
 from shared.probing import EmbeddingScores, NetworkScorer, build_run_probe, score_table, scores_to_json
+from shared.readings import SAMPLES_FILE, embed_samples, select_for_samples
 from shared.run_folders import RunFolder
 from shared.training.progress import RunProgress, SpeedMonitor
 from shared.training.session import PreparedRun, describe_inputs, run_session
@@ -60,6 +61,7 @@ def build(config: PretrainConfig) -> tuple[Pretraining, ImageStore, Space]:
 def prepare(config: PretrainConfig, recipe: str, folder: Path) -> PreparedRun:
     """Prepares a run in a folder."""
     module, held_out, space = build(config)
+    photographs = [select_for_samples(store) for store in (module.planner.store, held_out)] if config.readings else []
     scorer = NetworkScorer(build_run_probe(space, held_out, config.views.sizes()[0].patch))
     speed = SpeedMonitor(config.micro_batch_size // (config.devices * config.nodes) * module.planner.views)
     parameters = sum(p.numel() for p in module.ema_source.parameters())
@@ -73,7 +75,7 @@ def prepare(config: PretrainConfig, recipe: str, folder: Path) -> PreparedRun:
             RunProgress(module.planner.views),
         ],
         inputs=describe_inputs(space, module.planner.store, held_out),
-        finish=lambda seconds: _finish(config, recipe, folder / "encoder", module, scorer, seconds),
+        finish=lambda seconds: _finish(config, recipe, folder / "encoder", module, scorer, photographs, seconds),
         summary=[
             ("network", f"{config.encoder.name}, {parameters / 1e6:.1f} M parameters"),
             ("images", f"{len(module.planner.store)} to train on, {len(held_out)} held out"),
@@ -85,9 +87,15 @@ def prepare(config: PretrainConfig, recipe: str, folder: Path) -> PreparedRun:
 
 
 def _finish(
-    config: PretrainConfig, recipe: str, artefact: Path, module: Pretraining, scorer: NetworkScorer, seconds: float
+    config: PretrainConfig,
+    recipe: str,
+    artefact: Path,
+    module: Pretraining,
+    scorer: NetworkScorer,
+    photographs: list[ImageStore],
+    seconds: float,
 ) -> tuple[dict[str, Any], str]:
-    """Scores the encoder and saves its artefact; returns the metrics and the table."""
+    """Scores the encoder and saves its artefact, with samples for readings; returns the metrics and the table."""
     scores = compare_with_controls(config, module, scorer)
     plain_scores = {name: scores_to_json(row) for name, row in scores.items()}
     metadata = {
@@ -102,6 +110,10 @@ def _finish(
     card = model_card(config, recipe, scores, training_images=len(module.planner.store))
     projector = getattr(module.trained, "projector", None)
     save_encoder(artefact, module.export_module, card=card, metadata=metadata, projector=projector)
+    if config.readings:
+        bf16, name = config.precision == "bf16", config.name
+        samples = embed_samples(module.export_module, *photographs, bf16=bf16, name=name, count=config.readings)
+        samples.save(artefact / SAMPLES_FILE, EncoderArtefact.open(artefact).digest)
     text = f"\nHeld-out images, space {config.degradation}:\n\n{score_table(scores)}\n\nencoder: {artefact}"
     return {"scores": plain_scores}, text
 

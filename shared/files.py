@@ -140,7 +140,7 @@ def write_atomically(path: Path, data: bytes) -> None:
         file.write(data)
 
 
-def write_json(path: Path, values: dict[str, Any]) -> None:
+def write_json(path: Path, values: dict[str, Any] | list[Any]) -> None:
     """Writes indented JSON in one step, with null for NaN and infinity."""
     write_atomically(path, (json.dumps(without_nan(values), indent=2, allow_nan=False) + "\n").encode())
 

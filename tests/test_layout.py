@@ -32,7 +32,7 @@ LAYERS = {
         {"wording"},
         {"figures"},
         {"page"},
-        {"report_files", "curve_files", "own_page"},
+        {"report_files", "curve_files", "own_page", "reading_files", "photographs"},
         {"run", "own_images", "snapshot"},
         {"report", "embed", "curves"},
     ),

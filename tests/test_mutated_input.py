@@ -29,6 +29,7 @@ from shared.degradations.space import Space
 from shared.encoders import EncoderConfig, build_encoder
 from shared.images import read_deep_image, read_image, read_metadata
 from shared.images.header import FORMATS
+from shared.readings import Samples
 from shared.training.checkpointing import check_readable
 from sr.evaluation.protocols import load_protocol
 from sr.model import build_model
@@ -36,6 +37,7 @@ from sr.model_artefact import load_model, save_model
 from sr.train import RECIPES as SR_RECIPES
 from sr.training.config import SRConfig
 from tests.mutations import CASES, damaged_bytes, many_mutations, mutated_trees, time_limit, write_yaml
+from tests.shared.readings.synthetic_samples import draw_synthetic
 from tests.sr.small_models import small_config
 
 MAX_PIXELS = 10**6
@@ -182,6 +184,15 @@ def test_artefacts(artefacts, tmp_path_factory, kind, data):
     else:
         (folder / name).write_bytes(data.draw(damaged_bytes((folder / name).read_bytes())))
     read_or_refuse(lambda: open_artefact(folder), str(folder))
+
+
+@many
+@given(data=st.data())
+def test_samples_of_readings(tmp_path_factory, data):
+    path = tmp_path_factory.getbasetemp() / "readings.npz"
+    draw_synthetic(24, 0).save(path, "digest")
+    path.write_bytes(data.draw(damaged_bytes(path.read_bytes())))
+    read_or_refuse(lambda: Samples.load(path, "digest"), "readings.npz")
 
 
 def encode_picture(form: str, side: int = 24) -> bytes:

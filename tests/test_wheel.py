@@ -32,16 +32,24 @@ def site(tmp_path_factory) -> Path:
 
 def test_it_holds_every_file_of_the_packages(site):
     kept = [path for package in PACKAGES for path in (ROOT / package).rglob("*")]
-    expected = {
-        path.relative_to(ROOT) for path in kept if path.suffix in (".py", ".yaml", ".csv", ".js", ".html", ".css")
-    }
+    suffixes = (".py", ".yaml", ".csv", ".js", ".html", ".css", ".safetensors", ".npz", ".json")
+    expected = {path.relative_to(ROOT) for path in kept if path.suffix in suffixes}
+    assert Path("shared/readings/photo/model.safetensors") in expected
     found = {path.relative_to(site) for path in site.rglob("*") if path.is_file()}
     assert not expected - found
 
 
 @pytest.mark.parametrize(
     "program",
-    ["pretrain.train", "sr.train", "sr.evaluate", "sr.upscale", "sr.import_weights", "analysis.report"],
+    [
+        "pretrain.train",
+        "sr.train",
+        "sr.evaluate",
+        "sr.upscale",
+        "sr.import_weights",
+        "analysis.report",
+        "analysis.embed",
+    ],
 )
 def test_programs_start_from_another_folder(site, tmp_path, program):
     answer = subprocess.run(

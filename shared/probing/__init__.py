@@ -6,29 +6,23 @@ from shared.probing.measures import chance_accuracy, nearest_outside, spherical_
 from shared.probing.network_scores import NetworkScorer
 from shared.probing.probe_builders import build_probe_set, build_run_probe, listed_degradations, source_side
 from shared.probing.probe_set import UNLISTED, ProbeSet
-from shared.probing.reader import DegradationReader, describe_readings, fit_reader, format_r2
-from shared.probing.ridge import RidgeProbe, ridge_predictions
+from shared.probing.ridge import ridge_predictions
 from shared.probing.run_scores import score_table, scores_to_json, scores_to_scalars
 from shared.probing.scores import EmbeddingScorer, EmbeddingScores, finite_mean, score_embedding
 
 __all__ = [
     "UNLISTED",
-    "DegradationReader",
     "EmbeddingScorer",
     "EmbeddingScores",
     "NetworkScorer",
     "ProbeSet",
-    "RidgeProbe",
     "adjusted_rand_index",
     "bootstrap_over_images",
     "build_probe_set",
     "build_run_probe",
     "chance_accuracy",
     "chance_purity",
-    "describe_readings",
     "finite_mean",
-    "fit_reader",
-    "format_r2",
     "image_weights",
     "listed_degradations",
     "nearest_outside",

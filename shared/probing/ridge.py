@@ -150,18 +150,6 @@ class RidgeProbe:
         return _standardise(embedding, self.mean, self.deviation, self.centre) @ self.weights + self.bias
 
 
-def fit_ridge(embedding: np.ndarray, target: np.ndarray, image: np.ndarray) -> RidgeProbe:
-    """Fits to all samples the probe that `ridge_predictions` fits to each fold.
-
-    Args:
-        embedding: Finite embedding, (N, D).
-        target: Parameters of each sample, (N, P); samples with NaN, where a parameter does not apply, are left out.
-        image: Image of each sample, (N,).
-    """
-    rows = np.isfinite(target).all(1)
-    return _Features(embedding[rows], image[rows]).fit(target[rows])
-
-
 def _image_folds(image: np.ndarray, folds: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yields the indices to fit and to predict of each fold, no image on both sides; none for fewer than two images."""
     from sklearn.model_selection import GroupKFold

@@ -1,6 +1,13 @@
 """Readings of photographs: the kind of blur, and its width, the noise and the JPEG quality with intervals."""
 
-from shared.readings.opening import SAMPLES_FILE, SHIPPED, embed_samples, open_reader
+from shared.readings.opening import (
+    SAMPLES_FILE,
+    SHIPPED,
+    embed_samples,
+    open_reader,
+    open_shipped,
+    select_for_samples,
+)
 from shared.readings.quantities import KINDS, QUANTITIES
 from shared.readings.reader import PhotographReader
 from shared.readings.reading import NAMES, Interval, Reading
@@ -19,4 +26,6 @@ __all__ = [
     "Samples",
     "embed_samples",
     "open_reader",
+    "open_shipped",
+    "select_for_samples",
 ]

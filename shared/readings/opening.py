@@ -62,6 +62,25 @@ def open_reader(
     return PhotographReader(encoder, samples, bf16=bf16)
 
 
+def open_shipped(device: torch.device, *, bf16: bool = False) -> PhotographReader:
+    """Opens the reader of the encoder that comes with the package, which takes seconds."""
+    artefact = EncoderArtefact.open(SHIPPED)
+    samples = Samples.load(SHIPPED / SAMPLES_FILE, artefact.digest)
+    return PhotographReader(artefact.load().to(device), samples, bf16=bf16)
+
+
+def select_for_samples(store: ImageStore) -> ImageStore:
+    """Selects the photographs that are large enough for samples.
+
+    Raises:
+        ValueError: None is.
+    """
+    sides = torch.minimum(store.heights, store.widths)
+    if int(sides.max()) < MIN_SIDE:
+        raise ValueError(f"readings need photographs of at least {MIN_SIDE} pixels per side, not {int(sides.max())}")
+    return store.select((sides >= MIN_SIDE).nonzero()[:, 0].tolist())
+
+
 def embed_samples(
     encoder: Encoder, fitted: ImageStore, left_out: ImageStore, *, bf16: bool, name: str, count: int
 ) -> Samples:

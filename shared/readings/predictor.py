@@ -7,6 +7,7 @@ import numpy as np
 from shared.readings.quantities import ANGLE, KINDS, QUANTITIES, SHARP, Quantity
 from shared.readings.reading import Interval, Reading
 from shared.readings.samples import Samples
+from shared.readings.windows import LOG_WINDOWS
 
 COVERAGE = 0.8  # of the intervals, on photographs that nothing was fitted to
 COMPONENTS = 48  # of the features, for the trees
@@ -15,6 +16,7 @@ TREES: dict[str, Any] = {"max_iter": 40, "learning_rate": 0.2, "max_leaf_nodes":
 JITTER = 1e-3  # of the standard deviation of a quantity, which breaks ties
 MIN_ROWS = 40  # samples; from fewer no quantity is read
 NEIGHBOURS = 5  # samples whose distance says how far from all samples a photograph is
+ALIKE = 0.5  # difference of the logarithms of numbers of windows that are taken for the same
 UNLIKE = 0.995  # share of the left-out samples that are nearer than what is called unlike
 MIN_LENGTH = 0.1  # of the vector that a direction is read as
 SURE = 0.5  # share of the most probable kind among the blurred ones, below which the kind is not named
@@ -39,7 +41,9 @@ class Predictor:
             self._fit(samples)
 
     def _fit(self, samples: Samples) -> None:
+        from sklearn.base import clone
         from sklearn.decomposition import PCA
+        from sklearn.ensemble import HistGradientBoostingClassifier, VotingClassifier
         from sklearn.linear_model import LogisticRegression
         from sklearn.neighbors import NearestNeighbors
         from sklearn.pipeline import make_pipeline
@@ -53,7 +57,9 @@ class Predictor:
         components = min(COMPONENTS, features.shape[1])
         self._reduce = make_pipeline(StandardScaler(), PCA(components, whiten=True, random_state=0))
         reduced = self._reduce.fit(features[fitted]).transform(features)
-        self._kind = make_pipeline(StandardScaler(), LogisticRegression(C=0.05, max_iter=500))
+        linear = make_pipeline(StandardScaler(), LogisticRegression(C=1.0, max_iter=500))
+        trees = make_pipeline(clone(self._reduce), HistGradientBoostingClassifier(random_state=0, **TREES))
+        self._kind = VotingClassifier([("linear", linear), ("trees", trees)], voting="soft")  # better than either
         self._kind.fit(features, samples.kind)
         self._regressors = {}
         for quantity in QUANTITIES:
@@ -65,7 +71,8 @@ class Predictor:
                 )
         self._angle = _AxisRegressor(features, samples)
         self._neighbours = NearestNeighbors(n_neighbors=NEIGHBOURS).fit(reduced[fitted])
-        self._farthest = float(np.quantile(self._measure_distance(reduced[~fitted]), UNLIKE))
+        self._distances = self._measure_distance(reduced[~fitted])
+        self._log_windows = features[~fitted, LOG_WINDOWS]
 
     def read(self, features: np.ndarray) -> Reading:
         """Reads one photograph, given its features (F,)."""
@@ -77,11 +84,17 @@ class Predictor:
     def _read(self, features: np.ndarray) -> Reading:
         row = features[None]
         reduced = self._reduce.transform(row)
-        if self._measure_distance(reduced)[0] > self._farthest:
+        if self._is_unlike(row, reduced):
             return Reading.without("unlike all that the encoder is known to read")
         kind = self._choose_kind(row)
         quantities = {name: regressor.read(reduced) for name, regressor in self._regressors.items()}
         return Reading.of(kind, quantities, self._angle.read(row))
+
+    def _is_unlike(self, row: np.ndarray, reduced: np.ndarray) -> bool:
+        """Whether a photograph is farther from all samples than others are that are seen through as many windows."""
+        alike = np.abs(self._log_windows - row[0, LOG_WINDOWS]) < ALIKE
+        distances = self._distances[alike] if alike.sum() >= MIN_ROWS else self._distances
+        return bool(self._measure_distance(reduced)[0] > np.quantile(distances, UNLIKE))
 
     def _choose_kind(self, row: np.ndarray) -> int | None:
         """Chooses the kind of blur; None if there is a blur of no clear kind."""

@@ -2,13 +2,15 @@
 
 from torch import Tensor
 
+from shared.data import ImageStore
 from shared.data.sampling import make_generator
 from shared.encoders import Encoder
 from shared.inference import embed_batches
+from shared.progress_bar import ProgressBar
 from shared.readings.predictor import Predictor
 from shared.readings.reading import Reading
 from shared.readings.samples import PATCH, Samples
-from shared.readings.windows import WINDOWS, cut_windows, draw_places, measure_texture, pool
+from shared.readings.windows import SUMMARIES, WINDOWS, cut_windows, draw_places, measure_texture, pool
 
 MIN_TEXTURE = 1.0  # 8-bit levels; where the windows have less contrast, nothing can be read
 
@@ -22,13 +24,20 @@ class PhotographReader:
         bf16: Whether to run the encoder under bf16 autocast.
 
     Raises:
-        ValueError: The samples fit no predictor, see `Predictor`.
+        ValueError: The samples are not of this encoder, or fit no predictor, see `Predictor`.
     """
 
     def __init__(self, encoder: Encoder, samples: Samples, *, bf16: bool) -> None:
+        if samples.features.shape[1] != encoder.dim + SUMMARIES:
+            raise ValueError(f"samples with {samples.features.shape[1]} features are not of {encoder.dim} dimensions")
         self._encoder = encoder
         self._predictor = Predictor(samples)
         self._bf16 = bf16
+
+    def read_store(self, store: ImageStore) -> list[Reading]:
+        """Reads all photographs of a store."""
+        rows = ProgressBar(range(len(store)), desc="readings", unit="image", leave=False)
+        return [self.read(store.image(row).permute(2, 0, 1)) for row in rows]
 
     def read(self, image: Tensor) -> Reading:
         """Reads an RGB photograph (3, H, W) uint8; the same photograph is read alike each time."""

@@ -17,8 +17,9 @@ from shared.readings.quantities import (
 )
 
 NAMES = (BLUR.name, NOISE.name, JPEG.name, MOTION_LENGTH.name, ANGLE)  # in the order of results
-VISIBLE_NOISE = 1.0  # 8-bit levels; what is read as less is called no noise
+VISIBLE_NOISE = 2.0  # 8-bit levels; what is read as less is called no noise
 VISIBLE_JPEG = 95.0  # quality; what is read as more is called no JPEG
+NARROWEST_BLUR = 0.3  # pixels; what is read as narrower is called sharp
 VISIBLE_BLUR = 1.0  # pixels; if a blur may be wider but also next to nothing, it is called unknown
 WIDEST_RATIO = 4.0  # of the ends of the interval of such a blur
 
@@ -59,6 +60,7 @@ class Reading:
             kept |= {name: quantities[name] for name in (MOTION_LENGTH.name,) if name in quantities}
         elif kind != RESCALED and BLUR.name in quantities:
             blur = quantities[BLUR.name]
+            kind = SHARP if blur.value < NARROWEST_BLUR else kind
             kept[BLUR.name] = Interval(0.0, 0.0, blur.high) if kind == SHARP else blur
         if kind in (MOTION, OBLONG) and angle is not None:
             kept[ANGLE] = angle

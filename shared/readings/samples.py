@@ -15,16 +15,18 @@ from shared.data.sampling import make_generator
 from shared.data.store import ImageStore
 from shared.degradations import Degradation, Space, degrade
 from shared.files import write_atomically
-from shared.readings.quantities import ANGLE, QUANTITIES, find_kinds, measure
+from shared.readings.quantities import ANGLE, KINDS, QUANTITIES, find_kinds, measure
 from shared.readings.windows import WINDOWS, cut_windows, draw_places, measure_texture, pool
 
 VERSION = 1  # of the file; to be raised when vectors, kinds or quantities are made differently
 SPACE = "photo"  # degradation space
 PATCH = 64  # side of the windows in pixels
+MAX_BYTES = 500_000_000  # of the arrays of a file
 BATCH = 16  # photographs degraded together
 LARGEST, SMALLEST = 4, 2  # sides of the degraded crops, in sides of a window
 MIN_SIDE = 192  # of a photograph in pixels: the smallest crop, with the margin of the space
 COUNTS = (WINDOWS, 8, WINDOWS, 4, WINDOWS, 2, WINDOWS, 1)  # of windows of a crop, in turn; small photographs have few
+FEWEST_SAMPLES = 200  # that a predictor can be fitted to
 LEFT_OUT = 1 / 3  # share of the samples, on photographs that the predictor is not fitted to
 QUANTITY_NAMES = (*(quantity.name for quantity in QUANTITIES), ANGLE)
 
@@ -35,7 +37,7 @@ class Samples:
 
     Attributes:
         features: What the encoder tells of each, (N, F) float32, see `shared.readings.windows.pool`.
-        is_left_out: Whether the predictor may not be fitted to it, (N,) bool.
+        is_left_out: Whether intervals are not fitted to it but corrected on it, (N,) bool.
         kind: Kind of its blur, (N,) indices into `KINDS`.
         quantities: True values by name, (N,) each, NaN where they do not apply.
     """
@@ -71,15 +73,34 @@ class Samples:
         Raises:
             OSError, ValueError: The file is missing, damaged, or of another encoder or version.
         """
+        data = path.read_bytes()
         try:
-            with np.load(path, allow_pickle=False) as stored:
+            with zipfile.ZipFile(io.BytesIO(data)) as archive:  # before anything is unpacked
+                if sum(member.file_size for member in archive.infolist()) > MAX_BYTES:
+                    raise ValueError(f"it unpacks to more than {MAX_BYTES / 1e6:.0f} MB")
+            with np.load(io.BytesIO(data), allow_pickle=False) as stored:
                 if (int(stored["version"]), str(stored["digest"])) != (VERSION, digest):
                     raise ValueError("it belongs to another encoder or version")
-                quantities = dict(zip(QUANTITY_NAMES, stored["quantities"].astype(np.float64), strict=True))
-                parts = stored["features"].astype(np.float32), stored["is_left_out"], stored["kind"].astype(np.int64)
-        except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-            raise ValueError(f"{path} cannot be used: {error}") from error
-        return Samples(*parts, quantities)
+                samples = Samples(
+                    stored["features"].astype(np.float32),
+                    stored["is_left_out"].astype(bool),
+                    stored["kind"].astype(np.int64),
+                    dict(zip(QUANTITY_NAMES, stored["quantities"].astype(np.float64), strict=True)),
+                )
+            samples._check()
+        except Exception as error:  # zipfile, zlib and numpy raise a dozen kinds for damaged files
+            reason = str(error).partition("\n")[0][:200] or type(error).__name__
+            raise ValueError(f"{path} cannot be used: {reason}") from error
+        return samples
+
+    def _check(self) -> None:
+        """Refuses arrays that do not fit each other."""
+        count = len(self.features)
+        rows = [self.is_left_out, self.kind, *self.quantities.values()]
+        if self.features.ndim != 2 or any(values.shape != (count,) for values in rows):
+            raise ValueError("its arrays do not fit each other")
+        if not np.isfinite(self.features).all() or not np.isin(self.kind, range(len(KINDS))).all():
+            raise ValueError("its values are out of range")
 
 
 def draw_samples(

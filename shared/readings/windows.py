@@ -5,6 +5,8 @@ import torch
 from torch import Tensor
 
 WINDOWS = 16  # of a photograph that is large enough
+SUMMARIES = 2  # features beside the mean vector, see `pool`
+LOG_WINDOWS = -2  # their index of the logarithm of the number of windows
 MIN_WEIGHT = 1.0  # 8-bit levels, added to the texture of a window: a flat one weighs little, but something
 
 
@@ -47,8 +49,8 @@ def pool(vectors: np.ndarray, texture: np.ndarray) -> np.ndarray:
         texture: Contrast of each, (K,), see `measure_texture`.
 
     Returns:
-        (D + 2,) float32: the mean vector, weighted by the texture, since little can be read where nothing is to be
-        seen; and how much it is worth: the logarithms of the number of windows and of their mean texture.
+        (D + SUMMARIES,) float32: the mean vector, weighted by the texture, since little can be read where nothing is to
+        be seen; and how much it is worth: the logarithms of the number of windows and of their mean texture.
     """
     weight = texture + MIN_WEIGHT
     mean = (vectors * weight[:, None]).sum(0) / weight.sum()

@@ -88,11 +88,11 @@ class UpscaleConfig(Steering):
         tile: Side of the tiles in LR pixels, a multiple of 32, at least 64; memory grows with its square.
         overlap: Margin of each tile that it shares with its neighbours, in LR pixels, a multiple of 16, at most a
             quarter of `tile`.
-        estimate: Whether to describe in words the degradation that the model reads from each image, or is given.
+        estimate: Whether to say what happened to each image, as the encoder of photographs that comes with the package
+            reads it, and what steers a model that takes parameters.
         max_megapixels: Size in megapixels above which an image is refused before it is decoded.
         precision: `fp32`, or `bf16` (autocast: faster on a GPU, less exact).
         accelerator: `auto`, `cpu` or `gpu`.
-        cache_dir: Folder for what `estimate` computes once per model, a few MB each.
     """
 
     reference: str = ""
@@ -104,7 +104,6 @@ class UpscaleConfig(Steering):
     max_megapixels: float = 100.0
     precision: str = "fp32"
     accelerator: str = "auto"
-    cache_dir: str = "~/.cache/unblind"
 
     def check(self) -> None:
         """Refuses invalid values, except of `tile` and `overlap`, see `sr.upscaling.tiles.Tiling.check`.

@@ -14,7 +14,7 @@ from torch import Tensor
 from shared.command import is_out_of_memory
 from shared.devices import select_device
 from shared.encoders import MIN_IMAGE_SIDE
-from shared.files import escape_unprintable, expand_user
+from shared.files import escape_unprintable
 from shared.images import (
     ImageMetadata,
     check_format,
@@ -24,13 +24,19 @@ from shared.images import (
     read_file,
 )
 from shared.progress_bar import ProgressBar
+from shared.readings import PhotographReader, open_shipped
 from sr.model import SRModel
 from sr.model_artefact import load_model
 from sr.upscaling.config import UpscaleConfig
-from sr.upscaling.estimate import Estimator, load_trained_space, open_estimator
 from sr.upscaling.paths import Job, plan_jobs
-from sr.upscaling.source_images import convert_for_target, is_of_one_colour, read_kept_metadata, to_tensor
-from sr.upscaling.steering import check_steering, describe_parameters, find_untrained, is_parametric
+from sr.upscaling.source_images import convert_for_target, is_of_one_colour, read_kept_metadata, to_rgb8, to_tensor
+from sr.upscaling.steering import (
+    check_steering,
+    describe_parameters,
+    find_untrained,
+    is_parametric,
+    load_trained_space,
+)
 from sr.upscaling.tiled import Upscaling
 from sr.upscaling.tiles import Tiling
 
@@ -119,9 +125,9 @@ class Worker:
         _warn_of_untrained(config, model_path)
         self._model = model.to(self._device).to(memory_format=torch.channels_last)  # a third faster on a CPU
         self._reference = self._read_reference(model_path) if config.reference else None
-        self._estimator = _open_estimator(self._model, model_path, config)
-        if self._estimator is not None and self._reference is not None:
-            print(escape_unprintable(f"{config.reference}: {self._estimator.describe(self._reference)}"))
+        self._reader = _open_reader(self._model, self._device) if config.estimate else None
+        if self._reader is not None and self._reference is not None:
+            print(escape_unprintable(f"{config.reference}: {self._reader.read(to_rgb8(self._reference)).verdict}"))
         if self._reference is not None and is_of_one_colour(self._reference):
             logger.warning(
                 "reference=%s is of one colour: no degradation shows in it, so the model guesses", config.reference
@@ -180,16 +186,14 @@ class Worker:
         return f"{job.source} -> {job.target}, {width}x{height} -> {scale * width}x{scale * height}{words}"
 
     def _describe(self, job: Job, image: Tensor, parameters: Tensor | None) -> str:
-        """Describes what was read from an image or given for it; warns if there is nothing to read."""
+        """Describes what is read from an image, and what steers the model; warns if there is nothing to read."""
         is_read = self._model.reads_images and self._reference is None and not self._config.replaces_all
-        is_blank = is_read and is_of_one_colour(image)
-        if is_blank:
+        if is_read and is_of_one_colour(image):
             logger.warning("%s is of one colour: no degradation shows in it, so the model guesses", job.source)
-        if parameters is not None and self._config.estimate:
-            return f"; {describe_parameters(parameters, self._config)}"
-        if self._estimator is not None and is_read and not is_blank:
-            return f"; {self._estimator.describe(image)}"
-        return ""
+        if self._reader is None:
+            return ""
+        words = f"; {self._reader.read(to_rgb8(image)).verdict}"
+        return words if parameters is None else f"{words}; steered by {describe_parameters(parameters, self._config)}"
 
     def _write(self, upscaling: Upscaling, target: Path, dtype: np.dtype, metadata: ImageMetadata) -> None:
         scale = self._model.scale
@@ -236,20 +240,11 @@ def _warn_of_untrained(config: UpscaleConfig, model_path: Path) -> None:
         logger.warning("%s", sentence)
 
 
-def _open_estimator(model: SRModel, model_path: Path, config: UpscaleConfig) -> Estimator | None:
-    """Opens the estimator of degradations; prints the reason and returns None if there is none."""
-    if not config.estimate:
-        return None
-    if is_parametric(model):
-        print("degradation that steers the model, blur in output pixels, noise in 8-bit levels:")
-        return None
-    try:
-        estimator = open_estimator(model, model_path, expand_user(config.cache_dir, "cache_dir"))
-    except ValueError as error:
-        print(f"no degradation is estimated: {error}")
-        return None
-    print(estimator.summary())
-    return estimator
+def _open_reader(model: SRModel, device: torch.device) -> PhotographReader:
+    """Opens the reader of photographs, and says in which units it and the model speak."""
+    steered = "; what steers the model, blur in pixels of the result" if is_parametric(model) else ""
+    print(f"what is read from each image, blur in its own pixels, noise in 8-bit levels{steered}:")
+    return open_shipped(device)
 
 
 def _describe_failure(job: Job, error: BaseException) -> str:

@@ -68,6 +68,14 @@ def to_tensor(pixels: np.ndarray) -> Tensor:
     return torch.from_numpy(pixels).permute(2, 0, 1)
 
 
+def to_rgb8(image: Tensor) -> Tensor:
+    """Converts an image (C, h, w), gray or RGB, of 8 or 16 bits, with or without alpha, to (3, h, w) uint8."""
+    colours = drop_alpha(image)
+    if colours.dtype != torch.uint8:
+        colours = (colours.int() + 128).div(257, rounding_mode="floor").to(torch.uint8)
+    return colours.expand(3, -1, -1)
+
+
 def is_of_one_colour(image: Tensor) -> bool:
     """Whether all pixels of an image (C, h, w) have one colour, whatever their alpha."""
     pixels = drop_alpha(image).flatten(1).numpy()

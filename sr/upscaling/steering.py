@@ -1,19 +1,22 @@
 """Parameters of the degradation that a user gives to a model instead of those that the model reads."""
 
 import math
+from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from shared.degradations import SUMMARY_RANGES, Space
+from shared.degradations import SUMMARY_RANGES, Space, load_space
 from shared.degradations.summary import ROUND_THRESHOLD, summarise
 from shared.images import TRANSPOSE
 from shared.images.symmetries import MIRROR_LEFT_RIGHT, MIRROR_TOP_BOTTOM
-from shared.probing.reader import MAX_JPEG_QUALITY, MIN_ANISOTROPY
 from sr.model import SRModel
+from sr.model_artefact import ModelArtefact
 from sr.upscaling.config import PIXEL_WIDTH, Steering
 
 COLUMNS = {name: column for column, name in enumerate(SUMMARY_RANGES)}
+MIN_ANISOTROPY = 0.5  # log ratio of the widths of a blur above which its direction is described
+MAX_JPEG_QUALITY = 90  # below which it is described
 DRAWS = 1024  # degradations that the ranges of a space are estimated from
 TOLERANCE = 0.05  # by which a parameter may be outside such a range without a warning, relative to its extent
 
@@ -138,6 +141,19 @@ def describe_parameters(parameters: Tensor, steering: Steering) -> str:
     if steering.strength != 1:
         parts.append(f"at strength {steering.strength:g}")
     return ", ".join(parts)
+
+
+def load_trained_space(path: str | Path) -> Space:
+    """Loads the degradation space that a model was trained on.
+
+    Raises:
+        ValueError: There is no such space here, or an imported model does not tell.
+    """
+    metadata = ModelArtefact.open(path).metadata
+    name = metadata.get("config", {}).get("degradation") or metadata.get("degradation")
+    if name is None and "imported" in metadata:
+        raise ValueError("its weights do not tell what they were trained on; import them with degradation=SPACE")
+    return load_space(str(name))
 
 
 def find_untrained(steering: Steering, space: Space) -> list[str]:

@@ -13,7 +13,7 @@ import sr.evaluate
 import sr.upscale
 from sr.import_weights import main
 from sr.model_artefact import load_model
-from sr.upscaling.estimate import load_trained_space
+from sr.upscaling.steering import load_trained_space
 from tests.sr.imports.imported import import_weights, save
 from tests.sr.imports.structures import DASR, RCAN
 from tests.sr.upscaling.upscale_files import save_image

@@ -9,7 +9,7 @@ from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
 from shared.probing import ridge
-from shared.probing.ridge import fit_ridge, predict_each, r_squared, ridge_predictions, ridge_r2
+from shared.probing.ridge import predict_each, r_squared, ridge_predictions, ridge_r2
 
 IMAGES = 10
 
@@ -133,16 +133,6 @@ def test_bad_input_is_named(image):
     embedding[0, 0] = np.inf
     with pytest.raises(ValueError, match="finite"):
         ridge_r2(embedding, parameter, image)
-
-
-def test_other_samples_are_predicted_by_the_probe_of_all():
-    generator = np.random.default_rng(0)
-    embedding, new = generator.normal(size=(200, 6)), generator.normal(size=(30, 6))
-    weight = generator.normal(size=(6, 2))
-    target = embedding @ weight + 3
-    target[:50, 1] = np.nan
-    found = fit_ridge(embedding, target, np.arange(20).repeat(10))(new)
-    assert found == pytest.approx(new @ weight + 3, abs=0.05)
 
 
 def test_several_targets_in_one_run_are_predicted_as_each_alone(image):

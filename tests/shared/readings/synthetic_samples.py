@@ -4,6 +4,7 @@ import numpy as np
 
 from shared.readings.quantities import DEFOCUS, KINDS, MOTION, OBLONG, RESCALED, SHARP
 from shared.readings.samples import QUANTITY_NAMES, Samples
+from shared.readings.windows import LOG_WINDOWS
 
 
 def draw_synthetic(count: int, seed: int, *, noise: float = 0.05, features: int = 24) -> Samples:
@@ -29,6 +30,7 @@ def draw_synthetic(count: int, seed: int, *, noise: float = 0.05, features: int 
     mix = np.random.default_rng(7).normal(size=(len(columns), features))
     vectors = np.stack(columns, 1) @ mix
     vectors = vectors + noise * generator.normal(size=vectors.shape)
+    vectors[:, LOG_WINDOWS] = np.log(generator.choice([1, 16], count))
     values = (
         np.where((kind == MOTION) | (kind == RESCALED), np.nan, width),
         np.where(kind == MOTION, length, np.nan),

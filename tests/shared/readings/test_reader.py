@@ -40,3 +40,8 @@ def test_the_encoder_stays_in_its_mode(reader):
     reader.read(photograph())
     assert reader._encoder.training
     assert torch.is_grad_enabled()
+
+
+def test_samples_of_another_size_are_refused():
+    with pytest.raises(ValueError, match="samples with 7 features are not of"):
+        PhotographReader(StatisticsEncoder(), draw_synthetic(200, 0, features=7), bf16=False)

@@ -51,6 +51,14 @@ def test_an_entry_has_what_applies_to_the_kind_and_null_elsewhere(kind, applying
     assert entry["noise"] == {"value": 0.1, "low": 0, "high": 0.6}
 
 
+@pytest.mark.parametrize("kind", [None, ROUND, OBLONG, DEFOCUS])
+def test_a_blur_of_next_to_nothing_is_sharp(kind):
+    reading = Reading.of(kind, READ | {"blur_px": Interval(0.1, 0.05, 0.6)}, ANGLE)
+    assert reading.verdict.startswith("sharp")
+    assert reading.quantities["blur_px"] == Interval(0, 0, 0.6)
+    assert "angle_degrees" not in reading.quantities
+
+
 def test_a_sharp_photograph_has_no_blur_whatever_was_read():
     assert Reading.of(SHARP, READ, ANGLE).quantities["blur_px"] == Interval(0, 0, 2.06)
 

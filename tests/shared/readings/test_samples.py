@@ -98,3 +98,40 @@ def test_another_encoder_and_damage_are_refused(samples, tmp_path):
             Samples.load(file, "abc")
     with pytest.raises(FileNotFoundError):
         Samples.load(tmp_path / "none.npz", "abc")
+
+
+def write_changed(file, **changes) -> None:
+    with np.load(file) as stored:
+        np.savez_compressed(file, **{**{name: stored[name] for name in stored}, **changes})
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"features": np.zeros(5)},
+        {"kind": np.full(128, 99)},
+        {"kind": np.zeros(3)},
+        {"quantities": np.zeros((4, 128))},
+        {"quantities": np.zeros((5, 7))},
+        {"features": np.full((128, 5), np.nan)},
+        {"features": np.array(["a"])},
+        {"version": np.zeros(3)},
+        {"is_left_out": np.array([{}], object)},
+    ],
+    ids=str,
+)
+def test_tampered_arrays_are_refused(samples, tmp_path, change):
+    file = tmp_path / "readings.npz"
+    samples.save(file, "abc")
+    write_changed(file, **change)
+    with pytest.raises(ValueError, match=r"readings\.npz cannot be used: "):
+        Samples.load(file, "abc")
+
+
+def test_a_file_that_unpacks_to_gigabytes_is_refused_before(samples, tmp_path, monkeypatch):
+    file = tmp_path / "readings.npz"
+    samples.save(file, "abc")
+    monkeypatch.setattr("shared.readings.samples.MAX_BYTES", 1000)
+    monkeypatch.setattr(np, "load", lambda *_, **__: pytest.fail("unpacked"))
+    with pytest.raises(ValueError, match="it unpacks to more than"):
+        Samples.load(file, "abc")

@@ -215,15 +215,16 @@ def test_the_command_states_what_was_used(tmp_path, models, capsys, caplog):
         return capsys.readouterr().out.splitlines()
 
     title, line = run("oracle", "blur=1.8", "noise=0", "ensemble=true")
-    assert title == "degradation that steers the model, blur in output pixels, noise in 8-bit levels:"
-    assert line == f"{source} -> {target}, 60x40 -> 120x80; blur 1.8 px (given), noise 0 (given)"
+    assert title.endswith("noise in 8-bit levels; what steers the model, blur in pixels of the result:")
+    read = "cannot tell: too small, 60x40 pixels: a window has 64"
+    assert line == f"{source} -> {target}, 60x40 -> 120x80; {read}; steered by blur 1.8 px (given), noise 0 (given)"
     assert not caplog.records
-    assert run("oracle", "blur=9", "strength=0.5")[1].endswith("; blur 9 px (given), noise 0, at strength 0.5")
+    assert run("oracle", "blur=9", "strength=0.5")[1].endswith("steered by blur 9 px (given), noise 0, at strength 0.5")
     assert [one.message for one in caplog.records] == [
         "blur=9 is outside what the model was trained on, 0.3 to 2: expect artefacts"
     ]
-    assert re.search(r"; blur [\d.]+ px, .*noise 3 \(given\)", run("distilled", "noise=3")[1])
-    assert re.search(r"; blur [\d.]+ px, .*noise \d+", run("distilled", f"reference={source}")[1])
+    assert re.search(r"steered by blur [\d.]+ px, .*noise 3 \(given\)", run("distilled", "noise=3")[1])
+    assert re.search(r"steered by blur [\d.]+ px, .*noise \d+", run("distilled", f"reference={source}")[2])
     assert run("oracle", "blur=1", "estimate=false") == [f"{source} -> {target}, 60x40 -> 120x80"]
 
 
