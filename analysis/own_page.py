@@ -83,7 +83,7 @@ def build_own_page(
     groups = [f"your images, group {i}" for i in range(1, int(own.group.max()) + 1)]
     family, family_names = probe.families()
     titles = probe.titles()
-    truth, side = probe.parameters(), probe.patch * probe.degradation.scale
+    truth = probe.parameters()
     title = f"{config.map.upper()} of {own.encoder}{format_trust(trust)}"
     return PageData(
         title=f"{images} images, {len(own.image):,} patches, embedded by {own.encoder}",
@@ -108,8 +108,8 @@ def build_own_page(
         embeddings={own.encoder: embedding},
         boxes=np.concatenate(
             (
-                _boxes(own.top[shown], own.left[shown], own.patch),
-                _boxes(probe.top.numpy()[known] + probe.margin, probe.left.numpy()[known] + probe.margin, side),
+                np.stack((own.top, own.left, *[np.full_like(own.top, own.patch)] * 2), 1)[shown],
+                probe.boxes()[known],
             )
         ),
         read_image=lambda index: (
@@ -125,10 +125,6 @@ def _list_values(own: OwnPage, name: str) -> np.ndarray:
     found = [reading.quantities.get(READ_AS[name]) for reading in own.readings]
     values = np.array([np.nan if interval is None else interval.value for interval in found])
     return np.sqrt(values**2 + PIXEL_VARIANCE) if name == "blur_width" else values
-
-
-def _boxes(top: np.ndarray, left: np.ndarray, side: int) -> np.ndarray:
-    return np.stack((top, left, np.full_like(top, side), np.full_like(left, side)), 1)
 
 
 def _tell_groups(own: OwnPage, groups: int) -> str:

@@ -162,7 +162,8 @@ def _build_page(
         captions=[*map(capitalise, collect_notes(scores, notes)), CAPTION],
         separations={title: scores[name].separation for title, (name, _) in maps.items() if name in listed},
         silhouettes={title: scores[name].silhouette for title, (name, _) in maps.items() if name in listed},
-        boxes=_find_boxes(probe),
+        boxes=probe.boxes(),
+        content=probe.content if probe.is_listed else None,
         read_image=lambda index: probe.store.image(index).numpy(),
         encoders={title: name for title, (name, _) in maps.items()},
         differences=_typeset(tabulate_differences(scores)) if len(scores) > 1 else [],
@@ -242,12 +243,6 @@ def _pair(reports: Sequence[EmbedderReport]) -> list[tuple[EmbedderReport, Embed
     ]
 
 
-def _find_boxes(probe: ProbeSet) -> np.ndarray:
-    """Finds top, left, height and width of the patches in their images, in pixels, (N, 4)."""
-    corner = np.stack((probe.top.numpy(), probe.left.numpy()), 1) + probe.margin
-    return np.concatenate((corner, np.full_like(corner, probe.patch * probe.degradation.scale)), 1)
-
-
 def _save_embeddings(path: Path, probe: ProbeSet, embeddings: dict[str, np.ndarray]) -> None:
     """Saves the embeddings and the ground truth of the probe set, from which all scores can be recomputed."""
     arrays = {
@@ -259,7 +254,7 @@ def _save_embeddings(path: Path, probe: ProbeSet, embeddings: dict[str, np.ndarr
         "content": probe.content,
         "image": probe.image.numpy(),
         "image_names": np.array(probe.store.names),
-        "place": _find_boxes(probe)[:, :2],
+        "place": probe.boxes()[:, :2],
         **{f"parameter_{name}": values for name, values in probe.parameters().items()},
     }
     with path.open("wb") as file:

@@ -139,7 +139,7 @@ def _open_layers(path: str, layer: str) -> list[Embedder]:
     for one in LAYERS:
         try:
             found.append(_open(path, one))
-        except (FileNotFoundError, ValueError):  # no projection head was kept
+        except FileNotFoundError:  # no projection head was kept
             if one != "projection":
                 raise
     return [replace(embedder, name=f"{embedder.name}, {one}") for embedder, one in zip(found, LAYERS, strict=False)]
@@ -192,7 +192,7 @@ def _open_start(path: str, layer: str) -> Embedder:
 
 def _make_untrained_by_name(name: str, layer: str) -> Embedder:
     if layer == "projection":
-        raise ValueError(f"{name}{UNTRAINED} has no projector: use layer=vector or map, or the path of a run")
+        raise FileNotFoundError(f"{name}{UNTRAINED} has no projector: use layer=vector or map, or the path of a run")
     config = EncoderConfig(name=name)
     build_encoder(config)  # refuses an unknown name and suggests close matches
     return _make_untrained(config, 0, layer, None)

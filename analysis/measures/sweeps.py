@@ -11,12 +11,14 @@ from typing import Any
 
 import numpy as np
 
+from analysis.embedding.blocks import draw_even_rows
 from shared.degradations.words import UNTOUCHED, describe_steps, name_family
 from shared.probing import ProbeSet, finite_mean, image_weights, percentile_interval, unit_rows
 
 _Steps = list[tuple[str, dict[str, float]]]
 MIN_VALUES = 3  # of a sweep
 BAND = (0.1, 0.9)  # quantiles over the patches
+EQUAL = 1e-9  # distances that differ by less have no order
 MAX_CONTENTS = 500  # patches whose distances under one degradation are compared
 # parameter -> what it is called, its unit, and its value where it has no effect
 PARAMETERS: dict[str, tuple[str, str, float | None]] = {
@@ -107,11 +109,13 @@ def find_sweeps(probe: ProbeSet) -> list[Sweep]:
     for (step, parameter), members in _group_rows(listed):
         steps = listed[max(members)[1]]
         _, unit, neutral = PARAMETERS.get(parameter, _OTHER)
+        is_neutral_listed = neutral in {value for value, _ in members}
         if len(steps) == 1 and neutral is not None and "sigma_y" not in steps[0][1] and untouched:
-            members = [*members, (neutral, untouched[0])]
+            members = members if is_neutral_listed else [*members, (neutral, untouched[0])]
+        members = [(_in_unit(parameter, value), label) for value, label in members]
         members = sorted(members, reverse=bool(neutral))  # from the least effect to the strongest
         labels = np.array([label for _, label in members])
-        values = np.array([_in_unit(parameter, value) for value, _ in members])
+        values = np.array([value for value, _ in members])
         if len(members) < MIN_VALUES or len(set(values.tolist())) < len(values):
             continue
         rows = np.array([[place[content, label] for label in labels.tolist()] for content in np.unique(probe.content)])
@@ -147,13 +151,12 @@ def measure_sweep(embedding: np.ndarray, sweep: Sweep, image: np.ndarray, *, rep
         repeats: Bootstrap draws over images.
         seed: Seed of the draws.
     """
-    from scipy.stats import spearmanr
-
     path = unit_rows(embedding)[sweep.rows].astype(np.float64)  # (C, K, D)
     own = np.unique(image[sweep.rows[:, 0]], return_inverse=True)[1]
     distance = np.linalg.norm(path - path[:, :1], axis=2)  # (C, K)
-    scaled = distance / (_between_images(path, own) or 1.0)
-    orders = np.array([_correlate(spearmanr, line[1:], sweep.progress[1:]) for line in distance])
+    apart = draw_even_rows(len(path), MAX_CONTENTS, seed)
+    scaled = distance / (_between_images(path[apart], own[apart]) or 1.0)
+    orders = _correlate(distance[:, 1:], sweep.progress[1:])
     weights = image_weights(int(own.max()) + 1, repeats, seed)
     sums, counts = np.bincount(own, orders), np.bincount(own).astype(np.float64)
     draws = (weights @ sums) / (weights @ counts) if repeats else np.empty(0)
@@ -164,7 +167,6 @@ def measure_sweep(embedding: np.ndarray, sweep: Sweep, image: np.ndarray, *, rep
 
 def _between_images(path: np.ndarray, image: np.ndarray) -> float:
     """Returns the median distance of patches of different images under the same degradation."""
-    path, image = path[:MAX_CONTENTS], image[:MAX_CONTENTS]
     pairs = np.triu(image[:, None] != image, 1)
     if not pairs.any():
         return 0.0
@@ -172,10 +174,17 @@ def _between_images(path: np.ndarray, image: np.ndarray) -> float:
     return float(np.median(np.concatenate(per_value)))
 
 
-def _correlate(spearman: Any, distance: np.ndarray, progress: np.ndarray) -> float:
-    if len(distance) < 2 or np.ptp(distance) < 1e-9 or np.ptp(progress) == 0:
-        return 0.0
-    return float(spearman(distance, progress).statistic)
+def _correlate(distance: np.ndarray, progress: np.ndarray) -> np.ndarray:
+    """Returns Spearman's correlation of the distances of each patch (C, K) and of the values (K,); 0 without order."""
+    from scipy.stats import rankdata
+
+    def centre(ranks: np.ndarray) -> np.ndarray:
+        return ranks - (len(progress) + 1) / 2
+
+    rank, order = centre(rankdata(distance, axis=1)), centre(rankdata(progress))
+    scale = np.sqrt((rank**2).sum(1) * (order**2).sum())
+    scale[np.ptp(distance, axis=1) < EQUAL] = 0
+    return np.divide(rank @ order, scale, out=np.zeros(len(rank)), where=scale > 0)
 
 
 def _simplify(steps: _Steps, scale: int) -> _Steps:

@@ -62,6 +62,7 @@ class PageData:
         embeddings: Embedding of the patches by the name of the encoder, (N, D); gives a patch its neighbours.
         boxes: Top, left, height and width of each patch in its image in pixels, (N, 4); None if unknown.
         read_image: Function that reads an image by its index, (H, W, 3) uint8 RGB; None if they cannot be shown.
+        content: What each patch shows, (N,), the same under each listed degradation; None if it is there once.
         sweeps: One-parameter sweeps among the patches.
         family_title: Heading of `family`.
         words_title: Heading of `words`.
@@ -91,6 +92,7 @@ class PageData:
     embeddings: dict[str, np.ndarray] = field(default_factory=dict)
     boxes: np.ndarray | None = None
     read_image: Callable[[int], np.ndarray] | None = None
+    content: np.ndarray | None = None
     sweeps: list[PageSweep] = field(default_factory=list)
     family_title: str = "kind"
     words_title: str = "degradation"
@@ -109,7 +111,8 @@ def check(data: PageData) -> None:
         raise ValueError(f"a page needs at least one map and one patch, got {len(data.maps)} and {len(data)}")
     columns = {"label": data.label, "family": data.family, "image": data.image, **data.maps, **data.parameters}
     columns |= {f"embedding of {name}": values for name, values in data.embeddings.items()}
-    columns |= {"boxes": data.boxes} if data.boxes is not None else {}
+    optional = {"boxes": data.boxes, "content": data.content}
+    columns |= {name: values for name, values in optional.items() if values is not None}
     lengths = {"words": len(data.words or data.patches), **{name: len(values) for name, values in columns.items()}}
     for name, length in lengths.items():
         if length != len(data):

@@ -5,6 +5,8 @@
 const MAX_STRETCH = 2; // of the scales of the two axes of a map
 const DENSITY_CELLS = 48; // along each axis
 const views = []; // of the maps that are open: their Bokeh models and menu
+let second = null; // the second of them, kept while it is closed
+let isLinking = false; // while one selection is written to all maps
 
 async function openView(item, place, menu, title) {
   const known = new Set(Bokeh.documents);
@@ -65,20 +67,20 @@ async function showSecondMap() {
   document.querySelector(".page").classList.toggle("two", isOpen);
   if (!isOpen) return void views.splice(1);
   const isNew = views.length < 2;
-  if (isNew) {
-    byId("second-map").replaceChildren();
-    await openView("second-figure-data", "second-map", "second-menu", "second-title");
-  }
+  if (isNew && second) views.push(second);
+  else if (isNew) second = await openView("second-figure-data", "second-map", "second-menu", "second-title");
   showMap(views[1]);
   if (!isNew) return;
   views[1].filter.indices = views[0].filter.indices; // after the points: no index of a point that is not there yet
   views[1].source.selected.indices = selected();
 }
 
-// selects rows on all maps; a call for the same rows changes nothing, which ends the link between the maps
+// selects rows on all maps, each of which answers that its selection has changed
 function select(rows) {
-  const isNew = views.filter(({ source }) => source.selected.indices !== rows);
-  isNew.forEach(({ source }) => (source.selected.indices = rows));
+  if (isLinking) return;
+  isLinking = true;
+  for (const { source } of views) if (source.selected.indices !== rows) source.selected.indices = rows;
+  isLinking = false;
   showSelection();
   showChosen();
   storeState();

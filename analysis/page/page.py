@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from analysis.embedding.blocks import draw_even_rows
 from analysis.page.contents import collect_contents
 from analysis.page.data import PageData, check
 from analysis.page.figure import make_figure
@@ -65,17 +66,25 @@ def write_page(path: Path, data: PageData) -> None:
 
 
 def sample_evenly(data: PageData, max_count: int) -> np.ndarray:
-    """Draws a seeded sample, stratified by listed degradation, within it by family, and within that by image.
+    """Draws a seeded sample.
+
+    Of contents under several degradations whole ones are drawn, stratified by image, so that a sweep stays whole; of
+    other patches single ones, stratified by listed degradation, within it by family, and within that by image.
 
     Args:
         data: Contents of the page.
-        max_count: Size of the sample.
+        max_count: Largest size of the sample.
 
     Returns:
-        Ascending rows, (min(max_count, N),).
+        Ascending rows.
     """
     if len(data) <= max_count:
         return np.arange(len(data))
+    if data.content is not None:
+        contents, first = np.unique(data.content, return_index=True)
+        contents = contents[np.argsort(data.image[first], kind="stable")]
+        drawn = draw_even_rows(len(contents), max(1, max_count * len(contents) // len(data)), SEED)
+        return np.flatnonzero(np.isin(data.content, contents[drawn]))
     order = np.random.default_rng(SEED).permutation(len(data))
     order = order[np.lexsort((data.image[order], data.family[order], data.label[order]))]
     return np.sort(order[np.arange(max_count) * len(data) // max_count])

@@ -109,6 +109,11 @@ class ProbeSet:
         titles = zip(self.label.tolist(), self.words(), strict=True)
         return [words if label == UNLISTED else self.names[label] for label, words in titles]
 
+    def boxes(self) -> np.ndarray:
+        """Returns top, left, height and width of the patches in their images, in pixels, (N, 4) int64."""
+        corner = np.stack((self.top.numpy(), self.left.numpy()), 1) + self.margin
+        return np.concatenate((corner, np.full_like(corner, self.patch * self.degradation.scale)), 1)
+
     def parameters(self) -> dict[str, np.ndarray]:
         """Returns the known parameters, (N,) float64 by name, without those that do not vary.
 

@@ -1,4 +1,5 @@
 import json
+import re
 import shutil
 
 import cv2
@@ -262,7 +263,9 @@ def test_a_parameter_that_varies_alone_is_drawn_and_stored(place, capsys):
         curve = subject["sweeps"]["round blur width"]
         assert curve["median"][0] == 0
         assert -1 <= curve["rank_correlation"] <= 1
-    assert "Distance over one parameter" in (made / "page.html").read_text()
+    text = (made / "page.html").read_text()
+    page = json.loads(re.search(r'id="page-data">(.*?)</script>', text, re.DOTALL)[1])
+    assert [(sweep["at"], len(sweep["paths"][0])) for sweep in page["sweeps"]] == [([0.5, 1, 2, 3], 4)]
     printed = " ".join(capsys.readouterr().out.split())
     assert all(sentence.replace("\N{NO-BREAK SPACE}", " ") in printed for sentence in stored["verdict"])
 

@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+from scipy.stats import spearmanr
 
 from analysis.embedding.probe_spaces import load_probe_space
-from analysis.measures.sweeps import find_sweeps, measure_sweep
+from analysis.measures.sweeps import Sweep, _correlate, find_sweeps, measure_sweep
 from shared.probing import build_probe_set
 from tests.shared.probing.small_probes import DRAWN_BLURS, THREE_BLURS, small_probe, small_store
 
@@ -55,6 +56,42 @@ def test_down_sampled_lists_have_sweeps_too(tmp_path):
 @pytest.mark.parametrize("written", [THREE_BLURS, DRAWN_BLURS])
 def test_two_values_or_drawn_degradations_are_no_sweep(tmp_path, written):
     assert find_sweeps(small_probe(tmp_path, written=written)) == []
+
+
+def list_rows(steps: dict[str, str]) -> str:
+    return "rows:\n" + "".join(f"  - {{name: '{name}', steps: [{step}]}}\n" for name, step in steps.items())
+
+
+def test_an_untouched_row_beside_the_value_without_effect_does_not_hide_a_sweep(tmp_path):
+    steps = {"untouched": "{quantize: {}}"} | {f"q{q}": f"{{jpeg: {{quality: {q}}}}}" for q in (100, 80, 50, 20)}
+    (sweep,) = find_sweeps(small_probe(tmp_path, written=list_rows(steps)))
+    assert sweep.values.tolist() == [100, 80, 50, 20]
+
+
+def test_directions_of_any_turn_are_in_order(tmp_path):
+    steps = {f"{t}": f"{{motion: {{length: 9, theta: {t}*pi/180}}}}" for t in (-60, -30, 0, 30)}
+    (sweep,) = find_sweeps(small_probe(tmp_path, written=list_rows(steps)))
+    assert sweep.values.tolist() == [0, 30, 120, 150]
+
+
+def test_orders_are_those_of_scipy():
+    distance, progress = np.random.default_rng(0).random((20, 6)).round(1), np.array([1, 2, 2, 3, 5, 8])
+    expected = [spearmanr(line, progress).statistic for line in distance]
+    np.testing.assert_allclose(_correlate(distance, progress), expected)
+    assert _correlate(np.ones((2, 6)), progress).tolist() == [0, 0]
+    assert _correlate(distance, np.ones(6)).tolist() == [0] * 20
+
+
+def test_the_unit_of_distances_is_of_patches_of_all_images(monkeypatch):
+    monkeypatch.setattr("analysis.measures.sweeps.MAX_CONTENTS", 20)
+    contents, values = 60, 4
+    image = np.arange(contents).repeat(values) // (20 * values)  # the first 20 contents are of one image
+    generator = np.random.default_rng(0)
+    embedding = np.eye(8)[image] + 0.01 * generator.normal(size=(contents * values, 8))
+    rows = np.arange(contents * values).reshape(contents, values)
+    sweep = Sweep("width", "sigma", "px", np.arange(4.0), np.arange(4), rows)
+    curve = measure_sweep(embedding, sweep, image, repeats=0, seed=0)
+    assert curve.median[-1] < 0.1  # where two images are 1 apart
 
 
 def test_the_rows_of_a_path_are_one_patch_under_the_values():

@@ -112,6 +112,17 @@ def test_an_even_sample_of_too_many_points_is_shown(tmp_path, monkeypatch):
     assert [content["words"]["names"][at] for at in content["words"]["index"]] == [example().words[at] for at in rows]
 
 
+def test_contents_are_sampled_whole_and_evenly_over_images():
+    data = replace(example(7200), content=np.arange(7200) // 9, image=np.arange(7200) // 9 % 40)
+    rows = sample_evenly(data, 5000)
+    assert 4900 < len(rows) <= 5000
+    shown = np.bincount(data.content[rows], minlength=800)
+    assert set(shown.tolist()) == {0, 9}
+    images = np.bincount(data.image[rows])
+    assert np.ptp(images) <= 2 * 9
+    assert len(sample_evenly(replace(data, content=np.zeros(7200, int)), 5000)) == 7200  # one content cannot be cut
+
+
 def test_sample_is_even_seeded_and_in_order():
     data = example(7200)
     rows = sample_evenly(data, 5000)
