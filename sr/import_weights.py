@@ -21,14 +21,12 @@ def main(arguments: list[str]) -> int:
     """Runs the command line and returns the exit status."""
 
     def work() -> int:
-        words, overrides = split_arguments([argument for argument in arguments if argument])
-        from sr.imports import KINDS
-
-        kind, path, out = read_words(words, list(KINDS))
-        _, options = load_config(KINDS[kind].options, None, overrides)
-        # imported after the check, so that a typo is reported without waiting for the libraries
+        from sr.imports import KINDS  # only now: its imports take a second
         from sr.imports.run import run
 
+        words, overrides = split_arguments([argument for argument in arguments if argument])
+        kind, path, out = read_words(words, list(KINDS))
+        _, options = load_config(KINDS[kind].options, None, overrides)
         return run(kind, options, path, out)
 
     return run_command(

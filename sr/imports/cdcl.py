@@ -34,4 +34,5 @@ CDCL = Kind(
     'Super-Resolution", IEEE Transactions on Image Processing 2025',
     marks=("E.encoder.0.E.0.weight", "E.encoder.0.E.16.running_mean"),
     plan=plan_cdcl,
+    is_model=False,
 )

@@ -31,4 +31,5 @@ DASR_ENCODER = Kind(
     source=DASR.source,
     marks=("E.encoder_q.E.0.weight", "E.encoder_q.E.16.running_mean"),
     plan=plan_dasr_encoder,
+    is_model=False,
 )

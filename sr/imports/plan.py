@@ -62,6 +62,7 @@ class Kind(NamedTuple):
         marks: Weights that every checkpoint of this kind has, and those of other kinds have not.
         plan: Function from a checkpoint and the options to the plan; raises ValueError if they do not fit.
         options: Dataclass of its options.
+        is_model: Whether it becomes a model, rather than an encoder alone.
     """
 
     title: str
@@ -69,6 +70,7 @@ class Kind(NamedTuple):
     marks: tuple[str, ...]
     plan: Callable[[Checkpoint, Any], Plan]
     options: type[ImportOptions] = ImportOptions
+    is_model: bool = True
 
 
 def map_weights(target: nn.Module, plan: Plan, checkpoint: Checkpoint) -> State:

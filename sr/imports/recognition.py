@@ -30,4 +30,6 @@ def explain_file(path: Path) -> str:
         names = list_names(list(checkpoint.weights))
         return f"{path} is a file of weights of no kind that can be imported ({names}); give the folder of a model"
     command = f"python -m sr.import_weights {kinds[0]} {shlex.quote(str(path))} OUT"
-    return f"{path} looks like a checkpoint of {KINDS[kinds[0]].title}: import it by `{command}`, and give OUT"
+    kind = KINDS[kinds[0]]
+    use = "give OUT" if kind.is_model else "give `encoder=OUT` to sr-train: it is an encoder alone, no model"
+    return f"{path} looks like a checkpoint of {kind.title}: import it by `{command}`, and {use}"

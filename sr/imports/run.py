@@ -135,10 +135,11 @@ def write_in_one_step(out: Path, target: nn.Module, card: str, metadata: dict[st
     private = make_private_path(out)
     names = []
     try:
+        encoder = target if isinstance(target, Encoder) else None
         if isinstance(target, SRModel):
             save_model(private / "model", target, card=card, metadata=metadata)
             names.append("model")
-        encoder = target if isinstance(target, Encoder) else _find_encoder(target)
+            encoder = target.source.trained_encoder() if target.source is not None else None
         if encoder is not None:
             save_encoder(private / "encoder", encoder, card=card, metadata=metadata)
             names.append("encoder")
@@ -146,8 +147,3 @@ def write_in_one_step(out: Path, target: nn.Module, card: str, metadata: dict[st
     finally:
         shutil.rmtree(private, ignore_errors=True)
     return names
-
-
-def _find_encoder(model: nn.Module) -> Encoder | None:
-    assert isinstance(model, SRModel)
-    return model.source.trained_encoder() if model.source is not None else None

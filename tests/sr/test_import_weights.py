@@ -1,6 +1,7 @@
 """The command that imports others' weights: what it refuses, in one sentence and with nothing written; and its use."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -15,7 +16,7 @@ from sr.import_weights import main
 from sr.model_artefact import load_model
 from sr.upscaling.steering import load_trained_space
 from tests.sr.imports.imported import import_weights, save
-from tests.sr.imports.structures import DASR, RCAN
+from tests.sr.imports.structures import DASR, RCAN, CdCL
 from tests.sr.upscaling.upscale_files import save_image
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -77,8 +78,9 @@ def test_a_model_is_evaluated(tmp_path, state, capsys):
     out = import_weights("dasr", tmp_path / "a.pt", tmp_path / "out")
     save_image(tmp_path / "data" / "Set5" / "a.png", 60, 80)
     options = ["protocol=bicubic", "scale=2", f"data.root={tmp_path / 'data'}", "datasets=[Set5]", "accelerator=cpu"]
+    capsys.readouterr()
     assert sr.evaluate.main([str(out), *options, f"runs_dir={tmp_path / 'runs'}"]) == 0
-    assert "out" in capsys.readouterr().out
+    assert re.search(r"^out +\d", capsys.readouterr().out, re.MULTILINE)
 
 
 def test_a_checkpoint_of_another_kind_is_recognised(tmp_path, capsys):
@@ -90,6 +92,7 @@ def test_a_checkpoint_of_another_kind_is_recognised(tmp_path, capsys):
 @pytest.mark.parametrize("program", [sr.upscale, sr.evaluate])
 def test_a_file_in_place_of_a_folder_is_answered_with_the_command_that_imports_it(tmp_path, state, capsys, program):
     torch.save(state, tmp_path / "a.pt")
+    save(CdCL(), tmp_path / "encoder.pt")
     torch.save({"layer.weight": torch.zeros(1)}, tmp_path / "other.pth")
     (tmp_path / "text.pt").write_text("no weights")
     out = import_weights("dasr", tmp_path / "a.pt", tmp_path / "out")
@@ -98,6 +101,10 @@ def test_a_file_in_place_of_a_folder_is_answered_with_the_command_that_imports_i
         (
             tmp_path / "a.pt",
             f"encoder and network: import it by `python -m sr.import_weights dasr {tmp_path / 'a.pt'} OUT`",
+        ),
+        (
+            tmp_path / "encoder.pt",
+            f"cdcl {tmp_path / 'encoder.pt'} OUT`, and give `encoder=OUT` to sr-train: it is an encoder alone",
         ),
         (tmp_path / "other.pth", "is a file of weights of no kind that can be imported (layer.weight)"),
         (tmp_path / "text.pt", "is no checkpoint of torch, or is damaged; give the folder of a model"),
