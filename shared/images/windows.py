@@ -21,6 +21,12 @@ class Window(NamedTuple):
         return image[..., self.top : self.top + self.height, self.left : self.left + self.width]
 
 
+def choose_grid(height: int, width: int, count: int) -> tuple[int, int]:
+    """Chooses the rows and columns of about `count` nearly square cells over an image of a size in pixels."""
+    rows = min(count, max(1, round((count * height / width) ** 0.5)))
+    return rows, max(1, round(count / rows))
+
+
 def spread_windows(height: int, width: int, side: int, count: int) -> list[Window]:
     """Spreads a grid of windows evenly over an image, each in the centre of its cell.
 
@@ -33,8 +39,7 @@ def spread_windows(height: int, width: int, side: int, count: int) -> list[Windo
         Windows of equal size, row by row.
     """
     window_height, window_width = min(side, height), min(side, width)
-    rows = min(count, max(1, round((count * height / width) ** 0.5)))
-    columns = max(1, round(count / rows))
+    rows, columns = choose_grid(height, width, count)
     tops = {round((height - window_height) * (i + 0.5) / rows) for i in range(rows)}
     lefts = {round((width - window_width) * (i + 0.5) / columns) for i in range(columns)}
     return [Window(top, left, window_height, window_width) for top in sorted(tops) for left in sorted(lefts)]

@@ -40,33 +40,37 @@ def open_reader(
         data: Photographs for the samples of an encoder that comes without.
         cache_dir: Folder of the cache; if it cannot be written, a warning is logged.
         device: Device that is to compute.
-        bf16: Whether to run the encoder under bf16 autocast.
+        bf16: Whether to draw samples under bf16 autocast; photographs are read in float32.
 
     Raises:
         FileNotFoundError, ValueError: The encoder or the photographs cannot be used.
     """
     artefact = EncoderArtefact.open(path)
-    encoder, digest = artefact.load().to(device), artefact.digest
     if (artefact.folder / SAMPLES_FILE).is_file():
-        return PhotographReader(encoder, Samples.load(artefact.folder / SAMPLES_FILE, digest), bf16=bf16)
+        return _open_complete(artefact, device)
+    encoder, digest = artefact.load().to(device), artefact.digest
     fitted, held_out = open_images(data, MIN_SIDE)
     left_out, _ = remove_seen_images(held_out, read_fingerprints(artefact.metadata))
     if len(left_out) < 2:
         raise ValueError(f"{path} was trained on the held-out images: give others, data=folder data.root=FOLDER")
-    file = cache_dir / "readings" / f"{_hash_inputs(digest, fitted, left_out)}.npz"
+    file = cache_dir / "readings" / f"{_hash_inputs(digest, fitted, left_out, bf16)}.npz"
     try:
         samples = Samples.load(file, digest)
     except (OSError, ValueError):
         samples = embed_samples(encoder, fitted, left_out, bf16=bf16, name=artefact.run_name, count=COUNT)
         _save(samples, file, digest)
-    return PhotographReader(encoder, samples, bf16=bf16)
+    return PhotographReader(encoder, samples)
 
 
-def open_shipped(device: torch.device, *, bf16: bool = False) -> PhotographReader:
+def open_shipped(device: torch.device) -> PhotographReader:
     """Opens the reader of the encoder that comes with the package, which takes seconds."""
-    artefact = EncoderArtefact.open(SHIPPED)
-    samples = Samples.load(SHIPPED / SAMPLES_FILE, artefact.digest)
-    return PhotographReader(artefact.load().to(device), samples, bf16=bf16)
+    return _open_complete(EncoderArtefact.open(SHIPPED), device)
+
+
+def _open_complete(artefact: EncoderArtefact, device: torch.device) -> PhotographReader:
+    """Opens the reader of an encoder that comes with its samples."""
+    samples = Samples.load(artefact.folder / SAMPLES_FILE, artefact.digest)
+    return PhotographReader(artefact.load().to(device), samples)
 
 
 def select_for_samples(store: ImageStore) -> ImageStore:
@@ -104,9 +108,10 @@ def embed_samples(
         return draw_samples(embed, load_space(SPACE), fitted, left_out, count=count)
 
 
-def _hash_inputs(digest: str, fitted: ImageStore, left_out: ImageStore) -> str:
+def _hash_inputs(digest: str, fitted: ImageStore, left_out: ImageStore, bf16: bool) -> str:
     """Hashes all that the samples of an encoder depend on."""
-    parts = [digest, load_space(SPACE).definition, COUNT, fingerprint_images(fitted), fingerprint_images(left_out)]
+    images = [fingerprint_images(store) for store in (fitted, left_out)]
+    parts = [digest, load_space(SPACE).definition, COUNT, images, bf16]
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:24]
 
 

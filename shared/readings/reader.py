@@ -21,18 +21,16 @@ class PhotographReader:
     Args:
         encoder: Encoder on the device that is to compute.
         samples: Photographs under known degradations, as it sees them.
-        bf16: Whether to run the encoder under bf16 autocast.
 
     Raises:
         ValueError: The samples are not of this encoder, or fit no predictor, see `Predictor`.
     """
 
-    def __init__(self, encoder: Encoder, samples: Samples, *, bf16: bool) -> None:
+    def __init__(self, encoder: Encoder, samples: Samples) -> None:
         if samples.features.shape[1] != encoder.dim + SUMMARIES:
             raise ValueError(f"samples with {samples.features.shape[1]} features are not of {encoder.dim} dimensions")
         self._encoder = encoder
         self._predictor = Predictor(samples)
-        self._bf16 = bf16
 
     def read_store(self, store: ImageStore) -> list[Reading]:
         """Reads all photographs of a store."""
@@ -40,7 +38,7 @@ class PhotographReader:
         return [self.read(store.image(row).permute(2, 0, 1)) for row in rows]
 
     def read(self, image: Tensor) -> Reading:
-        """Reads an RGB photograph (3, H, W) uint8; the same photograph is read alike each time."""
+        """Reads an RGB photograph (3, H, W) uint8, in float32, so that every program reads it alike."""
         height, width = image.shape[1:]
         if min(height, width) < PATCH:
             return Reading.without(f"too small, {width}x{height} pixels: a window has {PATCH}")
@@ -50,6 +48,6 @@ class PhotographReader:
         if texture.mean() < MIN_TEXTURE:
             return Reading.without("too flat, nothing is to be seen")
         (vectors,) = embed_batches(
-            self._encoder, [windows], bf16=self._bf16, vector_of=lambda representation: representation.vector
+            self._encoder, [windows], bf16=False, vector_of=lambda representation: representation.vector
         )
         return self._predictor.read(pool(vectors, texture))

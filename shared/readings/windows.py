@@ -4,6 +4,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from shared.images.windows import choose_grid
+
 WINDOWS = 16  # of a photograph that is large enough
 SUMMARIES = 2  # features beside the mean vector, see `pool`
 LOG_WINDOWS = -2  # their index of the logarithm of the number of windows
@@ -22,8 +24,7 @@ def draw_places(height: int, width: int, side: int, count: int, generator: torch
     Returns:
         Top and left of K windows, (K, 2) int64.
     """
-    rows = min(count, max(1, round((count * height / width) ** 0.5)))
-    columns = max(1, round(count / rows))
+    rows, columns = choose_grid(height, width, count)
     cell = torch.cartesian_prod(torch.arange(rows), torch.arange(columns)).view(-1, 2)
     place = (cell + torch.rand(len(cell), 2, generator=generator)) / torch.tensor([rows, columns])
     return (place * torch.tensor([height - side + 1, width - side + 1])).long()

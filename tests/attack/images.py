@@ -38,7 +38,6 @@ def attack(scratch: Path, count: int) -> list[str]:
             "analysis.embed",
             lambda out: [
                 f"{folder}",
-                f"encoder={scratch / 'encoder'}",
                 f"runs_dir={out}",
                 "patch=16",
                 "map=pca",

@@ -153,6 +153,7 @@ def make_programs(scratch: Path, side: int = 80) -> dict[str, Program]:
     pretrain = ["encoder=dasr", "encoder.input=bands", "method=moco", "method.queue_size=20", "views=2x24", *run]
     sr = ["conditioning=constant", "encoder=dasr", "network.blocks=1", "patch=16", "validation_size=64", *run]
     embed = [f"{scratch / 'encoder'}", "name=it", "size=100", "patch=24", "repeats=10", "map=pca", *source]
+    read = [f"{scratch / 'photographs'}", "name=it", "size=100", "patch=24", "patches=2", "map=pca", *source]
     evaluate = [f"{scratch / 'model'}", "name=it", "protocol=dasr_iso", "repeats=10", "scale=2"]
     evaluate += [f"data.root={scratch / 'benchmark'}"]
     weights = ("*/it/*/model.safetensors",)
@@ -163,6 +164,7 @@ def make_programs(scratch: Path, side: int = 80) -> dict[str, Program]:
         ),
         "sr-train": Program("sr.train", lambda out: [*sr, f"runs_dir={out}"], weights),
         "embed-viz": Program("analysis.report", lambda out: [*embed, f"runs_dir={out}"], ("*/it/scores.json",)),
+        "embed": Program("analysis.embed", lambda out: [*read, f"runs_dir={out}"], ("*/it/readings.json",)),
         "sr-eval": Program("sr.evaluate", lambda out: [*evaluate, f"runs_dir={out}"], ("*/it/per_image.csv",)),
         "upscale": Program(
             "sr.upscale",

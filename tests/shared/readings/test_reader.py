@@ -12,7 +12,7 @@ from tests.shared.readings.synthetic_samples import draw_synthetic
 def reader() -> PhotographReader:
     encoder = StatisticsEncoder()
     width = encoder(torch.zeros(1, 3, PATCH, PATCH)).vector.shape[1]
-    return PhotographReader(encoder, draw_synthetic(200, 0, features=width + 2), bf16=False)
+    return PhotographReader(encoder, draw_synthetic(200, 0, features=width + 2))
 
 
 def photograph(side: int = 256) -> torch.Tensor:
@@ -44,4 +44,4 @@ def test_the_encoder_stays_in_its_mode(reader):
 
 def test_samples_of_another_size_are_refused():
     with pytest.raises(ValueError, match="samples with 7 features are not of"):
-        PhotographReader(StatisticsEncoder(), draw_synthetic(200, 0, features=7), bf16=False)
+        PhotographReader(StatisticsEncoder(), draw_synthetic(200, 0, features=7))
