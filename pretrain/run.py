@@ -17,7 +17,14 @@ from shared.command import to_plain
 from shared.data import ImageStore, Planner, describe_training_images, open_images, source_size
 from shared.degradations import Space, load_space
 from shared.encoders import build_encoder
-from shared.probing import EmbeddingScores, NetworkScorer, build_run_probe, score_table, scores_to_json
+from shared.probing import (
+    EmbeddingScores,
+    NetworkScorer,
+    build_run_probe,
+    image_sums_to_json,
+    score_table,
+    scores_to_json,
+)
 from shared.readings import SAMPLES_FILE, embed_samples, select_for_samples
 from shared.run_folders import RunFolder
 from shared.training.progress import RunProgress, SpeedMonitor
@@ -115,7 +122,7 @@ def _finish(
         samples = embed_samples(module.export_module, *photographs, bf16=bf16, name=name, count=config.readings)
         samples.save(artefact / SAMPLES_FILE, EncoderArtefact.open(artefact).digest)
     text = f"\nHeld-out images, space {config.degradation}:\n\n{score_table(scores)}\n\nencoder: {artefact}"
-    return {"scores": plain_scores}, text
+    return {"scores": plain_scores, "per_image": image_sums_to_json(scores, scorer.probe)}, text
 
 
 def compare_with_controls(

@@ -7,13 +7,14 @@ from shared.probing.network_scores import NetworkScorer
 from shared.probing.probe_builders import build_probe_set, build_run_probe, listed_degradations, source_side
 from shared.probing.probe_set import UNLISTED, ProbeSet
 from shared.probing.ridge import ridge_predictions
-from shared.probing.run_scores import score_table, scores_to_json, scores_to_scalars
-from shared.probing.scores import EmbeddingScorer, EmbeddingScores, finite_mean, score_embedding
+from shared.probing.run_scores import image_sums_to_json, score_table, scores_to_json, scores_to_scalars
+from shared.probing.scores import EmbeddingScorer, EmbeddingScores, ImageSums, finite_mean, score_embedding
 
 __all__ = [
     "UNLISTED",
     "EmbeddingScorer",
     "EmbeddingScores",
+    "ImageSums",
     "NetworkScorer",
     "ProbeSet",
     "adjusted_rand_index",
@@ -23,6 +24,7 @@ __all__ = [
     "chance_accuracy",
     "chance_purity",
     "finite_mean",
+    "image_sums_to_json",
     "image_weights",
     "listed_degradations",
     "nearest_outside",

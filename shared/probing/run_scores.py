@@ -2,8 +2,11 @@
 
 from typing import Any
 
+import numpy as np
+
 from shared.command import align_columns, format_interval, format_number
 from shared.files import without_nan
+from shared.probing.probe_set import ProbeSet
 from shared.probing.scores import EmbeddingScores
 
 STORED_NAMES = {"knn_accuracy": "knn_accuracy", "nmi": "nmi", "content_knn": "content_accuracy"}
@@ -20,6 +23,27 @@ def scores_to_json(scores: EmbeddingScores) -> dict[str, Any]:
             "chance": {stored: scores.chance[name] for name, stored in STORED_NAMES.items()},
         }
     )
+
+
+def image_sums_to_json(rows: dict[str, EmbeddingScores], probe: ProbeSet) -> dict[str, Any]:
+    """Converts what each image of a probe set adds to the scores to plain JSON.
+
+    Args:
+        rows: Scores by the name of the encoder.
+        probe: Probe set on which they were measured.
+
+    Returns:
+        The names of the images, and by encoder and score the part and the whole of each image, see `ImageSums`.
+    """
+    images = [probe.store.names[index] for index in np.unique(probe.image.numpy())]
+    sums = {
+        row: {
+            name: {term: [float(f"{value:.6g}") for value in values] for term, values in one._asdict().items()}
+            for name, one in scores.sums.items()
+        }
+        for row, scores in rows.items()
+    }
+    return {"images": images, "sums": sums}
 
 
 def scores_to_scalars(scores: EmbeddingScores) -> dict[str, float]:

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
@@ -14,6 +14,17 @@ from shared.probing.probe_set import UNLISTED, ProbeSet
 from shared.probing.ridge import predict_each, r_squared
 
 NEIGHBOURS = 10  # voters per sample
+
+
+class ImageSums(NamedTuple):
+    """What each image adds to a score, which is the sum of the parts over the sum of the wholes.
+
+    Of an accuracy: the number of right votes, and of votes. Of R^2: the explained squares, and the squares about the
+    mean of all targets.
+    """
+
+    part: np.ndarray  # (I,)
+    whole: np.ndarray  # (I,)
 
 
 @dataclass(frozen=True)
@@ -29,6 +40,7 @@ class EmbeddingScores:
         chance: Mean score of an uninformative embedding, by the same names; no entry if a score has no such level.
         images: Number of images, on which the width of intervals depends; see `percentile_interval`.
         notes: Remarks for the reader.
+        sums: What each image adds to a score, by name, of those scores that are ratios of such sums.
     """
 
     values: dict[str, float]
@@ -36,6 +48,7 @@ class EmbeddingScores:
     chance: dict[str, float]
     images: int | None = None
     notes: list[str] = field(default_factory=list)
+    sums: dict[str, ImageSums] = field(default_factory=dict)
 
     limits: ClassVar[dict[str, tuple[float, float]]] = {}
     """Least and largest possible value of each score that is neither R^2 (at most 1) nor a share (0 to 1)."""
@@ -113,6 +126,7 @@ class EmbeddingScorer:
         self.values: dict[str, float] = {}
         self.draws: dict[str, np.ndarray] = {}
         self.chance: dict[str, float] = {}
+        self.sums: dict[str, ImageSums] = {}
         self.predictions: dict[str, tuple[np.ndarray, np.ndarray]] = {}
 
     def score(self) -> EmbeddingScores:
@@ -121,15 +135,19 @@ class EmbeddingScorer:
             self.add_neighbour_votes()
             self.add_clusters()
         self.add_linear_probes({})
-        return EmbeddingScores(self.values, self.draws, self.chance, self.weights.shape[1])
+        return EmbeddingScores(self.values, self.draws, self.chance, self.weights.shape[1], sums=self.sums)
 
     def add_neighbour_votes(self) -> None:
         """Adds the accuracies of the votes of neighbours on the degradation and on the image."""
         embedding, image = self.embedding[self.listed], self.image[self.listed]
         degradation_correct = knn_correct(embedding, self.label, image, NEIGHBOURS)
         image_correct = knn_correct(embedding, image, self.label, NEIGHBOURS)
-        self.add_mean("knn_accuracy", self.fill(degradation_correct, self.listed), chance_accuracy(self.label))
-        self.add_mean("content_knn", self.fill(image_correct, self.listed), chance_accuracy(image))
+        for name, correct, chance in (
+            ("knn_accuracy", degradation_correct, chance_accuracy(self.label)),
+            ("content_knn", image_correct, chance_accuracy(image)),
+        ):
+            self.add_mean(name, self.fill(correct, self.listed), chance)
+            self.sums[name] = self.sum_over_images(correct, np.ones(len(correct)), image)
 
     def add_clusters(self) -> np.ndarray:
         """Adds the agreement of clusters with the degradations; returns their counts, see `contingency`."""
@@ -153,7 +171,17 @@ class EmbeddingScorer:
             self.predictions[name] = target, predicted[name]
             value, draws = self.bootstrap(r_squared, target, predicted[name])
             self.add(f"r2/{name}", value, draws, chance=0)
+            known = np.isfinite(target) & np.isfinite(predicted[name])
+            mean = np.nanmean(np.where(known, target, np.nan), axis=0) if known.any() else 0.0
+            total = np.where(known, (target - mean) ** 2, 0).sum(1)
+            residual = np.where(known, (target - predicted[name]) ** 2, 0).sum(1)
+            self.sums[f"r2/{name}"] = self.sum_over_images(total - residual, total, self.image)
         return {name: predicted[name] for name in further}
+
+    def sum_over_images(self, part: np.ndarray, whole: np.ndarray, image: np.ndarray) -> ImageSums:
+        """Adds up the values (N,) of the samples of each image."""
+        count = self.weights.shape[1]
+        return ImageSums(np.bincount(image, part, count), np.bincount(image, whole, count))
 
     def add(self, name: str, value: float, draws: np.ndarray, chance: float | None = None) -> None:
         """Adds a score."""

@@ -4,7 +4,14 @@ import json
 import numpy as np
 import pytest
 
-from shared.probing import EmbeddingScores, score_embedding, score_table, scores_to_json, scores_to_scalars
+from shared.probing import (
+    EmbeddingScores,
+    image_sums_to_json,
+    score_embedding,
+    score_table,
+    scores_to_json,
+    scores_to_scalars,
+)
 from tests.shared.probing.small_probes import small_probe
 
 
@@ -33,6 +40,15 @@ def test_what_is_stored_is_strict_json(tmp_path):
         "nmi": scores.chance["nmi"],
         "content_accuracy": pytest.approx(1 / 8),
     }
+
+
+def test_what_images_add_is_stored_by_encoder_and_score(tmp_path):
+    probe = small_probe(tmp_path, size=96, images=8)
+    scores = score_embedding(np.random.default_rng(0).normal(size=(96, 5)), probe, repeats=0)
+    stored = json.loads(json.dumps(image_sums_to_json({"mine": scores}, probe), allow_nan=False))
+    assert stored["images"] == list(probe.store.names)
+    part, whole = (np.array(stored["sums"]["mine"]["knn_accuracy"][term]) for term in ("part", "whole"))
+    assert part.sum() / whole.sum() == pytest.approx(scores.values["knn_accuracy"], abs=1e-5)
 
 
 def test_what_is_logged_has_the_tags_that_reports_draw():

@@ -53,6 +53,14 @@ def test_content_embedding(probe):
     assert scores.values["content_knn"] == 1
 
 
+def test_scores_are_ratios_of_what_their_images_add(probe):
+    scores = score_embedding(embedding_of(probe, 1, 1, 1), probe, repeats=0)
+    assert scores.sums.keys() == scores.values.keys() - {"nmi"}
+    for name, (part, whole) in scores.sums.items():
+        assert part.shape == whole.shape == (IMAGES,)
+        assert part.sum() / whole.sum() == pytest.approx(scores.values[name])
+
+
 def test_scores_are_those_of_the_single_measures(probe):
     label, image = probe.label, probe.image.numpy()
     embedding = embedding_of(probe, 1, 1, 1)
