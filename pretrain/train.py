@@ -10,7 +10,8 @@ from pathlib import Path
 
 from pretrain.config import GROUPS, SHORTHANDS, PretrainConfig
 from pretrain.methods import METHODS
-from shared.command import describe_options, list_recipes, load_config, run_command
+from pretrain.quantities import count_per_step
+from shared.command import describe_options, list_recipes, load_config, print_config, run_command
 from shared.command.help_text import format_defaults
 from shared.training.run_config import RunConfig
 
@@ -25,6 +26,10 @@ def main(arguments: list[str]) -> int:
         recipe, config = load_config(PretrainConfig, RECIPES, arguments, groups=GROUPS, shorthands=SHORTHANDS)
         config.name = config.name or recipe
         config.check()
+        if config.show_config:
+            config.fit_time_constants()
+            print_config(config, count_per_step(config))
+            return 0
         # imported after the check, so that a typo is reported without waiting for the libraries
         from pretrain.run import run
 

@@ -39,6 +39,14 @@ def resolve_precision(precision: str, device: torch.device) -> str:
     return "bf16" if any(instructions.get(name) for name in BF16_INSTRUCTIONS) else "fp32"
 
 
+def describe_device(device: torch.device) -> str:
+    """Describes a device in a few words: the name of a GPU, or the number of threads on a CPU."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    threads = torch.get_num_threads()
+    return f"CPU, {threads} thread{'s' * (threads > 1)}"
+
+
 def exact_convolutions() -> AbstractContextManager[None]:
     """Returns a context in which cuDNN convolves in full float32, without TF32; other settings stay as they are."""
     cudnn = torch.backends.cudnn

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from shared.command import describe_options, list_recipes, load_config, run_command
+from shared.command import describe_options, list_recipes, load_config, print_config, run_command
 from shared.command.help_text import format_defaults
 
 RECIPES = Path(__file__).parent / "recipes"
@@ -29,6 +29,10 @@ def main(arguments: list[str]) -> int:
         )
         config.name = config.name or recipe
         config.check()
+        if config.show_config:
+            config.fit_time_constants()
+            print_config(config, config.count_per_step())
+            return 0
         # imported after the check, so that a typo is reported without waiting for the libraries
         from sr.training.run import run
 

@@ -1,10 +1,12 @@
 """Log of a training run: its final contrastive loss, and its probe scores over the steps."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+LOGGED_NAMES = {"content_accuracy": "content_knn"}  # logged name -> name in reports
 LAST_SHARE = 0.1  # of the logged losses, averaged since single batches are noisy
 
 
@@ -38,6 +40,17 @@ def read_probe_curves(encoder: str | Path) -> dict[str, tuple[np.ndarray, np.nda
         for tag, curve in _read_scalars(find_run_folder(encoder)).items()
         if tag.startswith("probe/")
     }
+
+
+def read_score_curves(folder: Path) -> dict[str, tuple[list[int], list[float]]]:
+    """Reads steps and values of the scores that a run of either stage logged, by their names in reports."""
+    curves = {}
+    for tag, (steps, values) in _read_scalars(folder).items():
+        group, _, name = tag.partition("/")
+        if group in ("probe", "validation"):
+            name = LOGGED_NAMES.get(name, re.sub("^r2_", "r2/", name))
+            curves[name] = [int(step) for step in steps], [float(value) for value in values]
+    return curves
 
 
 def find_run_folder(encoder: str | Path) -> Path:

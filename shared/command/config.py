@@ -1,6 +1,7 @@
 """Configurations: a recipe and the overrides of the command line are merged into a checked dataclass."""
 
 import dataclasses
+import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -107,6 +108,11 @@ class _NameField:
 def to_plain(config: Any) -> dict[str, Any]:
     """Converts a dataclass of options to plain dicts, lists, numbers and strings."""
     return dataclasses.asdict(config)
+
+
+def print_config(config: Any, per_step: Mapping[str, float]) -> None:
+    """Prints a dataclass of options, and what an optimiser step sees, as JSON."""
+    print(json.dumps({"options": to_plain(config), "per_step": dict(per_step)}, indent=1))
 
 
 def _split_recipe(arguments: list[str], recipes: Path | None) -> tuple[str, list[str]]:

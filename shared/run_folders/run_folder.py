@@ -23,6 +23,7 @@ FREE_OPTIONS = frozenset(
         "log_every",
         "workers",
         "dry_run",
+        "show_config",
         "probe_every",
         "panel_every",
         "figures_every",

@@ -38,6 +38,8 @@ class RunConfig:
         log_every: Optimiser steps between two points in TensorBoard.
         panel_every: Optimiser steps between two pictures of the views; 0 for the first step only.
         dry_run: Whether to check everything, run two steps, print the cost of the full run, and keep nothing.
+        show_config: Whether to print all options, with those that fit the run, and what a step sees, as JSON, and to do
+            nothing else.
     """
 
     name: str = ""
@@ -62,6 +64,7 @@ class RunConfig:
     log_every: int = bounded(10, 1)
     panel_every: int = bounded(0, 0)
     dry_run: bool = False
+    show_config: bool = False
 
     def check(self) -> None:
         """Refuses invalid values and combinations; bounds of numbers are checked when they are read.

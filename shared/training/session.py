@@ -17,7 +17,7 @@ from pytorch_lightning.loggers import TensorBoardLogger
 from shared.command import to_plain
 from shared.data import ImageStore, compute_checksum
 from shared.degradations import Space
-from shared.devices import resolve_precision, select_device
+from shared.devices import describe_device, resolve_precision, select_device
 from shared.run_folders import RunFolder, check_free_space
 from shared.training.fit import (
     build_trainer,
@@ -119,7 +119,8 @@ def _train(config: RunConfig, folder: RunFolder, prepared: PreparedRun) -> int:
         if isinstance(trainer.logger, TensorBoardLogger):
             own = next(iter(metrics["scores"].values()))  # the others are controls
             write_hparams(trainer.logger.experiment, to_plain(config), own, config.steps)
-        folder.finish(metrics | {"train_seconds": seconds, "steps": config.steps})
+        device = describe_device(trainer.strategy.root_device)
+        folder.finish(metrics | {"train_seconds": seconds, "steps": config.steps, "device": device})
         print(text)
     return 0
 

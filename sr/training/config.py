@@ -112,6 +112,16 @@ class SRConfig(RunConfig):
         has_contrast = self.conditioning.trains_by_contrast
         return Positives(self.conditioning.positives).views_needed() if has_contrast else 1
 
+    def count_per_step(self) -> dict[str, float]:
+        """Counts the degradations that a step sees, the LR patches, with those that only steer, and their pixels."""
+        sizes, rows = self.view_config.sizes(), self.batch_size
+        return {
+            "degradations": rows,
+            "patches": rows * sum(size.count for size in sizes),
+            "pixels": rows * sum(size.count * size.patch**2 for size in sizes),
+            "restored_patches": rows,
+        }
+
     def fit_time_constants(self, earlier: Mapping[str, Any] = MappingProxyType({})) -> None:
         """Replaces `auto` by numbers that fit the run, or by those with which it was started.
 

@@ -138,7 +138,8 @@ def _finish(
     """Scores and saves the model, and its encoder if it was trained; returns the metrics and the text to print."""
     model = module.export_module
     model_scores = score_model(model, images, bf16=config.precision == "bf16", device=module.device)
-    rows = {config.name: model_scores, "bicubic": score_bicubic(images, config.scale)}
+    bicubic_scores = score_bicubic(images, config.scale)
+    rows = {config.name: model_scores, "bicubic": bicubic_scores}
     table = format_scores(rows, images.names)
     scores = {name: one.to_dict() for name, one in rows.items()} | {"degradations": images.names}
     run_metadata = {
@@ -180,5 +181,6 @@ def _finish(
         f"{len(images.image_names)} held-out images, central crops of at most {config.validation_size} px, "
         f"space {space.name}:"
     )
-    per_image = {"images": list(images.image_names), "psnr_y": model_scores.psnr.tolist()}
+    psnr = {"psnr_y": model_scores.psnr.tolist(), "bicubic": bicubic_scores.psnr.tolist()}
+    per_image = {"images": list(images.image_names)} | psnr
     return {"scores": scores, "per_image": per_image}, f"\n{heading}\n\n{table}\n\n{text}"

@@ -1,0 +1,1 @@
+"""Studies, a file each: `python -m analysis.study NAME`. Their records are in `records`."""
