@@ -4,6 +4,7 @@ PYTHON ?= python3
 RECIPE ?= quick
 ENCODERS ?=
 MODEL ?=
+STUDY ?=
 RUNS ?=
 ARGS ?=
 # as typed and in the environment, so that neither make nor the shell expands what is in the name of a file
@@ -15,7 +16,7 @@ PY := $(VENV)/bin/python
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup pretrain embed-viz curves sr-train sr-eval sr-shares upscale test lint bench attack clean
+.PHONY: help setup pretrain embed-viz curves study sr-train sr-eval sr-shares upscale test lint bench attack clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -36,6 +37,9 @@ embed-viz: $(INSTALLED) ## Measure and plot encoders: ENCODERS="runs/pretrain/a 
 
 curves: $(INSTALLED) ## Draw probe scores over the budget: RUNS="runs/pretrain/a runs/pretrain/b" ARGS="score=nmi over=steps"
 	@$(PY) -m analysis.curves $(RUNS) $(ARGS)
+
+study: $(INSTALLED) ## Answer a question over several seeds: STUDY=stage_one_methods ARGS="images=PATH jobs=2"
+	@$(PY) -m analysis.study $(STUDY) $(ARGS)
 
 sr-train: $(INSTALLED) ## Train a super-resolution network: RECIPE=quick ARGS="conditioning=frozen encoder=runs/pretrain/x"
 	@$(PY) -m sr.train --config-name=$(RECIPE) $(ARGS)

@@ -23,7 +23,7 @@ def count_per_step(config: PretrainConfig) -> dict[str, float]:
     rows, views = config.batch_size, sum(size.count for size in sizes)
     smaller_views = views - sizes[0].count
     embedded = positives.query_views + smaller_views + positives.key_views if method.has_target else views
-    counts = {
+    counts: dict[str, float] = {
         "degradations": rows,
         "patches": rows * views,
         "pixels": rows * sum(size.count * size.patch**2 for size in sizes),

@@ -26,7 +26,7 @@ LAYERS = {
         {"training"},
     ),
     "analysis": (
-        {"config", "probes"},
+        {"config", "probes", "studies"},
         {"embedding"},
         {"measures"},
         {"wording"},
@@ -34,7 +34,8 @@ LAYERS = {
         {"page"},
         {"report_files", "curve_files", "own_page", "reading_files", "photographs"},
         {"run", "own_images", "snapshot"},
-        {"report", "embed", "curves"},
+        {"comparison"},
+        {"report", "embed", "curves", "study"},
     ),
     "sr": (
         {"metrics", "conditioning", "recipes"},

@@ -10,7 +10,7 @@ import numpy as np
 
 from analysis.comparison.arms import Arm
 from analysis.comparison.definition import StudyConfig
-from analysis.comparison.intervals import Estimate, correct_for_several, estimate_mean, estimate_ratio, influence
+from analysis.comparison.intervals import Estimate, correct_for_several, estimate_mean, influence
 from analysis.comparison.records import Record
 from shared.command import format_number
 from shared.probing import ImageSums
@@ -48,7 +48,7 @@ class Table:
     def values(self, arm: str, measure: str) -> dict[int, float]:
         """Returns a score of each seed of an arm."""
         if measure == SHARE:
-            return {seed: estimate_ratio(*cells).mean for seed, cells in self._share_cells(arm).items()}
+            return {seed: float(gain.sum() / worth.sum()) for seed, (gain, worth) in self._share_cells(arm).items()}
         return {seed: record.values.get(measure, math.nan) for seed, record in self.records[arm].items()}
 
     def difference(self, arm: str, measure: str) -> Estimate | None:
@@ -56,22 +56,19 @@ class Table:
         reference = self.study.reference
         seeds = [seed for seed in self.records[arm] if seed in self.records.get(reference, {})]
         if measure == SHARE:
-            of_arm, of_reference = self._share_cells(arm), self._share_cells(reference)
-            seeds = [seed for seed in seeds if seed in of_arm and seed in of_reference]
-            cells = [[one[seed] for seed in seeds] for one in (of_arm, of_reference)]
+            cells = [self._share_cells(name) for name in (arm, reference)]
         elif all(measure in self.records[name][seed].sums for name in (arm, reference) for seed in seeds):
-            cells = [
-                [tuple(self.records[name][seed].sums[measure]) for seed in seeds] for name in (arm, reference)
-            ]
+            cells = [{seed: one.sums[measure] for seed, one in self.records[name].items()} for name in (arm, reference)]
         else:
             pairs = [self.values(arm, measure)[seed] - self.values(reference, measure)[seed] for seed in seeds]
             return estimate_mean(np.array(pairs)[:, None]) if seeds else None
+        seeds = [seed for seed in seeds if all(seed in one for one in cells)]
         if not seeds:
             return None
-        ahead, behind = (influence(*np.swapaxes(np.array(one), 0, 1)) for one in cells)
+        ahead, behind = (influence(*np.stack([one[seed] for seed in seeds], axis=1)) for one in cells)
         return estimate_mean(ahead - behind)
 
-    def _share_cells(self, arm: str) -> dict[int, tuple[np.ndarray, np.ndarray]]:
+    def _share_cells(self, arm: str) -> dict[int, ImageSums]:
         """Returns the gain of an arm over the share's 0, and that of its 1, per image, by seed."""
         low, high = (self.records.get(name, {}) for name in self.study.share)
         of_arm = self.records[arm]
@@ -80,7 +77,7 @@ class Table:
             for seed in of_arm
             if seed in low and seed in high
         }
-        return {seed: (own - zero, one - zero) for seed, (own, zero, one) in psnr.items()}
+        return {seed: ImageSums(own - zero, one - zero) for seed, (own, zero, one) in psnr.items()}
 
 
 def arrange(study: StudyConfig, records: Sequence[Record]) -> Table:
@@ -173,12 +170,13 @@ def _format_costs(table: Table, arms: Sequence[Arm], allowed: Sequence[str]) -> 
     shown = [arm for arm in arms if arm.name in table.records]
     if not shown:
         return []
-    columns = ["steps", *(key for key in shown[0].quantities if key != "steps")]
-    rows = [["", *(column.replace("_", " ") for column in columns), *(f"`{one}`" for one in allowed), "minutes"]]
+    columns = ["steps", *dict.fromkeys(key for arm in shown for key in arm.quantities if key != "steps")]
+    options = [one for one in allowed if one not in columns and not one.endswith("*")]
+    rows = [["", *(column.replace("_", " ") for column in columns), *(f"`{one}`" for one in options), "minutes"]]
     for arm in shown:
         minutes = np.mean([record.minutes for record in table.records[arm.name].values()])
         spent = [f"{arm.quantities[key]:,.0f}" if key in arm.quantities else "" for key in columns]
-        differing = [str(_look_up(arm.options, one)) for one in allowed]
+        differing = [str(_look_up(arm.options, one)) for one in options]
         rows.append([f"`{arm.name}`", *spent, *differing, f"{minutes:.1f}"])
     devices = sorted({record.device for arm in shown for record in table.records[arm.name].values() if record.device})
     reasons = [f"`{one}` differs: {table.study.allow[one]}." for one in allowed]

@@ -1,5 +1,6 @@
 """Trains the runs of a study, several at once, on this machine or as jobs of a cluster."""
 
+import logging
 import os
 import runpy
 import sys
@@ -13,6 +14,7 @@ from typing import Any
 from shared.locks import hold_lock
 
 POLL_SECONDS = 1.0
+STATUSES = (None, 0, 1, 2, 130)  # with which the programs end
 NEVER = 10**6  # minutes
 THREAD_OPTIONS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
@@ -69,10 +71,13 @@ class Training:
 
     def __call__(self) -> int:
         """Runs the program in this process; returns its exit status."""
+        logging.getLogger("submitit").propagate = False  # the last line of the log is to be the program's
         sys.argv = [self.run.module, *self.run.arguments]
         try:
             runpy.run_module(self.run.module, run_name="__main__", alter_sys=True)
         except SystemExit as end:
+            if end.code not in STATUSES:  # the job is to be queued again
+                raise
             return int(end.code or 0)
         return 0
 
@@ -110,7 +115,8 @@ def train(
         A sentence for each run that failed.
     """
     executor = _make_executor(folder, cluster, minutes, partition)
-    waiting, running, failed = list(runs), {}, []
+    waiting, failed = list(runs), list[str]()
+    running: dict[str, tuple[PlannedRun, Any]] = {}
     try:
         while waiting or running:
             for run in [run for run in waiting if run.is_finished]:
@@ -147,11 +153,11 @@ def _make_executor(folder: Path, cluster: str, minutes: int, partition: str) -> 
         # submitit hides the GPUs that a job does not ask for
         executor.update_parameters(timeout_min=NEVER, gpus_per_node=len(gpus), visible_gpus=tuple(gpus))
         return executor
-    executor = submitit.AutoExecutor(folder, cluster=cluster)
-    executor.update_parameters(timeout_min=minutes, gpus_per_node=1, cpus_per_task=4, slurm_max_num_timeout=100)
+    queue = submitit.AutoExecutor(folder, cluster=cluster)
+    queue.update_parameters(timeout_min=minutes, gpus_per_node=1, cpus_per_task=4, slurm_max_num_timeout=100)
     if partition:
-        executor.update_parameters(slurm_partition=partition)
-    return executor
+        queue.update_parameters(slurm_partition=partition)
+    return queue
 
 
 def _count_gpus() -> int:

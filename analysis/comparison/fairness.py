@@ -5,8 +5,9 @@ from typing import Any
 
 from analysis.comparison.arms import Arm
 from analysis.comparison.definition import StudyConfig
+from shared.run_folders.run_folder import FREE_OPTIONS
 
-FREE = frozenset({"name", "runs_dir", "seed", "steps", "show_config", "dry_run"})  # options that do not count
+FREE = FREE_OPTIONS | {"seed", "steps"}  # options that do not count
 TOLERANCE = 0.02  # of a quantity: steps are whole numbers
 
 

@@ -21,6 +21,7 @@ from shared.training.run_config import RunConfig
 LOST_CONNECTION = re.compile(
     r"connection (?:closed|reset) by|broken pipe|remote process exited|socket closed", re.IGNORECASE
 )
+AFTER_CTRL_C = 1  # status with which Lightning then ends
 LIGHTNING_PRECISION = {"fp32": "32-true", "bf16": "bf16-mixed"}
 
 
@@ -155,7 +156,9 @@ def fit(trainer: pl.Trainer, module: PlannedTraining, checkpoint: Path | None) -
         keep_freed_memory()
     try:
         trainer.fit(module, ckpt_path=resumed, weights_only=True if resumed else None)
-    except SystemExit:  # raised by Lightning after Ctrl-C
+    except SystemExit as end:
+        if end.code != AFTER_CTRL_C:  # of the job of a cluster, which is to be queued again
+            raise
         return False
     except RuntimeError as error:
         if world_size(module.run) > 1 and LOST_CONNECTION.search(str(error)):
