@@ -51,10 +51,15 @@ def difference_of_gaussian_bands(gray: Tensor) -> Tensor:
     """
     bands = []
     for taps, distance in SMOOTHING_STEPS:
-        smoothed = _smooth(_smooth(gray, taps, distance, dim=3), taps, distance, dim=2)
+        smoothed = smooth_twice(gray, taps, distance)
         bands.append(gray - smoothed)
         gray = smoothed
     return torch.cat(bands, dim=1)  # (B, 5, H, W)
+
+
+def smooth_twice(image: Tensor, taps: tuple[float, ...], distance: int) -> Tensor:
+    """Smooths images (B, C, H, W) along their rows and columns by a step of `SMOOTHING_STEPS`."""
+    return _smooth(_smooth(image, taps, distance, dim=3), taps, distance, dim=2)
 
 
 def _smooth(image: Tensor, taps: tuple[float, ...], distance: int, dim: int) -> Tensor:

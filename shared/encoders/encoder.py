@@ -9,16 +9,18 @@ from torch import Tensor, nn
 
 from shared.encoders.bands import ContrastFreeBands, ContrastFreeBandsWithLevel
 from shared.encoders.dasr import DasrBackbone
+from shared.encoders.energies import NoiseFreeEnergies
 from shared.encoders.kdsr import SIZES as KDSR_SIZES
 from shared.encoders.kdsr import KdsrBackbone
 from shared.encoders.timm_backbone import MIN_IMAGE_SIDE, TimmBackbone
 from shared.inference import eval_mode
 
-BANDS: dict[str, type[ContrastFreeBands | ContrastFreeBandsWithLevel]] = {
+FRONT_ENDS: dict[str, type[ContrastFreeBands | ContrastFreeBandsWithLevel | NoiseFreeEnergies]] = {
     "bands": ContrastFreeBands,
     "bands_level": ContrastFreeBandsWithLevel,
+    "energies": NoiseFreeEnergies,
 }
-INPUTS = ("rgb", *BANDS)
+INPUTS = ("rgb", *FRONT_ENDS)
 STEMS = ("standard", "3x3", "no_maxpool", "3x3_no_maxpool")
 OUTPUT_STRIDES = (8, 16, 32)
 
@@ -28,7 +30,8 @@ class EncoderConfig:
     """The architecture of an encoder."""
 
     name: str = "resnet50"  # a convolutional network of timm, "dasr", or KDSR's "kdsr_m" or "kdsr_l"
-    input: str = "rgb"  # rgb | bands (without contrast) | bands_level (and the absolute noise level)
+    # rgb | bands (without contrast) | bands_level (and the absolute noise level) | energies (without the noise)
+    input: str = "rgb"
     stem: str = "standard"  # standard | 3x3 (stride 1) | no_maxpool | 3x3_no_maxpool; timm only
     output_stride: int = 32  # 8 | 16 | 32 (unchanged), before the stem option divides it; timm only
     pretrained: bool = False  # start from timm's ImageNet weights; timm only
@@ -71,15 +74,16 @@ class Encoder(nn.Module):
         self.config = config
         self.front_end = front_end
         self.backbone = backbone
+        side = 64 * getattr(front_end, "stride", 1)  # large enough that no network pads it
         with eval_mode(self):
-            maps = self(torch.zeros(1, 3, 64, 64)).maps
+            maps = self(torch.zeros(1, 3, side, side)).maps
         self.channels = tuple(map_.shape[1] for map_ in maps)
-        self.strides = tuple(64 // map_.shape[2] for map_ in maps)
+        self.strides = tuple(side // map_.shape[2] for map_ in maps)
         self.dim = self.channels[-1]
-        if any(stride * map_.shape[2] != 64 for stride, map_ in zip(self.strides, maps, strict=True)):
+        if any(stride * map_.shape[2] != side for stride, map_ in zip(self.strides, maps, strict=True)):
             sizes = ", ".join(str(map_.shape[2]) for map_ in maps)
             raise ValueError(
-                f"{config.name} has fractional strides: 64 pixels become {sizes} pixels; use another network"
+                f"{config.name} has fractional strides: {side} pixels become {sizes} pixels; use another network"
             )
 
     def forward(self, images: Tensor) -> Representation:
@@ -138,7 +142,7 @@ def build_encoder(config: EncoderConfig) -> Encoder:
     _check_choice("input", config.input, INPUTS)
     _check_choice("stem", config.stem, STEMS)
     _check_choice("output_stride", config.output_stride, OUTPUT_STRIDES)
-    in_channels = 3 if config.input == "rgb" else BANDS[config.input].channels
+    in_channels = 3 if config.input == "rgb" else FRONT_ENDS[config.input].channels
     backbone: nn.Module
     if config.name == "dasr" or config.name in KDSR_SIZES:
         for option, default in (("stem", "standard"), ("output_stride", 32), ("pretrained", False)):
@@ -163,7 +167,7 @@ def build_encoder(config: EncoderConfig) -> Encoder:
         )
         weights = backbone.network.pretrained_cfg
         rgb_front_end = RgbNormalisation(tuple(weights["mean"]), tuple(weights["std"]))
-    front_end = rgb_front_end if config.input == "rgb" else BANDS[config.input]()
+    front_end = rgb_front_end if config.input == "rgb" else FRONT_ENDS[config.input]()
     return Encoder(config, front_end, backbone)
 
 

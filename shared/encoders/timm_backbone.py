@@ -11,7 +11,9 @@ from shared.encoders.kdsr import SIZES as KDSR_SIZES
 from shared.inference import eval_mode
 
 MIN_IMAGE_SIDE = 16  # pixels, of the images that every encoder accepts
-PADDING_RULES = ((MIN_IMAGE_SIDE, 1), (32, 1), (32, 32))  # minimum and divisor of a side; the first that works is used
+# minimum and divisor of a side; the first that works is used. The smallest images have 4 pixels behind a front-end that
+# reduces them to a quarter.
+PADDING_RULES = ((MIN_IMAGE_SIDE // 4, 1), (MIN_IMAGE_SIDE, 1), (32, 1), (32, 32))
 MAX_POOL_PATHS = ("maxpool", "stem.pool", "features.pool0", "layer0.pool")  # names of the module in timm's families
 
 

@@ -24,7 +24,7 @@ from tests.sr.test_contract import EVERY, SCALES, parameters_for, perturb
 onnxruntime = pytest.importorskip("onnxruntime")
 
 BY_VECTOR = {"dasr_small": "da_conv", "kdsr_small": "dynamic_conv"}  # the other networks take `channel`
-ENCODERS = [("two_path", "resnet10t", "bands_level")]
+ENCODERS = [("two_path", "resnet10t", "bands_level"), ("affine:map", "dasr", "energies")]
 OTHER_ENCODERS = [
     ("affine:map", "resnet10t", "rgb"),
     ("two_path", "dasr", "bands_level"),

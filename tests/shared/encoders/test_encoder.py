@@ -26,7 +26,7 @@ def check_contract(encoder, height, width):
     assert len(representation.maps) == len(encoder.channels) == len(encoder.strides)
     assert list(encoder.strides) == sorted(encoder.strides)
     for map_, channels, stride in zip(representation.maps, encoder.channels, encoder.strides, strict=True):
-        min_side = getattr(encoder.backbone, "min_side", 16)
+        min_side = getattr(encoder.backbone, "min_side", 4) * getattr(encoder.front_end, "stride", 1)
         padded = max(height, min_side), max(width, min_side)
         assert map_.shape[:2] == (2, channels)
         for size, side in zip(map_.shape[2:], padded, strict=True):
@@ -209,7 +209,7 @@ def test_a_failed_download_is_explained(monkeypatch):
         ({"name": "resnet50.nope"}, "resnet50.a1_in1k"),
         ({"name": "vit_tiny_patch16_224"}, "vit_tiny_patch16_224 .*use a plain convolutional network"),
         ({"name": "mambaout_femto"}, "mambaout_femto does not end in a"),
-        ({"input": "gray"}, "input='gray' is unknown: use one of rgb, bands, bands_level"),
+        ({"input": "gray"}, "input='gray' is unknown: use one of rgb, bands, bands_level, energies"),
         ({"stem": "4x4"}, "stem='4x4' is unknown: use one of standard, 3x3"),
         ({"output_stride": 4}, "output_stride=4 is unknown: use one of 8, 16, 32"),
         ({"name": "mobilenetv3_small_050", "output_stride": 8}, "does not support output_stride=8; use 32"),
