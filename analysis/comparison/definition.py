@@ -45,6 +45,7 @@ class StudyConfig:
         cluster: `local`, or `slurm`, where each run is a job, requeued when its time is over.
         job_minutes: Minutes after which a cluster ends a job, which then goes on from its checkpoint.
         partition: Partition of the cluster; empty for its default.
+        train: Whether to train what is missing; false answers with what is there.
         page: Whether to draw a page with the maps of the arms' encoders of the first seed.
         dry_run: Whether to check everything, print the number of runs, their time and their size, and train nothing.
     """
@@ -71,6 +72,7 @@ class StudyConfig:
     cluster: str = "local"
     job_minutes: int = bounded(240, 1, 100_000)
     partition: str = ""
+    train: bool = True
     page: bool = True
     dry_run: bool = False
 

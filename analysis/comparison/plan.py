@@ -13,11 +13,7 @@ from analysis.comparison.arms import Arm
 from analysis.comparison.definition import STAGES, StudyConfig
 from analysis.comparison.execution import PlannedRun
 from analysis.comparison.fairness import flatten
-from analysis.comparison.records import Record
-from shared.run_folders.run_folder import FREE_OPTIONS
-
-# options that say where something lies, not what it is: the images are compared by their content
-PLACES = FREE_OPTIONS | {"data.root", "data.held_out_root"}
+from analysis.comparison.records import PLACES, Record
 
 
 @dataclass(frozen=True)

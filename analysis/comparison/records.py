@@ -11,8 +11,11 @@ import numpy as np
 from analysis.measures.run_log import read_score_curves
 from shared.files import write_atomically
 from shared.probing import ImageSums
+from shared.run_folders.run_folder import FREE_OPTIONS
 
 VERSION = 1
+# options that say where something lies, not what it is: the images are compared by their content
+PLACES = FREE_OPTIONS | {"data.root", "data.held_out_root"}
 DIGITS = 6  # of a stored number
 
 
@@ -61,6 +64,7 @@ def read_run(folder: Path, arm: str, controls: Sequence[str]) -> list[Record]:
     read = _read_sr if "conditioning" in config else _read_pretraining
     scored = read(config, metrics, controls)
     inputs, seed = config.pop("inputs"), int(config["seed"])
+    config = _without_places(config)
     own, *others = scored.items()
     records = [
         Record(
@@ -75,6 +79,15 @@ def read_run(folder: Path, arm: str, controls: Sequence[str]) -> list[Record]:
         )
     ]
     return records + [Record(name, seed, config, inputs, *one) for name, one in others]
+
+
+def _without_places(config: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Copies nested options without `PLACES`."""
+    return {
+        key: _without_places(value, f"{prefix}{key}.") if isinstance(value, dict) else value
+        for key, value in config.items()
+        if f"{prefix}{key}" not in PLACES
+    }
 
 
 _Scored = dict[str, tuple[dict[str, float], dict[str, ImageSums]]]

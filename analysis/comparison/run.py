@@ -47,9 +47,9 @@ def run(study: StudyConfig, shipped: Path) -> int:
     with folder.lock():
         folder.path.mkdir(parents=True, exist_ok=True)
         failed: list[str] = []
-        if missing:
+        if missing and study.train:
             print(f"{len(missing)} of {len(runs)} runs are to be trained, {study.jobs} at once")
-            jobs = train(
+            failed = train(
                 missing,
                 folder.path / "jobs",
                 jobs=study.jobs,
@@ -58,7 +58,6 @@ def run(study: StudyConfig, shipped: Path) -> int:
                 partition=study.partition,
                 report=lambda line: print(line, flush=True),
             )
-            failed += jobs
             records = _collect(study, arms, runs, known)
         write_records(folder.path / RECORDS, records)
         table = arrange(study, records)

@@ -162,7 +162,7 @@ def _image_folds(image: np.ndarray, folds: int) -> Iterator[tuple[np.ndarray, np
 class _Features:
     """Features that ridge regressions are fitted to: standardised, clipped, centred and decomposed once.
 
-    In float32 after everything is centred: the decomposition takes most of the time, and a probe needs no more.
+    In float32 after everything is centred, but for the decomposition.
 
     Args:
         feature: Features of each sample, (n, D).
@@ -219,14 +219,20 @@ def _standardise(
 
 
 def _left_singular(feature: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Computes left singular vectors (n, r) and squared singular values (r,), from the smaller Gram matrix."""
+    """Computes left singular vectors (n, r) and squared singular values (r,), from the smaller Gram matrix.
+
+    In float64: squared singular values of an embedding of low rank span more than the digits of float32, in which the
+    weakest directions were rounding errors that the probe then relied on.
+    """
+    feature = feature.astype(np.float64)
     count, width = feature.shape
     gram = feature @ feature.T if width >= count else feature.T @ feature
     decomposition = torch.linalg.eigh(torch.from_numpy(gram))  # twice as fast as numpy's
     eigenvalue, vector = decomposition.eigenvalues.numpy(), decomposition.eigenvectors.numpy()
-    kept = eigenvalue > np.finfo(np.float32).eps * eigenvalue[-1]  # smaller ones are rounding errors
+    kept = eigenvalue > len(gram) * np.finfo(np.float64).eps * eigenvalue[-1]  # smaller ones are rounding errors
     eigenvalue, vector = eigenvalue[kept], vector[:, kept]
-    return (vector if width >= count else feature @ (vector / np.sqrt(eigenvalue))), eigenvalue
+    left = vector if width >= count else feature @ (vector / np.sqrt(eigenvalue))
+    return left.astype(np.float32), eigenvalue.astype(np.float32)
 
 
 def _left_out_error(

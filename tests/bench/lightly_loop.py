@@ -99,12 +99,16 @@ def build_loop(module: Pretraining, settings: Settings, *, our_precision: bool) 
     return lambda: next(running)
 
 
+# one query and one key per row and a queue, as in lightly's example
+AS_LIGHTLY = ("positives.symmetric=false", "method.batch_norm=false", "method.queue_size=8192", "key_momentum=0.99")
+
+
 def measure(settings: Settings) -> list[Row]:
     """Measures the run against the loop in fp32, as published, and in the precision of runs."""
     rows = []
     chunk, warmup = (1, 1) if settings.tiny else (50, 20) if settings.device.type == "cuda" else (4, 3)
     for our_precision in (False, True):
-        config = recipe_config(settings, "moco_resnet50", "optimizer.name=sgd", "optimizer.lr=0.06")
+        config = recipe_config(settings, "moco_resnet50", "optimizer.name=sgd", "optimizer.lr=0.06", *AS_LIGHTLY)
 
         def build_other_step(module: Pretraining, our_precision: bool = our_precision) -> Callable[[], object]:
             step = build_loop(module, settings, our_precision=our_precision)

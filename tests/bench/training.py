@@ -46,9 +46,10 @@ def build_backbone_step(module: Pretraining) -> Callable[[], object]:
     """Returns a step of a copy of the backbone on random input, without bands, heads, optimiser and data."""
     method, config = module.trained, module.config
     size = config.views.sizes()[0]
-    # half of the views are queries and half are keys in MoCo; all have gradients in SimCLR
-    keys = config.batch_size * size.count // 2 if isinstance(method, MomentumMethod) else 0
-    queries = config.batch_size * size.count - keys
+    # keys pass through the target network, without gradients; methods without one have gradients in all views
+    is_momentum, positives = isinstance(method, MomentumMethod), method.positives
+    keys = config.batch_size * positives.key_views if is_momentum else 0
+    queries = config.batch_size * (positives.query_views if is_momentum else size.count)
     backbone = copy.deepcopy(method.encoder.backbone)
     key_backbone = copy.deepcopy(method.encoder.backbone)
     parameters = list(backbone.parameters())

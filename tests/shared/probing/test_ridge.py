@@ -78,6 +78,17 @@ def test_predictions_equal_scikit_learn_with_the_penalty_by_left_out_images(imag
     np.testing.assert_allclose(r2, r2_score(parameter, expected, multioutput="raw_values"), atol=5e-3)
 
 
+def test_an_embedding_of_low_rank_is_probed_without_rounding():
+    """One direction has most of the spread, as in encoders after a short run; float32 loses the weakest ones."""
+    generator, image = np.random.default_rng(0), np.repeat(np.arange(40), 60)
+    strong = generator.normal(size=(len(image), 1))
+    weak = 0.1 * generator.normal(size=(len(image), 256)) * np.logspace(0, -3, 256)
+    embedding = strong + weak @ np.linalg.qr(generator.normal(size=(256, 256)))[0]
+    parameter = strong + 0.3 * generator.normal(size=strong.shape)
+    attainable = 1 - 0.3**2 / parameter.var()
+    assert ridge_r2(embedding.astype(np.float32), parameter, image)[0] == pytest.approx(attainable, abs=0.01)
+
+
 def test_constant_target_has_no_score(image):
     embedding, parameter = linear_problem(len(image), 16, noise=0.1)
     r2 = ridge_r2(embedding, np.stack([parameter[:, 0], np.full(len(image), 0.3)], axis=1), image)
