@@ -80,13 +80,13 @@ def test_predictions_equal_scikit_learn_with_the_penalty_by_left_out_images(imag
 
 def test_an_embedding_of_low_rank_is_probed_without_rounding():
     """One direction has most of the spread, as in encoders after a short run; float32 loses the weakest ones."""
-    generator, image = np.random.default_rng(0), np.repeat(np.arange(40), 60)
+    generator, image = np.random.default_rng(1), np.repeat(np.arange(40), 60)
     strong = generator.normal(size=(len(image), 1))
-    weak = 0.1 * generator.normal(size=(len(image), 256)) * np.logspace(0, -3, 256)
+    weak = 0.01 * generator.normal(size=(len(image), 256)) * np.logspace(0, -2, 256)
     embedding = strong + weak @ np.linalg.qr(generator.normal(size=(256, 256)))[0]
     parameter = strong + 0.3 * generator.normal(size=strong.shape)
     attainable = 1 - 0.3**2 / parameter.var()
-    assert ridge_r2(embedding.astype(np.float32), parameter, image)[0] == pytest.approx(attainable, abs=0.01)
+    assert ridge_r2(embedding.astype(np.float32), parameter, image)[0] == pytest.approx(attainable, abs=0.005)
 
 
 def test_constant_target_has_no_score(image):
