@@ -94,6 +94,7 @@ def load(place: Path, **options: object):
     return study
 
 
+@pytest.mark.exhaustive
 def test_a_dry_run_tells_the_cost_and_trains_nothing(place, capsys):
     assert call(place, "dry_run=true", "seeds=[5]", "only=[queue]") == 0
     printed = capsys.readouterr().out
@@ -161,6 +162,7 @@ def test_a_job_whose_time_is_over_is_queued_again_and_goes_on(tmp_path):
     assert "continuing from step" in log
 
 
+@pytest.mark.exhaustive
 def test_ctrl_c_ends_the_runs_and_the_same_command_goes_on(tmp_path):
     (tmp_path / "tiny.yaml").write_text(STUDY.replace("steps: 2", "patches: 400").replace("probe_every=1", ""))
     command = [sys.executable, "-m", "analysis.study", str(tmp_path / "tiny.yaml"), f"runs_dir={tmp_path / 'runs'}"]
