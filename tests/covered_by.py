@@ -18,7 +18,6 @@ COVERED_BY = {
     "shared/encoders/timm_backbone.py": "tests/shared/encoders/test_encoder.py",
     "shared/images/opencv.py": "tests/shared/images/test_files.py",
     "shared/images/png_rows.py": "tests/shared/images/test_deep.py",
-    "shared/training/checkpointing.py": "tests/pretrain/test_train.py",
     "shared/training/fit.py": "tests/pretrain/test_train.py",
     "shared/training/hparams.py": "tests/pretrain/test_train.py",
     "shared/training/guards.py": "tests/pretrain/test_train.py",

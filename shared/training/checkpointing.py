@@ -52,8 +52,10 @@ class LastCheckpoint(pl.Callback):
                 os.replace(partial, self.path)
         except (OSError, RuntimeError) as error:
             partial.unlink(missing_ok=True)
-            # torch's writer wraps the error of the system in a RuntimeError of its own
+            # torch's writer replaces what has interrupted it by a RuntimeError of its own
             cause = error if isinstance(error, OSError) else error.__context__
+            if isinstance(cause, KeyboardInterrupt | SystemExit):
+                raise cause from None
             if not isinstance(cause, OSError):
                 raise
             raise ValueError(
