@@ -16,6 +16,7 @@ from pretrain.time_constants import (
     check_key_momentum,
     choose_key_momentum,
     choose_last_key_momentum,
+    count_lag,
     keep_started,
 )
 from pretrain.views import ViewsConfig
@@ -88,6 +89,33 @@ class PretrainConfig(RunConfig):
         if isinstance(self.method, MoCoConfig):
             started = earlier.get("method", {}).get("queue_size")
             self.method = self.method.fit_to(self.pace, Positives(self.positives), started)
+
+    def count_per_step(self) -> dict[str, float]:
+        """Counts what an optimiser step sees, after `fit_time_constants`.
+
+        Returns:
+            `degradations`, `patches` and `pixels` that a step sees; its `forward_passes`, patches that pass through the
+            encoder or the target network; and, which do not add up over the steps, the `negative_degradations` of a
+            query in the batch or in a full queue and the `target_lag` in steps, where the method has them.
+        """
+        sizes, positives = self.views.sizes(), Positives(self.positives)
+        method = METHODS[self.method_name].method
+        rows, views = self.batch_size, sum(size.count for size in sizes)
+        smaller_views = views - sizes[0].count
+        embedded = positives.query_views + smaller_views + positives.key_views if method.has_target else views
+        counts: dict[str, float] = {
+            "degradations": rows,
+            "patches": rows * views,
+            "pixels": rows * sum(size.count * size.patch**2 for size in sizes),
+            "forward_passes": rows * embedded,
+        }
+        if method.has_target:
+            counts["target_lag"] = round(count_lag(self.pace.key_momentum), 2)
+        if isinstance(self.method, MoCoConfig) and self.method.queue_size:
+            counts["negative_degradations"] = round(int(self.method.queue_size) / positives.enqueued_keys)
+        elif method.compares_rows or isinstance(self.method, MoCoConfig):
+            counts["negative_degradations"] = self.micro_batch_size - 1
+        return counts
 
     @property
     def key_momenta(self) -> tuple[float, float]:

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from pretrain.config import GROUPS, SHORTHANDS, PretrainConfig
 from pretrain.methods import METHODS
-from pretrain.quantities import count_per_step
 from shared.command import describe_options, list_recipes, load_config, print_config, run_command
 from shared.command.help_text import format_defaults
 from shared.training.run_config import RunConfig
@@ -28,7 +27,7 @@ def main(arguments: list[str]) -> int:
         config.check()
         if config.show_config:
             config.fit_time_constants()
-            print_config(config, count_per_step(config))
+            print_config(config, config.count_per_step())
             return 0
         # imported after the check, so that a typo is reported without waiting for the libraries
         from pretrain.run import run

@@ -27,7 +27,6 @@ COVERED_BY = {
     "pretrain/card.py": "tests/pretrain/test_train.py",
     "pretrain/gathering.py": "tests/pretrain/test_methods_on_ranks.py",
     "pretrain/methods/*.py": "tests/pretrain/test_methods.py",
-    "pretrain/quantities.py": "tests/analysis/test_study.py",
     "pretrain/module.py": "tests/pretrain/test_recipes.py",
     "pretrain/monitoring.py": "tests/pretrain/test_train.py",
     "pretrain/run.py": "tests/pretrain/test_train.py",

@@ -126,12 +126,16 @@ def format_answer(table: Table, arms: Sequence[Arm], allowed: Sequence[str]) -> 
 
 def _format_scores(table: Table) -> list[str]:
     measures = table.study.measures
-    rows = [["", "seeds", *(TITLES.get(one, one.replace("r2/", "R² ")) for one in measures)]]
+    rows = [["", "seeds", *map(_title, measures)]]
     for arm, records in table.records.items():
         has = [one for one in measures if one != SHARE or arm in table.study.arms]
         cells = [_format_range(list(table.values(arm, one).values())) if one in has else "" for one in measures]
         rows.append([f"`{arm}`", str(len(records)), *cells])
     return format_markdown(rows)
+
+
+def _title(measure: str) -> str:
+    return TITLES.get(measure, measure.replace("r2/", "R² "))
 
 
 def _format_range(values: Sequence[float]) -> str:
@@ -148,7 +152,7 @@ def _format_differences(table: Table) -> list[str]:
     others = [name for name in table.records if name != study.reference and name in study.arms]
     if study.reference not in table.records or not others:
         return []
-    rows = [[f"ahead of `{study.reference}`", *(TITLES.get(one, one.replace("r2/", "R² ")) for one in study.measures)]]
+    rows = [[f"ahead of `{study.reference}`", *map(_title, study.measures)]]
     cells: dict[str, list[str]] = {name: [f"`{name}`"] for name in others}
     for measure in study.measures:
         found = [table.difference(name, measure) for name in others]

@@ -39,6 +39,8 @@ class StudyConfig:
         name: Name of the folder under `runs_dir/studies/`; by default that of the study.
         runs_dir: Root folder of all runs.
         images: Folder of photographs for all runs; empty for those of the definition, or built-in ones.
+        same_images: Whether `images` are those that the study came with, so that the records that it came with count
+            too; refused as soon as a new run shows that they are not.
         further: Further options of all runs, as on the command line of the stage.
         only: Arms to train, to divide a study among machines; empty for all. The answer has all that are there.
         jobs: Number of runs at once, each with its share of the cores; on a cluster, of jobs in its queue.
@@ -66,6 +68,7 @@ class StudyConfig:
     name: str = ""
     runs_dir: str = "runs"
     images: str = ""
+    same_images: bool = False
     further: str = ""
     only: list[str] = field(default_factory=list)
     jobs: int = bounded(1, 1, 1000)

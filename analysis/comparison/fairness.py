@@ -5,6 +5,7 @@ from typing import Any
 
 from analysis.comparison.arms import Arm
 from analysis.comparison.definition import StudyConfig
+from shared.command import flatten
 from shared.run_folders.run_folder import FREE_OPTIONS
 
 FREE = FREE_OPTIONS | {"seed", "steps"}  # options that do not count
@@ -56,15 +57,6 @@ def _differ(one: float | None, other: float | None) -> bool:
     if one is None or other is None:
         return one is not other
     return abs(one - other) > TOLERANCE * max(abs(one), abs(other))
-
-
-def flatten(options: dict[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:
-    """Yields dotted key and value of nested options."""
-    for key, value in options.items():
-        if isinstance(value, dict):
-            yield from flatten(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value
 
 
 def _names(patterns: Iterable[str], name: str) -> bool:

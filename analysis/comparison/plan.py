@@ -1,5 +1,6 @@
 """The runs of a study: which are finished, here or in the records that come with it, and which are to be trained."""
 
+import hashlib
 import json
 import re
 import subprocess
@@ -12,8 +13,10 @@ from typing import Any
 from analysis.comparison.arms import Arm
 from analysis.comparison.definition import STAGES, StudyConfig
 from analysis.comparison.execution import PlannedRun
-from analysis.comparison.fairness import flatten
-from analysis.comparison.records import PLACES, Record
+from analysis.comparison.records import Record
+from shared.command import flatten
+from shared.run_folders.report_folder import HASH_DIGITS
+from shared.run_folders.run_folder import FREE_OPTIONS
 
 
 @dataclass(frozen=True)
@@ -25,7 +28,10 @@ class Cost:
 
 
 def plan_runs(study: StudyConfig, arms: Sequence[Arm]) -> list[PlannedRun]:
-    """Plans the runs of all arms and seeds, in the folder of a run with the same options if there is one."""
+    """Plans the runs of all arms and seeds, in the folder of a run with the same options if there is one.
+
+    A folder of the study's own that holds a run with other options, as after a change of the study, is left alone.
+    """
     stage = Path(study.runs_dir) / study.stage
     stored = {path.parent: _read_config(path) for path in sorted(stage.glob("*/config.json"))}
     planned = []
@@ -33,7 +39,8 @@ def plan_runs(study: StudyConfig, arms: Sequence[Arm]) -> list[PlannedRun]:
         for arm in arms:
             wanted = arm.options | {"seed": seed}
             equal = (folder for folder, config in stored.items() if config and is_equal(config, wanted))
-            folder = next(equal, stage / f"{study.name}-{arm.name}-s{seed}")
+            own = stage / f"{study.name}-{arm.name}-s{seed}"
+            folder = next(equal, own.with_name(f"{own.name}-{hash_values(wanted)}") if own in stored else own)
             arguments = [*arm.arguments, f"seed={seed}", f"name={folder.name}", f"runs_dir={study.runs_dir}"]
             planned.append(PlannedRun(arm.name, seed, folder, STAGES[study.stage], arguments))
     return planned
@@ -47,13 +54,21 @@ def find_record(records: Sequence[Record], arm: Arm, seed: int) -> Record | None
 
 
 def is_equal(stored: dict[str, Any], wanted: dict[str, Any]) -> bool:
-    """Whether the options of a run are those wanted; options that the run did not have yet do not count."""
+    """Whether the options of a run are those wanted, its folder of images included.
+
+    Options that the run did not have yet do not count, nor does the folder of records that come with a study.
+    """
     before = dict(flatten(stored))
     return all(
         before.get(key, value) == value or (key == "precision" and value == "auto")
         for key, value in flatten(wanted)
-        if key not in PLACES
+        if key not in FREE_OPTIONS
     )
+
+
+def hash_values(values: Any) -> str:
+    """Hashes plain JSON values to six digits, for the name of a folder."""
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:HASH_DIGITS]
 
 
 def _read_config(path: Path) -> dict[str, Any]:

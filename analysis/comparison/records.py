@@ -11,11 +11,10 @@ import numpy as np
 from analysis.measures.run_log import read_score_curves
 from shared.files import write_atomically
 from shared.probing import ImageSums
-from shared.run_folders.run_folder import FREE_OPTIONS
+from shared.probing.run_scores import STORED_NAMES
+from shared.run_folders.run_folder import without_free_options
 
 VERSION = 1
-# options that say where something lies, not what it is: the images are compared by their content
-PLACES = FREE_OPTIONS | {"data.root", "data.held_out_root"}
 DIGITS = 6  # of a stored number
 
 
@@ -64,7 +63,7 @@ def read_run(folder: Path, arm: str, controls: Sequence[str]) -> list[Record]:
     read = _read_sr if "conditioning" in config else _read_pretraining
     scored = read(config, metrics, controls)
     inputs, seed = config.pop("inputs"), int(config["seed"])
-    config = _without_places(config)
+    config = without_free_options(config)
     own, *others = scored.items()
     records = [
         Record(
@@ -81,15 +80,6 @@ def read_run(folder: Path, arm: str, controls: Sequence[str]) -> list[Record]:
     return records + [Record(name, seed, config, inputs, *one) for name, one in others]
 
 
-def _without_places(config: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Copies nested options without `PLACES`."""
-    return {
-        key: _without_places(value, f"{prefix}{key}.") if isinstance(value, dict) else value
-        for key, value in config.items()
-        if f"{prefix}{key}" not in PLACES
-    }
-
-
 _Scored = dict[str, tuple[dict[str, float], dict[str, ImageSums]]]
 
 
@@ -98,10 +88,10 @@ def _read_pretraining(config: dict[str, Any], metrics: dict[str, Any], controls:
     scored = {}
     for row in ("trained", *controls):
         if row not in metrics["scores"]:
-            raise ValueError(f"controls: {row} was not scored by the run {config['name']}")
+            raise ValueError(f"controls: {row} was not scored by a run of {config['method']['name']}")
         scores = metrics["scores"][row]
-        values = {"knn_accuracy": scores["knn_accuracy"], "nmi": scores["nmi"]}
-        values |= {"content_knn": scores["content_accuracy"]} | {f"r2/{key}": r2 for key, r2 in scores["r2"].items()}
+        values = {name: scores[stored] for name, stored in STORED_NAMES.items()}
+        values |= {f"r2/{key}": r2 for key, r2 in scores["r2"].items()}
         stored = metrics["per_image"]["sums"][row]
         sums = {key: ImageSums(np.array(one["part"]), np.array(one["whole"])) for key, one in stored.items()}
         scored[row] = {key: np.nan if value is None else value for key, value in values.items()}, sums

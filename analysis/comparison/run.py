@@ -11,7 +11,7 @@ from analysis.comparison.definition import StudyConfig
 from analysis.comparison.execution import PlannedRun, train
 from analysis.comparison.fairness import find_allowed
 from analysis.comparison.figure import draw_curves
-from analysis.comparison.plan import find_record, measure_cost, plan_runs
+from analysis.comparison.plan import find_record, hash_values, measure_cost, plan_runs
 from analysis.comparison.records import Record, read_records, read_run, write_records
 from analysis.figures.style import save
 from shared.files import write_atomically
@@ -36,7 +36,8 @@ def run(study: StudyConfig, shipped: Path) -> int:
     arms = resolve_arms(study)
     allowed = find_allowed(study, arms)
     folder = RunFolder(study.runs_dir, STAGE, study.name, ANSWER)
-    known = [*read_records(folder.path / RECORDS), *read_records(shipped)]
+    own = read_records(folder.path / RECORDS)
+    known = [*own, *(read_records(shipped) if study.same_images or not study.images else [])]
     runs = plan_runs(study, arms)
     records = _collect(study, arms, runs, known)
     done = {(record.arm, record.seed) for record in records}
@@ -59,13 +60,14 @@ def run(study: StudyConfig, shipped: Path) -> int:
                 report=lambda line: print(line, flush=True),
             )
             records = _collect(study, arms, runs, known)
-        write_records(folder.path / RECORDS, records)
+        others = [record for record in own if not any(record is one for one in records)]  # of other options or images
+        write_records(folder.path / RECORDS, [*records, *others])
         table = arrange(study, records)
         answer = format_answer(table, arms, allowed)
         _write_files(folder.path, table, arms, answer)
+        print(f"\n{answer}\nanswer: {folder.path / ANSWER}")
         if study.page and study.stage == "pretrain":
             _draw_page(study, folder.path, runs)
-    print(f"\n{answer}\nanswer: {folder.path / ANSWER}")
     for sentence in failed:
         logger.error("%s", sentence)
     return 1 if failed else 0
@@ -83,7 +85,12 @@ def _collect(
             records.append(record)
         elif run.is_finished:
             records += read_run(run.folder, run.arm, study.controls)
-    controls = [record for record in [*records, *known] if record.arm in study.controls]
+    found = [(record.options, record.seed) for record in records]
+    controls = [
+        record
+        for record in [*records, *known]
+        if record.arm in study.controls and (record.options, record.seed) in found
+    ]
     first = {(control.arm, control.seed): control for control in reversed(controls)}
     return [record for record in records if record.arm in study.arms] + list(first.values())
 
@@ -104,10 +111,11 @@ def _draw_page(study: StudyConfig, folder: Path, runs: Sequence[PlannedRun]) -> 
     from analysis.config import AnalysisConfig
     from analysis.run import run as report
 
-    config = AnalysisConfig(name=f"study-{study.name}", runs_dir=study.runs_dir)
+    shown = [str(run.folder) for run in first]
+    config = AnalysisConfig(name=f"study-{study.name}-{hash_values([shown, study.images])}", runs_dir=study.runs_dir)
     if study.images:
         config.data.kind, config.data.root = "folder", study.images
-    report(config, [str(run.folder) for run in first])
+    report(config, shown)
     shutil.copyfile(Path(study.runs_dir) / "analysis" / config.name / PAGE, folder / PAGE)
 
 

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-LOGGED_NAMES = {"content_accuracy": "content_knn"}  # logged name -> name in reports
+from shared.probing.run_scores import STORED_NAMES
+
+LOGGED_NAMES = {stored: name for name, stored in STORED_NAMES.items()}  # logged name -> name in reports
 LAST_SHARE = 0.1  # of the logged losses, averaged since single batches are noisy
 
 

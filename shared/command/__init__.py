@@ -7,7 +7,7 @@ from shared.command.command_line import (
     run_command,
     split_arguments,
 )
-from shared.command.config import Shorthand, load_config, make_choice, print_config, to_plain
+from shared.command.config import Shorthand, flatten, load_config, make_choice, print_config, to_plain
 from shared.command.options import ConfigError, Group
 from shared.command.text_table import TABLE_WIDTH, align_columns, format_interval, format_number
 
@@ -18,6 +18,7 @@ __all__ = [
     "Shorthand",
     "align_columns",
     "describe_options",
+    "flatten",
     "format_interval",
     "format_number",
     "is_out_of_memory",

@@ -110,6 +110,15 @@ def to_plain(config: Any) -> dict[str, Any]:
     return dataclasses.asdict(config)
 
 
+def flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yields dotted key and value of nested mappings."""
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            yield from flatten(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
 def print_config(config: Any, per_step: Mapping[str, float]) -> None:
     """Prints a dataclass of options, and what an optimiser step sees, as JSON."""
     print(json.dumps({"options": to_plain(config), "per_step": dict(per_step)}, indent=1))

@@ -1,10 +1,12 @@
 """Options and final scores of a run for the table HPARAMS of TensorBoard."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from torch.utils.tensorboard import SummaryWriter
 from torch.utils.tensorboard.summary import hparams
+
+from shared.command import flatten
 
 NOT_SCORES = ("chance", "interval", "intervals", "per_degradation")  # what stands beside them
 
@@ -18,10 +20,10 @@ def write_hparams(writer: SummaryWriter, config: Mapping[str, Any], scores: Mapp
         scores: Final scores as plain JSON values.
         step: Last optimiser step.
     """
-    options = {key: value for key, value in _flatten(config) if isinstance(value, bool | int | float | str)}
+    options = {key: value for key, value in flatten(config) if isinstance(value, bool | int | float | str)}
     final = {
         f"final/{key}": float(value)
-        for key, value in _flatten(scores)
+        for key, value in flatten(scores)
         if isinstance(value, int | float) and not set(NOT_SCORES) & set(key.split("."))
     }
     for summary in hparams(options, final):
@@ -29,12 +31,3 @@ def write_hparams(writer: SummaryWriter, config: Mapping[str, Any], scores: Mapp
     for key, value in final.items():
         writer.add_scalar(key, value, step)
     writer.flush()
-
-
-def _flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Lists the values of nested mappings with dotted keys."""
-    for key, value in values.items():
-        if isinstance(value, Mapping):
-            yield from _flatten(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value

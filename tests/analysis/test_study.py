@@ -70,6 +70,10 @@ def test_a_study_is_trained_once_and_answered(place, capsys, monkeypatch):
     assert main([str(place / "other.yaml"), f"runs_dir={place / 'runs'}", "page=false"]) == 0
     assert "Really, do old keys" in capsys.readouterr().out
 
+    # runs and records of other images do not answer it
+    assert call(place, f"images={place}", "train=false") == 0
+    assert "Missing: in_batch (seed 0); queue (seed 0)." in capsys.readouterr().out
+
     # and its records answer it where the runs are not
     shipped = folder / "records.json"
     assert study_run.run(load(place, runs_dir=str(place / "elsewhere")), shipped) == 0

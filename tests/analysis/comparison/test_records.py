@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from analysis.comparison.records import read_records, write_records
+from analysis.study import STUDIES
 from tests.analysis.comparison.synthetic import make_record
 
 
@@ -28,3 +29,12 @@ def test_no_file_has_no_records_and_a_damaged_one_is_named(tmp_path):
         path.write_text(text)
         with pytest.raises(ValueError, match=r"records.json cannot be read"):
             read_records(path)
+
+
+@pytest.mark.parametrize("path", sorted((STUDIES / "records").glob("*.json")), ids=lambda path: path.stem)
+def test_records_that_come_with_a_study_name_no_folder(path):
+    records = read_records(path)
+    assert records
+    for record in records:
+        assert not {"root", "held_out_root", "cache_dir"} & record.options["data"].keys()
+        assert not {"name", "runs_dir"} & record.options.keys()
